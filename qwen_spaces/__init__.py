@@ -1,0 +1,87 @@
+"""Talk to Qwen models on Hugging Face Spaces.
+
+Example:
+    from qwen_spaces import QwenSpace
+
+    for delta in QwenSpace("qwen-2.5").stream("Why is the sky blue?"):
+        print(delta, end="", flush=True)
+"""
+
+import logging
+
+from .answer import Done, Event, Metrics, Reasoning, Reply, Text
+from .conversation import Conversation
+from .errors import (
+    AuthenticationError,
+    ConnectError,
+    ConnectionLostError,
+    ContractError,
+    EmptyReplyError,
+    InvalidImageError,
+    InvalidMessagesError,
+    MissingExtraError,
+    QueueFullError,
+    QuotaExceededError,
+    QwenSpacesError,
+    RateLimitedError,
+    SpaceError,
+    SpaceNotFoundError,
+    SpaceTimeoutError,
+    SpaceUnavailableError,
+    StreamCancelledError,
+    StreamError,
+    UnexpectedOutputError,
+    UnknownSpaceError,
+    UnsupportedOptionError,
+)
+from .feed import Status
+from .messages import Message
+from .space import QwenSpace, SpaceStatus, available_spaces
+from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
+from .stream import TextStream
+from .timeouts import Timeouts
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "QVQ_72B",
+    "AuthenticationError",
+    "ConnectError",
+    "ConnectionLostError",
+    "ContractError",
+    "Conversation",
+    "Done",
+    "EmptyReplyError",
+    "Event",
+    "InvalidImageError",
+    "InvalidMessagesError",
+    "Message",
+    "Metrics",
+    "MissingExtraError",
+    "QueueFullError",
+    "QuotaExceededError",
+    "Qwen2_5",
+    "Qwen2_72B",
+    "QwenSpace",
+    "QwenSpacesError",
+    "RateLimitedError",
+    "Reasoning",
+    "Reply",
+    "SpaceError",
+    "SpaceNotFoundError",
+    "SpaceStatus",
+    "SpaceTimeoutError",
+    "SpaceUnavailableError",
+    "Status",
+    "StreamCancelledError",
+    "StreamError",
+    "Text",
+    "TextStream",
+    "Timeouts",
+    "UnexpectedOutputError",
+    "UnknownSpaceError",
+    "UnsupportedOptionError",
+    "available_spaces",
+]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())

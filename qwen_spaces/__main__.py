@@ -1,0 +1,5 @@
+"""`python -m qwen_spaces` is `qwen-spaces`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,156 @@
+"""The mailbox between the threads that hear a Space and whoever reads the answer."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import anyio
+import anyio.lowlevel
+
+from .errors import StreamCancelledError
+
+Stage = Literal["connecting", "waking", "queued", "running"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a request stands before and while it is answered.
+
+    Attributes:
+        stage: ``"connecting"``, ``"waking"``, ``"queued"`` or ``"running"``.
+        position: rank in the Space's queue, 0 is next; ``None`` where unknown.
+        queue_size: requests waiting in that queue.
+        eta: seconds until it is our turn, as the Space guesses.
+    """
+
+    stage: Stage
+    position: int | None = None
+    queue_size: int | None = None
+    eta: float | None = None
+    type: Literal["status"] = field(default="status", init=False, repr=False)
+
+
+class News(NamedTuple):
+    """What a reader takes from the feed: the latest of each kind that was not yet taken."""
+
+    status: Status | None
+    output: object  # `NOTHING` if there is none
+    arrived: float  # when the output arrived, in seconds of `time.monotonic()`
+    ended: bool
+
+
+NOTHING: Any = object()
+
+
+class Feed:
+    """A one-slot mailbox: the newest output replaces the one not yet read.
+
+    So a slow reader costs no memory and falls behind by nothing, since each output of a Space holds
+    all the text so far. The end is kept for ever; the first one given stands.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._wakers: set[Callable[[], object]] = set()
+        self._status: Status | None = None
+        self._output: object = NOTHING
+        self._arrived = 0.0
+        self._on_leave: Callable[[], None] | None = None
+        self.ended = False
+        self.error: BaseException | None = None
+        self.released = threading.Event()  # set once nothing of the request is left on our side
+        self.submitted: float | None = None  # seconds of `time.monotonic()`, as the next two
+        self.started: float | None = None  # when the Space began to work on it
+        self.closed: float | None = None
+
+    def say(self, status: Status) -> None:
+        """Tell the reader where the request stands."""
+        with self._changed:
+            if status.stage == "running" and self.started is None:
+                self.started = time.monotonic()
+            self._status = status
+            self._wake()
+
+    def put(self, output: object) -> None:
+        """Give the reader an output, in place of one it has not read."""
+        with self._changed:
+            if not self.ended:
+                self._output, self._arrived = output, time.monotonic()
+                self._wake()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Nothing comes after this."""
+        with self._changed:
+            if not self.ended:
+                self.ended, self.error, self.closed = True, error, time.monotonic()
+                self._wake()
+
+    def attach(self, cancel: Callable[[], None]) -> None:
+        """Have `cancel` called when the reader leaves; at once if it already has. It must not block."""
+        with self._changed:
+            self._on_leave = cancel
+            left = self.ended
+        if left:
+            cancel()
+
+    def abandon(self, error: BaseException) -> None:
+        """The reader's own end: it leaves, for the reason `error`, and the request is cancelled."""
+        with self._changed:
+            if self.ended:
+                return
+            self.end(error)
+            cancel = self._on_leave
+        if cancel:
+            cancel()
+
+    def cancel(self, why: str = "The stream was cancelled.") -> None:
+        """`abandon` because somebody wants it so."""
+        self.abandon(StreamCancelledError(why))
+
+    def take(self) -> News:
+        """All that is new, without waiting."""
+        with self._changed:
+            news = News(self._status, self._output, self._arrived, self.ended)
+            self._status, self._output = None, NOTHING
+            return news
+
+    def wait(self, timeout: float | None) -> None:
+        """Block until there is news, for `timeout` seconds at most."""
+        with self._changed:
+            self._changed.wait_for(self._has_news, timeout)
+
+    async def wait_async(self, timeout: float | None) -> None:
+        """Wait until there is news, for `timeout` seconds at most, under asyncio or trio."""
+        event = anyio.Event()
+        loop: Any = anyio.lowlevel.current_token().native_token
+        # The SDK's threads must never block on a reader's loop, so no `anyio.from_thread`.
+        soon = loop.call_soon_threadsafe if hasattr(loop, "call_soon_threadsafe") else loop.run_sync_soon
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # that loop is closed and its reader gone
+                soon(event.set)
+
+        with self._changed:
+            if self._has_news():
+                return
+            self._wakers.add(wake)
+        try:
+            with anyio.move_on_after(timeout):
+                await event.wait()
+        finally:
+            with self._changed:
+                self._wakers.discard(wake)
+
+    def _has_news(self) -> bool:
+        return self.ended or self._output is not NOTHING or self._status is not None
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        for wake in self._wakers:
+            wake()
+        self._wakers.clear()

@@ -1,0 +1,185 @@
+"""An image in any of the usual Python forms, checked and made into what can be uploaded."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import os
+import urllib.parse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from .errors import InvalidImageError, MissingExtraError
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+
+class SupportsArray(Protocol):
+    """A numpy array, or anything that gives itself as one."""
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+
+
+ImageLike: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | PIL.Image.Image | SupportsArray"
+)
+Images: TypeAlias = "ImageLike | Sequence[ImageLike]"
+
+# First bytes -> file suffix; Gradio tells the format of an upload by its suffix.
+_SIGNATURES = (
+    (0, b"\x89PNG\r\n\x1a\n", "png"),
+    (0, b"\xff\xd8\xff", "jpg"),
+    (0, b"GIF8", "gif"),
+    (8, b"WEBP", "webp"),
+    (0, b"BM", "bmp"),
+    (0, b"II*\x00", "tiff"),
+    (0, b"MM\x00*", "tiff"),
+    (4, b"ftypavif", "avif"),
+    (4, b"ftyphei", "heic"),
+)
+_HEADER = 16  # bytes, enough for every signature
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image that can be sent: either an address the Space fetches, a local file, or its bytes."""
+
+    url: str | None = None
+    path: Path | None = None
+    data: bytes | None = None
+    suffix: str = ""
+
+    def as_url(self) -> str:
+        """Its address, or its bytes as a ``data:`` URI: a form that outlives the file."""
+        if self.url:
+            return self.url
+        data = self.path.read_bytes() if self.path else self.data or b""
+        kind = {"jpg": "jpeg"}.get(self.suffix, self.suffix)
+        return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+    def saved(self, folder: Path) -> str | Path:
+        """What can be handed to Gradio: the address, the path, or a file written into `folder`."""
+        if self.data is None:
+            return self.url or self.path or ""
+        path = folder / f"image.{self.suffix}"
+        path.write_bytes(self.data)
+        return path
+
+
+def as_images(given: Images) -> tuple[Image, ...]:
+    """Check the images the user passed: one, or several in a list.
+
+    Each is a path, an address (``https:``, ``http:``), a ``data:`` URI, bytes, a binary file, a PIL image
+    or a numpy array of shape (height, width), (height, width, 3) or (height, width, 4), of type ``uint8``
+    or of floats from 0 to 1.
+
+    Raises:
+        InvalidImageError: one cannot be read or is no image; it names which by index.
+        MissingExtraError: an array was given and Pillow is not installed.
+
+    Example:
+        >>> as_images("https://example.org/cat.png")[0].url
+        'https://example.org/cat.png'
+    """
+    alone = isinstance(given, (str, bytes, bytearray, os.PathLike)) or not isinstance(given, Iterable)
+    if alone or hasattr(given, "read") or hasattr(given, "__array_interface__"):
+        given = [given]  # type: ignore[list-item]
+    return tuple(_image(f"Image {index}", item) for index, item in enumerate(given))  # type: ignore[arg-type]
+
+
+def _image(where: str, given: object) -> Image:
+    if isinstance(given, str) and given.lower().startswith(("http://", "https://")):
+        if not urllib.parse.urlsplit(given).hostname:
+            raise InvalidImageError(f"{where} is an address without a host: {given!r}.")
+        return Image(url=given)
+    if isinstance(given, str) and given.lower().startswith("data:"):
+        return _from_bytes(where, _data_uri(where, given))
+    if isinstance(given, (str, os.PathLike)):
+        return _from_path(where, Path(given))
+    if isinstance(given, (bytes, bytearray)):
+        return _from_bytes(where, bytes(given))
+    if hasattr(given, "read"):
+        return _from_bytes(where, _read(where, given))
+    if hasattr(given, "__array_interface__") and not hasattr(given, "save"):
+        given = _from_array(where, given)
+    if hasattr(given, "save"):
+        return _from_pil(where, given)
+    raise InvalidImageError(
+        f"{where} is a {type(given).__name__}; an image is a path, an address, bytes, a binary file, "
+        "a data: URI, a PIL image or a numpy array."
+    )
+
+
+def _from_path(where: str, path: Path) -> Image:
+    path = path.expanduser()
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidImageError(f"{where} cannot be read from {str(path)!r}: {reason}.") from error
+    return Image(path=path.absolute(), suffix=_suffix(f"{where}, {str(path)!r},", header))
+
+
+def _from_bytes(where: str, data: bytes) -> Image:
+    return Image(data=data, suffix=_suffix(where, data[:_HEADER]))
+
+
+def _suffix(where: str, header: bytes) -> str:
+    for offset, signature, suffix in _SIGNATURES:
+        if header[offset : offset + len(signature)] == signature:
+            return suffix
+    known = ", ".join(dict.fromkeys(suffix.upper() for _, _, suffix in _SIGNATURES))
+    problem = "is not an image" if header else "is empty"
+    raise InvalidImageError(f"{where} {problem} (known formats: {known}).")
+
+
+def _read(where: str, file: Any) -> bytes:
+    data = file.read()
+    if not isinstance(data, bytes):
+        raise InvalidImageError(f"{where} is a file opened as text; open it with mode 'rb'.")
+    return data
+
+
+def _data_uri(where: str, uri: str) -> bytes:
+    head, comma, payload = uri.partition(",")
+    try:
+        if not comma or not head.lower().endswith(";base64"):
+            raise ValueError("not of the form data:image/...;base64,...")
+        return base64.b64decode(urllib.parse.unquote(payload), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidImageError(f"{where} is a data: URI that cannot be read: {error}.") from None
+
+
+def _from_array(where: str, array: Any) -> object:
+    try:
+        import PIL.Image
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "An image as an array needs Pillow: pip install 'qwen-spaces[images]'"
+        ) from error
+    try:
+        if array.dtype.kind == "f":
+            array = (array.clip(0, 1) * 255).round().astype("uint8")
+        return PIL.Image.fromarray(array)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InvalidImageError(
+            f"{where} is an array that is no image ({error}); the shape is (height, width[, 3 or 4]), "
+            "the type uint8, or float from 0 to 1."
+        ) from error
+
+
+def _from_pil(where: str, picture: Any) -> Image:
+    buffer = io.BytesIO()
+    try:
+        # PNG holds these modes only; the rest (CMYK, YCbCr, F ...) has no form of its own on the way.
+        kept = picture.mode in ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
+        (picture if kept else picture.convert("RGB")).save(buffer, format="PNG")
+    except Exception as error:
+        raise InvalidImageError(f"{where} cannot be written as PNG: {error}.") from error
+    return Image(data=buffer.getvalue(), suffix="png")

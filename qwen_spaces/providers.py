@@ -1,0 +1,133 @@
+"""The three provider classes of a larger library, for programs that come from there.
+
+Only the import changes. Unlike the old ones these stream, use the whole history, honour `proxy`, never
+repeat or lose text, and raise what goes wrong.
+
+Example:
+    from qwen_spaces.providers import Messages, Qwen_Qwen_2_5
+
+    messages = Messages([{"role": "user", "content": "Why is the sky blue?"}])
+    async for delta in Qwen_Qwen_2_5.create_async_generator("qwen-2.5", messages):
+        print(delta, end="")
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
+
+from .errors import StreamError, UnknownSpaceError
+from .images import ImageLike
+from .space import QwenSpace
+from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
+from .stream import Deltas
+from .timeouts import Timeouts
+
+Messages = list[dict[str, Any]]
+ResponseError = StreamError
+Media: TypeAlias = "Sequence[tuple[ImageLike, str | None]]"  # (data, filename)
+
+_FACTS = (
+    *("label", "url", "api_endpoint", "default_model", "default_vision_model", "models", "vision_models"),
+    *("model_aliases", "supports_stream", "supports_system_message", "supports_message_history"),
+)
+_HARMLESS = {"stream", "return_conversation", "conversation"}  # they change nothing in what is answered
+
+
+class AsyncResult:
+    """The deltas of one answer, for ``async for``; awaiting it first changes nothing."""
+
+    def __init__(self, deltas: Deltas[str]) -> None:
+        self._deltas = deltas
+
+    def __aiter__(self) -> Deltas[str]:
+        return self._deltas
+
+    async def __anext__(self) -> str:
+        return await self._deltas.__anext__()
+
+    def __await__(self) -> Generator[Any, None, AsyncResult]:
+        yield from ()
+        return self
+
+
+class _Provider:
+    working: ClassVar[bool] = True
+    label: ClassVar[str]
+    url: ClassVar[str]
+    api_endpoint: ClassVar[str]
+    default_model: ClassVar[str]
+    default_vision_model: ClassVar[str | None]
+    model_aliases: ClassVar[Mapping[str, str]]
+    models: ClassVar[list[str]]
+    vision_models: ClassVar[list[str]]
+    supports_stream: ClassVar[bool]
+    supports_system_message: ClassVar[bool]
+    supports_message_history: ClassVar[bool]
+    _facade: ClassVar[type[QwenSpace]]
+
+    def __init_subclass__(cls, facade: type[QwenSpace]) -> None:
+        cls._facade = facade
+        for fact in _FACTS:
+            setattr(cls, fact, getattr(facade, fact))
+
+    @classmethod
+    def create_async_generator(
+        cls,
+        model: str | None = None,
+        messages: Iterable[Mapping[str, Any]] = (),
+        media: Media | None = None,
+        api_key: str | None = None,
+        proxy: str | None = None,
+        **kwargs: Any,
+    ) -> AsyncResult:
+        """Ask; the answer's deltas, to iterate over directly or after ``await``.
+
+        Args:
+            model: an alias or long name of this provider's model; nothing means that model.
+            messages: dicts with ``role`` and ``content``; all of them are used.
+            media: images as ``(data, filename)``, where the Space takes one.
+            api_key: a Hugging Face token.
+            proxy: the address of a proxy.
+            kwargs: the facade's options such as ``size``; ``timeout``, seconds for the whole answer;
+                ``src``, where the Space really is. Others are ignored with a warning.
+
+        Raises:
+            UnknownSpaceError: the provider has no such model.
+            QwenSpacesError: one of its kinds; while reading, a `ResponseError` if the Space failed.
+        """
+        facade = cls._facade
+        if model and model.lower() not in facade.aliases:
+            raise UnknownSpaceError(
+                f"{cls.__name__} has no model {model!r}. It has: {', '.join(facade.aliases)}."
+            )
+        options = {name: kwargs.pop(name) for name in facade.options if name in kwargs}
+        space = _space(
+            facade.aliases[0], kwargs.pop("src", None), api_key, proxy, kwargs.pop("timeout", None)
+        )
+        if ignored := sorted(set(kwargs) - _HARMLESS):
+            warnings.warn(f"{cls.__name__} ignores {', '.join(ignored)}.", stacklevel=2)
+        images = [data for data, _ in media or ()]
+        return AsyncResult(space.stream(messages, images=images, **options).__aiter__())
+
+
+class Qwen_Qwen_2_72B(_Provider, facade=Qwen2_72B):  # noqa: N801  (the old name)
+    """`Qwen/Qwen2-72B-Instruct`."""
+
+
+class Qwen_Qwen_2_5(_Provider, facade=Qwen2_5):  # noqa: N801  (the old name)
+    """`Qwen/Qwen2.5`."""
+
+
+class Qwen_QVQ_72B(_Provider, facade=QVQ_72B):  # noqa: N801  (the old name)
+    """`Qwen/QVQ-72B-preview`."""
+
+
+@functools.lru_cache(maxsize=16)
+def _space(
+    alias: str, src: str | None, token: str | None, proxy: str | None, total: float | None
+) -> QwenSpace:
+    """One object for calls of one kind, so that a Space's API is fetched once."""
+    return QwenSpace(alias, src=src, token=token, proxy=proxy, timeouts=Timeouts(total=total))

@@ -1,0 +1,226 @@
+"""The reader's side of a request: starts it, turns the feed's news into events, and knows when it is late."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable
+
+import anyio.lowlevel
+
+from .answer import Answer, Done, Event, Metrics, Reply
+from .errors import (
+    EmptyReplyError,
+    Phase,
+    QwenSpacesError,
+    SpaceTimeoutError,
+    StreamError,
+    UnexpectedOutputError,
+)
+from .feed import NOTHING, Feed, Status
+from .snapshot import read
+from .timeouts import Timeouts
+
+_LATE: dict[Phase, str] = {
+    "connect": "the Space was not reached",
+    "wake": "the Space did not wake up",
+    "first": "no text came",
+    "gap": "no more text came",
+    "total": "the answer was not complete",
+}
+
+
+class Reader:
+    """What all loops over one stream share.
+
+    Args:
+        run: does the request and feeds its answer; blocks until it is over.
+        timeouts: how long each phase may take.
+        space: the Space's name, for errors.
+        on_reply: called with the complete answer.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Feed], None],
+        *,
+        timeouts: Timeouts,
+        space: str,
+        on_reply: Callable[[Reply], None] | None = None,
+    ) -> None:
+        self._run, self._on_reply = run, on_reply
+        self._timeouts, self.space = timeouts, space
+        self._lock = threading.RLock()
+        self._events: deque[Event] = deque()
+        self._raw: object = None
+        self.feed = Feed()
+        self.answer = Answer()
+        self.began: float | None = None  # seconds of `time.monotonic()`
+        self.status: Status | None = None
+        self.reply: Reply | None = None
+
+    def __del__(self) -> None:
+        if self.began is not None and not self.feed.ended:
+            self.cancel()
+            warnings.warn(
+                f"A stream from {self.space} was dropped before its end.", ResourceWarning, stacklevel=2
+            )
+
+    def cancel(self) -> None:
+        """End the request, here and on the server; does not block."""
+        self.feed.cancel()
+
+    def pull(self, until: float | None = None) -> Event | None:
+        """Wait for the next event, ``None`` after the last; blocks, until `until` at most."""
+        try:
+            while (event := self._ready()) is None and self.reply is None:
+                patience = self._patience()
+                if until is not None:
+                    left = until - time.monotonic()
+                    if left <= 0:
+                        raise SpaceTimeoutError(
+                            f"{self.space} is not done in the time given and goes on: wait again, or cancel().",
+                            partial_text=self.answer.text,
+                        )
+                    patience = left if patience is None else min(patience, left)
+                self.feed.wait(patience)
+        except BaseException as error:
+            self._leave(error)
+            raise
+        return event
+
+    async def pull_async(self) -> Event | None:
+        """Wait for the next event, ``None`` after the last, under asyncio or trio."""
+        try:
+            # Before an event is taken, never after: being cancelled here must lose no text.
+            await anyio.lowlevel.checkpoint()
+            while (event := self._ready()) is None and self.reply is None:
+                await self.feed.wait_async(self._patience())
+        except BaseException as error:
+            self._leave(error)
+            raise
+        return event
+
+    def _leave(self, error: BaseException) -> None:
+        """A reader is on its way out with `error`; what is not ours is Ctrl-C, a cancelled task ..."""
+        if not isinstance(error, QwenSpacesError):
+            self.cancel()
+
+    def _ready(self) -> Event | None:
+        """The next event, if there is one; starts the request, and raises what ended it."""
+        with self._lock:
+            if self.began is None:
+                self._start()
+            if not self._events and self.reply is None:
+                self._digest()
+            return self._events.popleft() if self._events else None
+
+    def _start(self) -> None:
+        self.began = time.monotonic()
+        if not self.feed.ended:
+            self.feed.say(Status("connecting"))
+            work = functools.partial(_work, self._run, self.feed)
+            threading.Thread(target=work, name="qwen_spaces", daemon=True).start()
+
+    def _digest(self) -> None:
+        """Turn what is new in the feed into events; what had arrived comes before what went wrong."""
+        news = self.feed.take()
+        if news.status and news.status != self.status:
+            self.status = news.status
+            self._events.append(news.status)
+        if news.output is not NOTHING:
+            self._read(news.output, news.arrived)
+        if self._events:
+            return
+        if news.ended:
+            self._finish()
+        elif late := self._overdue():
+            self.feed.abandon(late)
+            self._finish()
+
+    def _read(self, output: object, arrived: float) -> None:
+        try:
+            snapshot = read(output)
+        except Exception as error:
+            if not isinstance(error, UnexpectedOutputError):
+                error = UnexpectedOutputError(f"The Space put out what cannot be read: {error!r}", raw=output)
+            self.feed.abandon(error)
+            return
+        self._raw = output
+        if snapshot is not None:
+            self._events.extend(self.answer.add(snapshot, arrived))
+
+    def _finish(self) -> None:
+        """Raise what ended the feed, or make the reply."""
+        if self.feed.error is None and not (self.answer.text or self.answer.reasoning):
+            self.feed.error = EmptyReplyError(
+                f"{self.space} reports success and said nothing. Its model may be overloaded: try again."
+            )
+        if (error := self.feed.error) is not None:
+            if isinstance(error, StreamError):
+                error.partial_text = self.answer.text
+            # Without the frames of earlier readers, which would pile up in its traceback.
+            raise error.with_traceback(None)
+        self.reply = Reply(
+            self.answer.text,
+            self.answer.reasoning,
+            self.answer.rewritten,
+            metrics=self._metrics(),
+            raw=self._raw,
+        )
+        self._events.append(Done(self.reply))
+        if self._on_reply:
+            self._on_reply(self.reply)
+
+    def _metrics(self) -> Metrics:
+        submitted = self.feed.submitted
+        return Metrics(
+            connect=_between(self.began, submitted),
+            queued=_between(submitted, self.feed.started),
+            first=_between(submitted, self.answer.first),
+            total=_between(submitted, self.feed.closed),
+            deltas=self.answer.deltas,
+        )
+
+    def _bound(self) -> tuple[float, Phase, float] | None:
+        return self._timeouts.nearest(
+            began=self.began or 0.0, submitted=self.feed.submitted, latest=self.answer.latest
+        )
+
+    def _patience(self) -> float | None:
+        """Seconds until the nearest bound; ``None`` waits for ever."""
+        bound = self._bound()
+        return None if bound is None else max(0.0, bound[0] - time.monotonic())
+
+    def _overdue(self) -> SpaceTimeoutError | None:
+        bound = self._bound()
+        if bound is None or time.monotonic() < bound[0]:
+            return None
+        _, phase, seconds = bound
+        return SpaceTimeoutError(
+            f"{self.space}: {_LATE[phase]} within {seconds:g} s. Try again, or allow more with "
+            f"timeouts=Timeouts({phase}=...).",
+            phase=phase,
+        )
+
+
+def _work(run: Callable[[Feed], None], feed: Feed) -> None:
+    """The life of a request, in a thread of its own: both doors only ever wait on the feed."""
+    try:
+        run(feed)
+        feed.end()
+    except QwenSpacesError as error:
+        feed.end(error)
+    except BaseException as error:
+        unforeseen = StreamError(f"The request failed: {type(error).__name__}: {error}")
+        unforeseen.__cause__ = error
+        feed.end(unforeseen)
+    finally:
+        feed.released.set()
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else max(0.0, end - start)

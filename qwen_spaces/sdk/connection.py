@@ -1,0 +1,131 @@
+"""A Space that was reached, and requests to it."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+import urllib.parse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import huggingface_hub
+from gradio_client import handle_file
+
+from ..errors import SpaceUnavailableError
+from ..feed import Feed
+from .faults import connect_error, stream_error
+from .session import Session
+
+logger = logging.getLogger("qwen_spaces")
+
+READ = 60.0  # seconds without a byte; a Gradio server sends a heartbeat every 15
+_DOWN = ("PAUSED", "STOPPED", "BUILD_ERROR", "RUNTIME_ERROR", "CONFIG_ERROR", "NO_APP_FILE", "DELETING")
+
+
+class Connection:
+    """A Space's config and API, fetched once.
+
+    Args:
+        src: the address of a Gradio app, or ``owner/name`` on the Hub.
+        token: ``None`` sends the saved Hugging Face token to Hugging Face's hosts only, a string is
+            sent to this Space wherever it is, ``False`` sends none.
+        proxy: the address of a proxy for every request.
+        headers: added to every request.
+        auth: user and password of the app's own login.
+        ssl_verify: ``False`` accepts any certificate; a context is used as it is.
+        timeout: seconds to open a TCP connection.
+
+    Raises:
+        ConnectError: or one of its kinds, if the Space cannot be opened.
+    """
+
+    def __init__(
+        self,
+        src: str,
+        *,
+        token: str | bool | None,
+        proxy: str | None,
+        headers: Mapping[str, str] | None,
+        auth: tuple[str, str] | None,
+        ssl_verify: bool | ssl.SSLContext,
+        timeout: float | None,
+    ) -> None:
+        http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=timeout)}
+        try:
+            self.url = src if "://" in src else _host(src, token)
+            self._settings: dict[str, Any] = {
+                "token": _token_for(self.url, token),
+                "headers": dict(headers or {}),
+                # One context for all requests: the SDK makes one for each, at 47 ms of CPU.
+                "ssl_verify": httpx.create_ssl_context(verify=ssl_verify),
+                "httpx_kwargs": {**http, "proxy": proxy} if proxy else http,
+            }
+            self._client = Session(self.url, auth=auth, **self._settings)
+        except Exception as error:
+            raise connect_error(error, src) from error
+        logger.debug("Connected to %s, Gradio %s", self.url, self.version)
+
+    @property
+    def version(self) -> str:
+        """The Gradio version of the Space."""
+        return str(self._client.config.get("version", "unknown"))
+
+    @property
+    def endpoints(self) -> Mapping[str, Mapping[str, Any]]:
+        """The named endpoints of the Space's API info."""
+        named: Mapping[str, Mapping[str, Any]] = self._client._info["named_endpoints"]
+        return named
+
+    @property
+    def generators(self) -> frozenset[str]:
+        """The names of the endpoints that stream."""
+        return frozenset(
+            f"/{dependency['api_name']}"
+            for dependency in self._client.config["dependencies"]
+            if dependency.get("api_name") and (dependency.get("types") or {}).get("generator")
+        )
+
+    def file(self, path_or_url: str | Path) -> dict[str, Any]:
+        """What stands for a file in the arguments of `run`, which uploads it if it is a local one."""
+        stand_in: dict[str, Any] = handle_file(path_or_url)
+        return stand_in
+
+    def run(self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object], feed: Feed) -> None:
+        """Submit one request and feed all that the Space answers; blocks until the job is over.
+
+        Each request has a session of its own, for a cancel ends every job of its session.
+
+        Raises:
+            QwenSpacesError: one of its kinds, for whatever went wrong.
+        """
+        session = Session(self.url, shared=self._client, feed=feed, **self._settings)
+        feed.submitted = time.monotonic()
+        try:
+            feed.put(session.answer(api_name, args, kwargs, feed))
+        except Exception as error:
+            raise stream_error(error, session.lost, self.url) from error
+
+
+def _host(space_id: str, token: str | bool | None) -> str:
+    """The address of a Space of the Hub."""
+    info = huggingface_hub.space_info(space_id, token=token)
+    stage = info.runtime.stage if info.runtime else "RUNNING"
+    if stage in _DOWN:
+        raise SpaceUnavailableError(
+            f"The Space {space_id} does not run: {stage}. Ask its owner, use a duplicate (src=...), or a "
+            "local replica.",
+            stage=stage,
+        )
+    return str(info.host)
+
+
+def _token_for(url: str, token: str | bool | None) -> str | bool:
+    """The token for this address: the saved one goes to Hugging Face only."""
+    if token is not None:
+        return token
+    host = urllib.parse.urlsplit(url).hostname or ""
+    ours = host in ("hf.space", "huggingface.co") or host.endswith((".hf.space", ".huggingface.co"))
+    return (huggingface_hub.get_token() or False) if ours and url.startswith("https:") else False

@@ -1,0 +1,111 @@
+"""What the SDK, the Hub and the network raise, told as the errors of this package."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import re
+import ssl
+
+import httpx
+import huggingface_hub.errors as hub
+from gradio_client import exceptions, utils
+
+from .. import errors
+
+# How the SDK words an error whose reason the app hides (gradio_client 2.7.2, client.py).
+_HIDDEN = "The upstream Gradio app has raised an exception"
+_RETRY_IN = re.compile(r"(?:retry|try again) in (\d+):(\d\d):(\d\d)", re.IGNORECASE)
+
+
+def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
+    """Why a Space could not be opened."""
+    if isinstance(error, errors.QwenSpacesError):
+        return error
+    status = _http_status(error)
+    if status == 401 or isinstance(error, (exceptions.AuthenticationError, hub.GatedRepoError)):
+        return errors.AuthenticationError(
+            f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
+        )
+    if isinstance(error, hub.RepositoryNotFoundError):
+        return errors.SpaceNotFoundError(
+            f"There is no Space {space!r} on the Hub, or it is private. Check the name, or pass a token."
+        )
+    if status == 429 or isinstance(error, utils.TooManyRequestsError):
+        return errors.RateLimitedError(
+            f"{space} gets too many requests. Wait a little, or duplicate the Space.",
+            retry_after=_retry_after(error),
+        )
+    if isinstance(error, (httpx.TransportError, ssl.SSLError, OSError)) or _is_hub_transport(error):
+        return errors.ConnectError(
+            f"{space} cannot be reached: {_said(error)}. Check the address, the network and the proxy."
+        )
+    if isinstance(error, (ValueError, KeyError, TypeError, AttributeError)):
+        return errors.ContractError(
+            f"{space} does not answer as a Gradio app does: {_said(error)}. Check the address."
+        )
+    return errors.ConnectError(f"{space} could not be opened: {_said(error)}.")
+
+
+def stream_error(error: BaseException, lost: Exception | None, space: str) -> errors.QwenSpacesError:
+    """Why an answer failed; `lost` is what broke the event stream, if that broke."""
+    if isinstance(error, errors.QwenSpacesError):
+        return error
+    if isinstance(error, exceptions.AppError):
+        return _app_error(error, space)
+    if isinstance(error, utils.QueueError):
+        return errors.QueueFullError(
+            f"The queue of {space} is full. Try again later, or duplicate the Space."
+        )
+    if isinstance(error, exceptions.ValidationError):
+        return errors.ContractError(f"{space} does not take these arguments: {error}")
+    status = _http_status(error)
+    if status == 429:
+        return errors.RateLimitedError(
+            f"{space} gets too many requests. Wait a little, or duplicate the Space.",
+            retry_after=_retry_after(error),
+        )
+    if status is not None:
+        return errors.SpaceError(f"{space} answered with HTTP status {status}. Try again later.")
+    if isinstance(error, (concurrent.futures.CancelledError, KeyError, httpx.TransportError)):
+        reason = f": {_said(lost)}" if lost else ""
+        return errors.ConnectionLostError(
+            f"The connection to {space} was lost before the answer was complete{reason}. Try again."
+        )
+    return errors.StreamError(f"The answer of {space} failed: {type(error).__name__}: {error}")
+
+
+def _app_error(error: exceptions.AppError, space: str) -> errors.StreamError:
+    message = str(error.message)
+    if message.startswith(_HIDDEN):
+        return errors.SpaceError(
+            f"{space} failed and hides the reason. Usual ones: the model behind it is overloaded or gone, "
+            "the conversation is too long, or an argument is not to its liking. Try again, or a shorter one."
+        )
+    if "exceeded your GPU quota" in message:
+        found = _RETRY_IN.search(message)
+        hours, minutes, seconds = map(int, found.groups()) if found else (0, 0, 0)
+        return errors.QuotaExceededError(
+            f"{space} refuses: {message} Pass a token of an account with quota left, or wait.",
+            retry_after=hours * 3600.0 + minutes * 60 + seconds if found else None,
+        )
+    return errors.SpaceError(f"{space} failed: {message}", title=str(error.title), message=message)
+
+
+def _http_status(error: BaseException) -> int | None:
+    # httpx.HTTPStatusError, and the Hub's errors, which are of httpx2 in huggingface_hub 2.
+    code = getattr(getattr(error, "response", None), "status_code", None)
+    return code if isinstance(code, int) else None
+
+
+def _retry_after(error: BaseException) -> float | None:
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    value = str(headers.get("retry-after", ""))
+    return float(value) if value.isdigit() else None
+
+
+def _is_hub_transport(error: BaseException) -> bool:
+    return any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
+
+
+def _said(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).rstrip(".")

@@ -1,0 +1,257 @@
+"""One session: a `gradio_client.Client` for one job, which pushes what the job hears.
+
+Private names of the SDK that are used here were read in gradio_client 2.7.2; `HOOKS` lists them, and
+where one is missing a request goes the plain way, by polling the job.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import functools
+import json
+import logging
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+from gradio_client import Client, utils
+
+from ..feed import Feed, Stage, Status
+
+logger = logging.getLogger("qwen_spaces")
+
+JOIN = 10.0  # seconds that a cancel waits for a request that is just being handed in
+POLL = 0.02  # seconds between two looks at a job that cannot push
+HOOKS: Mapping[Any, tuple[str, ...]] = {
+    Client: ("new_helper", "send_data", "stream_messages", "_get_config", "_get_api_info"),
+    utils: ("check_for_cancel", "Communicator", "JobStatus", "ServerMessage", "StatusUpdate"),
+}
+_STAGES: Mapping[str, Stage] = {
+    "JOINING_QUEUE": "queued",
+    "IN_QUEUE": "queued",
+    "SENDING_DATA": "queued",
+    "PROCESSING": "running",
+    "PROGRESS": "running",
+    "ITERATING": "running",
+}
+
+
+def missing_hooks() -> list[str]:
+    """The private names of the SDK that this room leans on and the installed version lacks."""
+    return [name for place, names in HOOKS.items() for name in names if not hasattr(place, name)]
+
+
+class Session(Client):  # type: ignore[misc]
+    """A `Client` for one job, made without network from what another has fetched.
+
+    The job runs in the thread that calls `answer`; one more thread reads the event stream.
+    """
+
+    def __init__(
+        self, src: str, *, shared: Session | None = None, feed: Feed | None = None, **settings: Any
+    ) -> None:
+        self._shared, self._feed = shared, feed
+        self._joined = threading.Event()  # the server has given the job its event id
+        self._over = threading.Event()
+        self._helper: Any = None
+        self._job: Any = None
+        self._socket: socket.socket | None = None
+        self._tasks: list[Callable[[], None]] = []
+        self.lost: Exception | None = None  # what broke the event stream
+        self.cookies: dict[str, str] = {}
+        super().__init__(src, verbose=False, download_files=False, analytics_enabled=False, **settings)
+        self._pushes = feed is not None and not missing_hooks()
+        if self._pushes:
+            self.executor, self.helper_executor = _Pool(self._tasks.append), _Pool(self._help)
+        self.stream_executor = _Pool(_in_thread)
+
+    def answer(
+        self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object], feed: Feed
+    ) -> Any:
+        """Submit the job, feed what it puts out, and give its result; blocks until it is over."""
+        try:
+            self._job = self.submit(*args, api_name=api_name, **kwargs)
+            feed.attach(lambda: _in_thread(self._cancel))
+            for task in self._tasks:
+                task()
+            if not self._pushes:
+                self._poll(feed)
+            return self._job.result()
+        finally:
+            self._over.set()
+
+    def _poll(self, feed: Feed) -> None:
+        seen = 0
+        while not self._job.done():
+            _say(self._job.status(), feed)
+            outputs = self._job.outputs()
+            if len(outputs) > seen:
+                seen = len(outputs)
+                feed.put(outputs[-1])
+            self._over.wait(POLL)
+
+    def _cancel(self) -> None:
+        """End the job on the server and here; blocks."""
+        # Before the server has told the event id, a cancel would stop nothing.
+        deadline = time.monotonic() + JOIN
+        while not (self._joined.wait(POLL) or self._over.is_set()) and time.monotonic() < deadline:
+            pass
+        try:
+            if not self._over.is_set():
+                self._job.cancel()
+        except Exception as error:
+            logger.debug("The cancel did not reach %s: %r", self.src, error)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Wake the job and the reader of its event stream, whatever the server does."""
+        with self.pending_lock:
+            for queue in self.pending_messages_per_event.values():
+                queue.append(None)
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # closed already
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    # What follows takes the place of the SDK's own.
+
+    def _get_space_state(self) -> None:
+        return None  # it would ask the Hub, again and again
+
+    def _telemetry_thread(self) -> None:
+        pass
+
+    def _get_config(self) -> Any:
+        if self._shared is None:
+            # A heartbeat keeps a session's state alive between jobs; a session of ours has one job.
+            return {**super()._get_config(), "connect_heartbeat": False}
+        self.cookies = dict(self._shared.cookies)
+        return self._shared.config
+
+    def _get_api_info(self) -> Any:
+        return self._shared._info if self._shared else super()._get_api_info()
+
+    def new_helper(self, fn_index: int, headers: dict[str, str] | None = None) -> Any:
+        """Make the SDK's go-between of job and reader, one that pushes."""
+        self._helper = super().new_helper(fn_index, headers=headers)
+        if self._feed and self._pushes:
+            self._helper.job.outputs = _Outputs(self._feed)
+            self._helper.updates = _Updates(self._feed)
+        return self._helper
+
+    def send_data(self, *args: Any, **kwargs: Any) -> Any:
+        """Hand the job in, and note its event id for `_cancel`."""
+        self._helper.event_id = super().send_data(*args, **kwargs)
+        self._joined.set()
+        return self._helper.event_id
+
+    def add_zero_gpu_headers(self, headers: dict[str, str]) -> dict[str, str]:
+        """Leave the headers; the SDK's own imports Gradio, for apps that call apps."""
+        return headers
+
+    def stream_messages(self, protocol: str, session_hash: str) -> None:
+        """Read the event stream; the SDK's own prints tracebacks and fails on comments and on CRLF."""
+        del protocol
+        try:
+            with (
+                httpx.Client(verify=self.ssl_verify, **self.httpx_kwargs) as client,
+                client.stream(
+                    "GET",
+                    self.sse_url,
+                    params={"session_hash": session_hash},
+                    headers=self.headers,
+                    cookies=self.cookies,
+                ) as response,
+            ):
+                response.raise_for_status()
+                self._socket = response.extensions["network_stream"].get_extra_info("socket")
+                for line in response.iter_lines():
+                    if line.startswith("data:") and not self._deliver(json.loads(line[5:])):
+                        return
+        except Exception as error:
+            self.lost = error
+            logger.debug("The event stream of %s broke: %r", self.src, error)
+
+    def _deliver(self, message: dict[str, Any]) -> bool:
+        """Hand one message to its job; false if it is the stream's last."""
+        kind, event_id = message["msg"], message.get("event_id")
+        if kind == utils.ServerMessage.close_stream:
+            return False
+        with self.pending_lock:
+            if event_id:
+                self.pending_messages_per_event.setdefault(event_id, deque()).append(message)
+            elif kind != utils.ServerMessage.heartbeat:  # such as "Server stopped unexpectedly."
+                for queue in self.pending_messages_per_event.values():
+                    queue.append(message)
+        return True
+
+    def _help(self, task: functools.partial[None]) -> None:
+        # The poller that looks for a cancel at 20 Hz is never started: `_hang_up` does its work.
+        if task.args[1] is not utils.check_for_cancel:
+            task()
+
+
+class _Pool:
+    """Stands in for an executor of the SDK; `start` is given each task and decides where it runs."""
+
+    def __init__(self, start: Callable[[functools.partial[None]], object]) -> None:
+        self._start = start
+
+    def submit(self, function: Any, *args: Any) -> concurrent.futures.Future[Any]:
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._start(functools.partial(_complete, future, function, args))
+        return future
+
+    def shutdown(self, wait: bool = True) -> None:
+        del wait
+
+
+class _Outputs:
+    """Stands in for the SDK's list of outputs, which would keep every snapshot: pushes each."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._some = False
+
+    def append(self, output: object) -> None:
+        self._some = True
+        self._feed.put(output)
+
+    def __bool__(self) -> bool:
+        return self._some
+
+
+class _Updates:
+    """Stands in for the SDK's queue of updates; the outputs among them go through `_Outputs`."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def put_nowait(self, update: Any) -> None:
+        if isinstance(update, utils.StatusUpdate):
+            _say(update, self._feed)
+
+
+def _say(update: Any, feed: Feed) -> None:
+    if stage := _STAGES.get(update.code.name):
+        feed.say(Status(stage, update.rank, update.queue_size, update.eta))
+
+
+def _in_thread(task: Callable[[], None]) -> None:
+    try:
+        # A daemon: a pool's threads would hold up the end of the interpreter.
+        threading.Thread(target=task, name="qwen_spaces", daemon=True).start()
+    except RuntimeError:  # the interpreter is ending, and the server sees our sockets close
+        logger.debug("No thread is to be had for %r", task)
+
+
+def _complete(future: concurrent.futures.Future[Any], function: Any, args: tuple[Any, ...]) -> None:
+    future.set_running_or_notify_cancel()
+    try:
+        future.set_result(function(*args))
+    except BaseException as error:
+        future.set_exception(error)

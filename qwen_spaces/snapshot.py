@@ -1,0 +1,141 @@
+"""From what a Space puts out to text: an output -> a snapshot, two snapshots -> a delta. All pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import UnexpectedOutputError
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that the answer holds so far."""
+
+    text: str = ""
+    reasoning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What is new in an answer: ``answer = answer[:start] + text``; `start` counts characters."""
+
+    text: str
+    start: int
+
+
+def read(output: object) -> Snapshot | None:
+    """The last answer in an output of a Space, wherever in it that stands.
+
+    An output is what `gradio_client` gives: the value of a lone output component, or a tuple of
+    all. A chat history in it is a list of ``[user, assistant]`` pairs, a list of messages with
+    roles, or an update that holds one (the Spaces' contracts, read 2026-11, Gradio 4 to 6).
+
+    Returns:
+        The snapshot, or ``None`` where the output says nothing at all, as ``(None, None, None)``.
+
+    Raises:
+        UnexpectedOutputError: there is something in it and none of it is chat text.
+
+    Example:
+        >>> read(("", [["Hi", "Hello."]], "Be brief."))
+        Snapshot(text='Hello.', reasoning='')
+        >>> read("Hello.")
+        Snapshot(text='Hello.', reasoning='')
+    """
+    values = list(output) if isinstance(output, tuple) else [output]
+    for value in values:
+        history = _history(value)
+        if history is not None:
+            return _last_answer(history, output)
+    # An empty list is a chat in which nothing is said yet; the strings beside it are no answer.
+    if all(value is None or _is_update(value) for value in values) or [] in values:
+        return None
+    for value in values:
+        if isinstance(value, str):
+            return Snapshot(value)
+    raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
+
+
+def cut(old: str, new: str) -> Delta | None:
+    """What `new` adds to `old`, or ``None`` if they are the same.
+
+    Example:
+        >>> cut("Hello", "Hello you")
+        Delta(text=' you', start=5)
+        >>> cut("Hello you", "Hello me")
+        Delta(text='me', start=6)
+    """
+    if new == old:
+        return None
+    start = len(old) if new.startswith(old) else _common(old, new)
+    return Delta(new[start:], start)
+
+
+def _common(old: str, new: str) -> int:
+    """How many characters both begin with."""
+    low, high = 0, min(len(old), len(new))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if new.startswith(old[:middle]):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _is_update(value: object) -> bool:
+    return isinstance(value, Mapping) and value.get("__type__") == "update"
+
+
+def _history(value: object) -> Sequence[Any] | None:
+    """The chat history in one value, or ``None`` where there is none."""
+    if isinstance(value, Mapping) and ("value" in value or "items" in value):
+        value = value.get("value", value.get("items"))
+    if not isinstance(value, list) or not value:
+        return None
+    last = value[-1]
+    if isinstance(last, Mapping) and "role" in last and "content" in last:
+        return value
+    if isinstance(last, (list, tuple)) and len(last) == 2:
+        return value
+    return None
+
+
+def _last_answer(history: Sequence[Any], output: object) -> Snapshot:
+    last = history[-1]
+    if not isinstance(last, Mapping):
+        return _cell(last[1], output)
+    answer = Snapshot()
+    # An answer of several messages (a thought, then the text) ends at the user's message before it.
+    turn = []
+    for message in reversed(history):
+        if not isinstance(message, Mapping) or message.get("role") != "assistant":
+            break
+        turn.append(message)
+    for message in reversed(turn):
+        part = _cell(message["content"], output)
+        thought = bool((message.get("metadata") or {}).get("title"))
+        text, reasoning = ("", part.text + part.reasoning) if thought else (part.text, part.reasoning)
+        answer = Snapshot(answer.text + text, answer.reasoning + reasoning)
+    return answer
+
+
+def _cell(cell: object, output: object) -> Snapshot:
+    """The text of one answer: a string, ``{"text": ...}``, or a list of parts."""
+    if cell is None:
+        return Snapshot()
+    if isinstance(cell, str):
+        return Snapshot(cell)
+    if isinstance(cell, Mapping) and isinstance(text := cell.get("text", cell.get("content")), str):
+        return Snapshot("", text) if cell.get("type") == "tool" else Snapshot(text)
+    if isinstance(cell, (list, tuple)):
+        parts = [_cell(part, output) for part in cell]
+        return Snapshot("".join(part.text for part in parts), "".join(part.reasoning for part in parts))
+    raise UnexpectedOutputError(f"The Space answered with {_brief(cell)}, which is no text.", raw=output)
+
+
+def _brief(value: object) -> str:
+    shown = repr(value)
+    return f"{type(value).__name__} {shown[:80]}{'...' if len(shown) > 80 else ''}"

@@ -1,0 +1,389 @@
+"""`QwenSpace`: what the facades of all Spaces have in common."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, overload
+
+import anyio.to_thread
+
+from .answer import Reply
+from .contract import Contract, Endpoint, resolve
+from .conversation import Conversation
+from .errors import InvalidImageError, UnknownSpaceError, UnsupportedOptionError
+from .feed import Feed
+from .images import Image, Images, as_images
+from .messages import Message, Messages, as_messages
+from .stream import OnReply, TextStream
+from .timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from .sdk import Connection
+    from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
+
+FACADES: dict[str, type[QwenSpace]] = {}  # alias -> facade; they register themselves
+
+
+class Settings(TypedDict, total=False):
+    """The keyword arguments of `QwenSpace`, for type checkers."""
+
+    src: str | None
+    token: str | bool | None
+    proxy: str | None
+    headers: Mapping[str, str] | None
+    auth: tuple[str, str] | None
+    ssl_verify: bool | ssl.SSLContext
+    timeouts: Timeouts | float
+
+
+class NoOptions(TypedDict):
+    """The options of a Space that has none, for type checkers."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceStatus:
+    """What was found at a Space.
+
+    Attributes:
+        name: the name it goes by here.
+        url: where it is.
+        gradio: the version of its Gradio server.
+        endpoint: the api name of the chat endpoint.
+        parameters: our argument -> the Space's own name for it, what the endpoint takes.
+        history: how earlier turns are sent: ``"pairs"``, ``"messages"``, ``"parts"``, or ``None`` where
+            they are folded into the prompt.
+    """
+
+    name: str
+    url: str
+    gradio: str
+    endpoint: str
+    parameters: Mapping[str, str]
+    history: Literal["pairs", "messages", "parts"] | None
+
+
+class QwenSpace:
+    """A Qwen model on a Hugging Face Space. Making one is instant: the network waits for the first use.
+
+    `QwenSpace(name)` gives the facade of that Space, as `pathlib.Path` gives the path of a system; any
+    other Gradio chat goes by its address. One object may be shared by threads, tasks and event loops.
+
+    Args:
+        name: an alias such as ``"qwen-2.5"`` (see `available_spaces`), a Space id ``owner/name``, or a URL.
+        src: where that Space really is, a URL or ``owner/name``, if not in its usual place.
+        token: ``None`` sends the saved Hugging Face token, to Hugging Face hosts only; a string is sent to
+            this Space wherever it is; ``False`` sends none.
+        proxy: the address of a proxy for all requests.
+        headers: added to every request.
+        auth: user and password of the app's own login.
+        ssl_verify: ``False`` accepts any certificate; an `ssl.SSLContext` is used as it is.
+        timeouts: a `Timeouts`, or the seconds that a whole answer may take.
+
+    Raises:
+        UnknownSpaceError: no Space is called `name`; offers a near match.
+
+    Example:
+        >>> QwenSpace("qwen-2.5")
+        Qwen2_5('qwen-2.5')
+    """
+
+    contract: ClassVar[Contract] = Contract("")
+    aliases: ClassVar[tuple[str, ...]] = ()  # the short name first, then the long one of the old providers
+    options: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # option -> the values it takes
+    max_images: ClassVar[int] = 0
+
+    label: ClassVar[str] = "A Gradio chat"
+    url: ClassVar[str] = ""
+    api_endpoint: ClassVar[str] = ""
+    space_id: ClassVar[str] = ""
+    default_model: ClassVar[str] = ""
+    default_vision_model: ClassVar[str | None] = None
+    model_aliases: ClassVar[Mapping[str, str]] = {}
+    models: ClassVar[list[str]] = []
+    vision_models: ClassVar[list[str]] = []
+    supports_stream: ClassVar[bool] = True
+    supports_system_message: ClassVar[bool] = True  # natively, or folded into the prompt; as the next
+    supports_message_history: ClassVar[bool] = True
+
+    name: str
+    src: str
+    timeouts: Timeouts
+    _how: dict[str, Any]
+    _lock: threading.Lock
+    _reached: tuple[Connection, Endpoint] | None
+    _running: set[Feed]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "aliases" not in vars(cls):
+            return
+        short, long = cls.aliases
+        cls.space_id, cls.default_model = cls.contract.space_id, long
+        cls.models, cls.model_aliases = [short], {short: long}
+        if cls.max_images:
+            cls.vision_models, cls.default_vision_model = [short], long
+        FACADES.update(dict.fromkeys(cls.aliases, cls))
+
+    @overload
+    def __new__(cls, name: Literal["qwen-2.5", "qwen-qwen2-5"], **how: Unpack[Settings]) -> Qwen2_5: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2-72b", "qwen-qwen2-72b-instruct"], **how: Unpack[Settings]
+    ) -> Qwen2_72B: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qvq-72b", "qwen-qvq-72b-preview"], **how: Unpack[Settings]
+    ) -> QVQ_72B: ...
+    @overload
+    def __new__(cls, name: str = "qwen-2.5", **how: Unpack[Settings]) -> Self: ...
+    def __new__(
+        cls,
+        name: str = "qwen-2.5",
+        *,
+        src: str | None = None,
+        token: str | bool | None = None,
+        proxy: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        ssl_verify: bool | ssl.SSLContext = True,
+        timeouts: Timeouts | float = Timeouts(),  # noqa: B008  (frozen)
+    ) -> QwenSpace:
+        """Pick the facade and keep the recipe; see the class."""
+        facade, place = _find(cls, name)
+        self = object.__new__(facade)
+        self.name = facade.aliases[0] if facade.aliases and not place else name
+        self.src = src or place or facade.space_id
+        self.timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(total=float(timeouts))
+        self._how = {
+            "token": token,
+            "proxy": proxy,
+            "headers": headers,
+            "auth": auth,
+            "ssl_verify": ssl_verify,
+        }
+        self._lock = threading.Lock()
+        self._reached = None
+        self._running = set()
+        return self
+
+    def __repr__(self) -> str:
+        elsewhere = "" if self.src in (self.space_id, self.name) else f", src={self.src!r}"
+        return f"{type(self).__name__}({self.name!r}{elsewhere})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        how = {**self._how, "src": self.src, "timeouts": self.timeouts}
+        return functools.partial(type(self), **how), (self.name,)
+
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        system: str | None = None,
+        images: Images = (),
+        **options: Unpack[NoOptions],
+    ) -> TextStream:
+        """Ask, and read the answer as it arrives. Sends nothing yet: the first read does.
+
+        Args:
+            messages: a string, or messages as dicts with ``role`` and ``content`` or as `Message`; the
+                last one is the user's.
+            system: a system prompt. Without one the Space uses its own.
+            images: one image or several: path, URL, bytes, binary file, ``data:`` URI, PIL image, array.
+            options: what this Space has beyond that, such as ``size="7B"``; see its facade.
+
+        Raises:
+            InvalidMessagesError: the messages cannot be sent.
+            InvalidImageError: an image cannot be sent, or there are more than the Space takes.
+            UnsupportedOptionError: the Space has no such option, or it does not take that value.
+
+        Example:
+            async for delta in QwenSpace("qwen-2.5").stream("Why is the sky blue?"):
+                print(delta, end="", flush=True)
+        """
+        return self._open(messages, system=system, images=images, options=dict(options))
+
+    def ask(
+        self,
+        messages: Messages,
+        *,
+        system: str | None = None,
+        images: Images = (),
+        **options: Unpack[NoOptions],
+    ) -> Reply:
+        """Ask, and wait for the whole answer; blocks. Takes what `stream` takes.
+
+        Raises:
+            QwenSpacesError: one of its kinds, whatever went wrong.
+
+        Example:
+            print(QwenSpace("qwen-2.5").ask("Why is the sky blue?").text)
+        """
+        with self.stream(messages, system=system, images=images, **options) as stream:
+            return stream.result()
+
+    def conversation(self, system: str | None = None, **options: Unpack[NoOptions]) -> Conversation:
+        """Begin a chat that remembers its turns.
+
+        Args:
+            system: a system prompt for all of it.
+            options: as for `stream`, for every turn.
+        """
+        given = self._checked(dict(options))
+
+        def open_stream(messages: Messages, on_reply: OnReply) -> TextStream:
+            return self._open(messages, options=given, on_reply=on_reply)
+
+        return Conversation(open_stream, system=system)
+
+    def status(self) -> SpaceStatus:
+        """Reach the Space and tell what was found there; blocks.
+
+        Raises:
+            ConnectError: or one of its kinds, if it cannot be opened.
+        """
+        connection, endpoint = self._connect()
+        return SpaceStatus(
+            name=self.name,
+            url=connection.url,
+            gradio=connection.version,
+            endpoint=endpoint.name,
+            parameters=dict(endpoint.names),
+            history=endpoint.history,
+        )
+
+    async def astatus(self) -> SpaceStatus:
+        """Like `status`, without blocking the event loop."""
+        return await anyio.to_thread.run_sync(self.status, abandon_on_cancel=True)
+
+    def close(self) -> None:
+        """Cancel the streams that run, and forget the connection; the next use makes a new one."""
+        with self._lock:
+            running, self._reached = list(self._running), None
+        for feed in running:
+            feed.cancel("The QwenSpace was closed.")
+        for feed in running:
+            feed.released.wait(5.0)
+
+    async def aclose(self) -> None:
+        """Like `close`, without blocking the event loop."""
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _open(
+        self,
+        messages: Messages,
+        *,
+        options: Mapping[str, object],
+        system: str | None = None,
+        images: Images = (),
+        on_reply: OnReply | None = None,
+    ) -> TextStream:
+        checked = as_messages(messages, system)
+        pictures = (
+            *as_images([url for message in checked for url in message.image_urls]),
+            *as_images(images),
+        )
+        if len(pictures) > self.max_images:
+            takes = {0: "no images", 1: "one image"}.get(self.max_images, f"at most {self.max_images} images")
+            raise InvalidImageError(f"{self.name} takes {takes} in a request; {len(pictures)} were given.")
+        run = functools.partial(self._run, checked, self._checked(options), pictures)
+        return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=on_reply)
+
+    def _checked(self, options: Mapping[str, object]) -> dict[str, object]:
+        for option, value in options.items():
+            if option not in self.options:
+                has = ", ".join(self.options) or "none"
+                raise UnsupportedOptionError(f"{self.name} has no option {option!r}. It has: {has}.")
+            if value not in (takes := self.options[option]):
+                raise UnsupportedOptionError(
+                    f"{self.name} does not take {option}={value!r}. It takes: {', '.join(takes)}."
+                )
+        return dict(options)
+
+    def _run(
+        self,
+        messages: tuple[Message, ...],
+        options: Mapping[str, object],
+        pictures: tuple[Image, ...],
+        feed: Feed,
+    ) -> None:
+        """Do one request from beginning to end; blocks."""
+        self._running.add(feed)
+        try:
+            connection, endpoint = self._connect()
+            if feed.ended:
+                return
+            with (
+                tempfile.TemporaryDirectory(prefix="qwen_spaces_") if pictures else nullcontext("") as folder
+            ):
+                files = [connection.file(picture.saved(Path(folder))) for picture in pictures]
+                args, kwargs = endpoint.bind(messages, options, files)
+                connection.run(endpoint.name, args, kwargs, feed)
+        finally:
+            self._running.discard(feed)
+
+    def _connect(self) -> tuple[Connection, Endpoint]:
+        with self._lock:
+            if self._reached is None:
+                from .sdk import Connection  # slow to import, so only at the first connection
+
+                connection = Connection(self.src, timeout=self.timeouts.connect, **self._how)
+                endpoint = resolve(connection.endpoints, self.contract, generators=connection.generators)
+                self._reached = connection, endpoint
+            return self._reached
+
+
+def _find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], str]:
+    """The facade for a name, and the place that the name says, ``""`` if it is an alias."""
+    key = name.strip().lower()
+    if cls.aliases:  # a facade was called by its class
+        return cls, "" if key in (*cls.aliases, "qwen-2.5") else name
+    if key in FACADES:
+        return FACADES[key], ""
+    for facade in FACADES.values():
+        if key.rstrip("/") in (facade.space_id.lower(), facade.url):
+            return facade, name
+    if "://" in name or name.count("/") == 1:
+        return cls, name
+    near = get_close_matches(key, FACADES, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(FACADES)}."
+    raise UnknownSpaceError(
+        f"No Space is called {name!r}. {hint} Any other Gradio chat goes by 'owner/name' or its URL."
+    )
+
+
+def available_spaces() -> list[type[QwenSpace]]:
+    """The facades there are, with their facts.
+
+    Example:
+        >>> [facade.aliases[0] for facade in available_spaces()]
+        ['qvq-72b', 'qwen-2-72b', 'qwen-2.5']
+    """
+    return sorted(set(FACADES.values()), key=lambda facade: facade.aliases[0])

@@ -1,0 +1,21 @@
+"""The Space `Qwen/QVQ-72B-preview`."""
+
+from __future__ import annotations
+
+from ..contract import Contract
+from ..space import QwenSpace
+
+
+class QVQ_72B(QwenSpace):  # noqa: N801  (the model's own name)
+    """`Qwen/QVQ-72B-preview`: one image and a prompt; earlier turns and a system prompt are folded into it.
+
+    Its endpoint is ``/generate``, called by position with an image (or nothing) and the prompt; each
+    output is the text so far (callers of the Space, read 2026-11, Gradio 5). Parameter names unknown.
+    """
+
+    contract = Contract("Qwen/QVQ-72B-preview", endpoints=("/generate",), positional=("image", "prompt"))
+    aliases = ("qvq-72b", "qwen-qvq-72b-preview")
+    max_images = 1
+    label = "Qwen QVQ-72B"
+    url = "https://qwen-qvq-72b-preview.hf.space"
+    api_endpoint = "/gradio_api/call/generate"

@@ -1,0 +1,24 @@
+"""The Space `Qwen/Qwen2-72B-Instruct`."""
+
+from __future__ import annotations
+
+from ..contract import Contract
+from ..space import QwenSpace
+
+
+class Qwen2_72B(QwenSpace):  # noqa: N801  (the model's own name)
+    """`Qwen/Qwen2-72B-Instruct`: text, native history, its own system prompt.
+
+    Its endpoint is ``/model_chat(query, history, system)``, twice; each output is
+    ``("", history with the new turn, system)`` (a public copy of the Space's app, read 2026-11, Gradio 4).
+    """
+
+    contract = Contract(
+        "Qwen/Qwen2-72B-Instruct",
+        endpoints=("/model_chat",),
+        defaults={"system": "You are a helpful assistant."},
+    )
+    aliases = ("qwen-2-72b", "qwen-qwen2-72b-instruct")
+    label = "Qwen Qwen-2.72B"
+    url = "https://qwen-qwen2-72b-instruct.hf.space"
+    api_endpoint = "https://qwen-qwen2-72b-instruct.hf.space/queue/join?"

@@ -1,0 +1,187 @@
+"""One answer as it arrives: read it in a loop, sync or async, wait for the whole, or cancel it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from .answer import Event, Reply, Text
+from .errors import StreamCancelledError
+from .feed import Feed, Status
+from .reader import Reader
+from .timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+T = TypeVar("T")
+OnReply: TypeAlias = Callable[[Reply], None]
+
+LEAVE = 5.0  # seconds that close() and aclose() wait for the server to be told
+
+
+class TextStream:
+    """One answer arriving. Nothing is sent before its first use.
+
+    Iterate over it for the pieces of text, with ``for`` or ``async for`` (asyncio and trio); ``await``
+    it or call `result` for the whole; iterate over `events` for the status too. Leaving a loop before
+    its end, in whatever way, ends the job on the server; so do `cancel`, `close` and ``with``.
+
+    Every way of reading raises a `QwenSpacesError` where the request fails, and a `StreamError`
+    carries the text that had arrived.
+
+    Example:
+        for delta in space.stream("Why is the sky blue?"):
+            print(delta, end="", flush=True)
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Feed], None],
+        *,
+        timeouts: Timeouts,
+        space: str,
+        on_reply: OnReply | None = None,
+    ) -> None:
+        self._reader = Reader(run, timeouts=timeouts, space=space, on_reply=on_reply)
+
+    def __repr__(self) -> str:
+        state = "done" if self.done else "not started" if self._reader.began is None else "running"
+        return f"<TextStream from {self._reader.space}: {state}, {len(self.text)} characters>"
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return self._reader.answer.text
+
+    @property
+    def reasoning(self) -> str:
+        """The thinking so far."""
+        return self._reader.answer.reasoning
+
+    @property
+    def status(self) -> Status | None:
+        """Where the request stands; ``None`` before its start."""
+        return self._reader.status
+
+    @property
+    def done(self) -> bool:
+        """Whether it is over: read to the end, failed or cancelled."""
+        return self._reader.reply is not None or self._reader.feed.error is not None
+
+    def __iter__(self) -> Deltas[str]:
+        return Deltas(self._reader, _text_of)
+
+    def __aiter__(self) -> Deltas[str]:
+        return Deltas(self._reader, _text_of)
+
+    def __await__(self) -> Generator[Any, None, Reply]:
+        return self._whole().__await__()
+
+    def events(self) -> Deltas[Event]:
+        """Status, reasoning and text as they come, then `Done`; for ``for`` and for ``async for``."""
+        return Deltas(self._reader, lambda event: event)
+
+    def result(self, timeout: float | None = None) -> Reply:
+        """Wait for the whole answer; blocks.
+
+        Args:
+            timeout: seconds to wait at most; the stream goes on when they are over.
+
+        Raises:
+            StreamCancelledError: the stream was cancelled.
+            SpaceTimeoutError: `timeout` is over, or a phase of `Timeouts`.
+            QwenSpacesError: whatever else went wrong.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while (reply := self._reader.reply) is None:
+            self._reader.pull(until)
+        return reply
+
+    async def _whole(self) -> Reply:
+        while (reply := self._reader.reply) is None:
+            await self._reader.pull_async()
+        return reply
+
+    def cancel(self) -> None:
+        """End the job on the server; from any thread or task, without blocking, once or many times."""
+        self._reader.cancel()
+
+    def close(self) -> None:
+        """Cancel what still runs and wait, 5 seconds at most, until the server knows."""
+        self.cancel()
+        if self._reader.feed.submitted is not None:
+            self._reader.feed.released.wait(LEAVE)
+
+    async def aclose(self) -> None:
+        """Like `close`, without blocking the event loop."""
+        self.cancel()
+        feed = self._reader.feed
+        if feed.submitted is not None and not feed.released.is_set():
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(feed.released.wait, LEAVE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class Deltas(Generic[T]):
+    """One loop over a stream, for ``for`` and ``async for`` alike; dropped early, it cancels the stream."""
+
+    # Not a generator: an abandoned async generator is closed late, or with a complaint (trio).
+
+    def __init__(self, reader: Reader, pick: Callable[[Event], T | None]) -> None:
+        self._reader, self._pick = reader, pick
+        self._used = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        self._used = True
+        try:
+            while (event := self._reader.pull()) is not None:
+                if (item := self._pick(event)) is not None:
+                    return item
+        except StreamCancelledError:
+            pass
+        raise StopIteration
+
+    async def __anext__(self) -> T:
+        self._used = True
+        try:
+            while (event := await self._reader.pull_async()) is not None:
+                if (item := self._pick(event)) is not None:
+                    return item
+        except StreamCancelledError:
+            pass
+        raise StopAsyncIteration
+
+    def __del__(self) -> None:
+        if self._used and self._reader.reply is None:
+            self._reader.cancel()
+
+
+def _text_of(event: Event) -> str | None:
+    return event.text if isinstance(event, Text) else None

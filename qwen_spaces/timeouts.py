@@ -1,0 +1,46 @@
+"""How long each phase of a request may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds allowed per phase; ``None`` waits for ever.
+
+    Attributes:
+        connect: to reach the Space and read its API.
+        wake: for a sleeping or building Space to run.
+        first: from submit to the first text, the queue included.
+        gap: from text to more text; heartbeats do not count.
+        total: from submit to the end.
+    """
+
+    connect: float | None = 30.0
+    wake: float | None = 300.0
+    first: float | None = 120.0
+    gap: float | None = 60.0
+    total: float | None = None
+
+    def nearest(
+        self, *, began: float, submitted: float | None, latest: float | None
+    ) -> tuple[float, Phase, float] | None:
+        """The bound that is met first, as (when, phase, seconds allowed); ``None`` if nothing is bounded.
+
+        Args:
+            began: when the request began; this and the rest in seconds of `time.monotonic()`.
+            submitted: when it was submitted, ``None`` before that.
+            latest: when the newest text came, ``None`` before the first.
+        """
+        running: list[tuple[float, Phase, float | None]]
+        if submitted is None:
+            running = [(began, "connect", self.connect)]
+        elif latest is None:
+            running = [(submitted, "first", self.first), (submitted, "total", self.total)]
+        else:
+            running = [(latest, "gap", self.gap), (submitted, "total", self.total)]
+        bounded = [(since + bound, phase, bound) for since, phase, bound in running if bound is not None]
+        return min(bounded, default=None)
