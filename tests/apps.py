@@ -1,0 +1,142 @@
+"""Gradio chat apps that share no code with the replicas: the same chats in other shapes. Gradio 5 and 6."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+SIX = int(gr.__version__.partition(".")[0]) >= 6
+
+
+def words(text: str) -> Iterator[str]:
+    """The text so far, a word more each time, slowly enough to be seen growing."""
+    said = ""
+    for word in text.split(" "):
+        said += f"{word} "
+        yield said.rstrip()
+        time.sleep(0.06)
+
+
+def shuffled() -> gr.Blocks:
+    """`/model_chat` with its parameters, its outputs and its components in another order."""
+
+    def model_chat(system: str, history: Any, radio: str, query: str) -> Iterator[Any]:
+        for text in words(f"query={query} system={system} radio={radio} history={json.dumps(history)}"):
+            yield system, "some other text", [*history, [query, text]], ""
+
+    with gr.Blocks() as demo:
+        gr.Markdown("Another order")
+        log = gr.Textbox(label="Log")
+        chat = gr.JSON([], label="Chat")
+        box = gr.Textbox(label="Input")
+        radio = gr.Radio(["72B", "7B", "Math-7B"], value="72B")
+        system = gr.Textbox("The Space's own.", label="System")
+        gr.on([box.submit], lambda text: text, box, log, api_name="update_log")
+        gr.on(
+            [box.submit], model_chat, [system, chat, radio, box], [system, log, chat, box], api_name="model_chat"
+        )
+    return demo
+
+
+def turned() -> gr.Blocks:
+    """`/generate` with a component before it and outputs behind the answer."""
+
+    def generate(picture: str | None, words_: str) -> Iterator[Any]:
+        for text in words(f"prompt={words_} image={picture is not None}"):
+            yield text, 7
+
+    with gr.Blocks() as demo:
+        answer = gr.Textbox(label="Answer")
+        count = gr.Number(label="Count")
+        words_ = gr.Textbox(label="Text")
+        picture = gr.Image(type="filepath", label="Picture")
+        gr.Button().click(generate, [picture, words_], [answer, count], api_name="generate")
+    return demo
+
+
+def role_messages() -> gr.Blocks:
+    """A chat whose history is role messages: strings on Gradio 5, lists of parts on Gradio 6."""
+
+    def respond(message: str, chat_history: list[dict[str, Any]]) -> Iterator[Any]:
+        before = [f"{turn['role']}:{turn['content']}" for turn in chat_history]
+        for text in words(f"message={message} before={before}"):
+            yield [
+                *chat_history,
+                {"role": "user", "content": message},
+                {"role": "assistant", "content": text},
+            ]
+
+    with gr.Blocks() as demo:
+        chat = gr.Chatbot(**({} if SIX else {"type": "messages"}))
+        box = gr.Textbox()
+        box.submit(respond, [box, chat], [chat], api_name="respond")
+    return demo
+
+
+def no_chat() -> gr.Blocks:
+    """An app that is no chat."""
+    with gr.Blocks() as demo:
+        first, second = gr.Number(), gr.Number()
+        first.submit(lambda a, b: a + b, [first, second], second, api_name="add")
+    return demo
+
+
+def odd_output() -> gr.Blocks:
+    """A chat that answers with a number."""
+    with gr.Blocks() as demo:
+        box, number = gr.Textbox(), gr.Number()
+        box.submit(lambda query: len(query), box, number, api_name="model_chat")
+    return demo
+
+
+APPS = {
+    "shuffled": shuffled,
+    "turned": turned,
+    "role_messages": role_messages,
+    "no_chat": no_chat,
+    "odd_output": odd_output,
+}
+
+
+class Unprefixed:
+    """An ASGI app around a Gradio app, which takes away the ``/gradio_api`` prefix: the wire of Gradio 4."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        if path == "/config":
+            await self._config(scope, receive, send)
+        elif path.startswith("/gradio_api"):
+            await send({"type": "http.response.start", "status": 404, "headers": []})
+            await send({"type": "http.response.body", "body": b"no such prefix"})
+        elif scope["type"] == "http" and path != "/":
+            inner = f"/gradio_api{path}"
+            await self.app({**scope, "path": inner, "raw_path": inner.encode()}, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _config(self, scope: Any, receive: Any, send: Any) -> None:
+        start: dict[str, Any] = {}
+        body = b""
+
+        async def collect(message: Any) -> None:
+            nonlocal body
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                body += message.get("body", b"")
+
+        await self.app(scope, receive, collect)
+        config = json.loads(body)
+        config["api_prefix"] = ""
+        config["version"] = "4.44.1"
+        body = json.dumps(config).encode()
+        headers = [(name, value) for name, value in start["headers"] if name != b"content-length"]
+        await send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+        await send({"type": "http.response.body", "body": body})
