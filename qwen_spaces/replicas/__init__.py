@@ -1,0 +1,24 @@
+"""Replicas: real Gradio apps that keep the contracts of real Spaces, on this machine.
+
+For offline demos and for test servers. The shapes are those of the Spaces' public copies; the answers
+come from a small deterministic brain, or from yours:
+
+    with serve("qwen-2.5") as url:
+        QwenSpace("qwen-2.5", src=url).ask("Why is the sky blue?")
+
+Needs Gradio (5 or 6): ``pip install 'qwen-spaces[local]'``.
+"""
+
+try:
+    import gradio as _gradio
+except ModuleNotFoundError as error:
+    if error.name != "gradio":
+        raise
+    raise ImportError("The replicas need Gradio: pip install 'qwen-spaces[local]'") from error
+
+from .brain import Brain
+from .server import NAMES, build, serve
+
+del _gradio
+
+__all__ = ["NAMES", "Brain", "build", "serve"]

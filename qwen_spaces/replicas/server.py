@@ -1,0 +1,182 @@
+"""Serving a replica: in this process for a test or a demo, or until Ctrl-C for the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, redirect_stdout
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import click
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from gradio.context import Context
+
+from .brain import Brain, answer
+from .model_chat import qwen2_5, qwen2_72b
+from .qvq import qvq_72b
+
+T = TypeVar("T")
+
+START = 30.0  # seconds for the server to come up; a loaded test machine is slow
+STOP = 5.0  # seconds for it to go
+LINGER = 0  # seconds for open connections to end by themselves; streams would never
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One Space's replica: how it is built and how its own app is launched."""
+
+    space_id: str
+    make: Callable[[Brain, int | None], gr.Blocks]
+    threads: int = 40  # launch(max_threads=), which is also how many events run at once
+
+
+REPLICAS = {
+    "qwen-2-72b": Replica("Qwen/Qwen2-72B-Instruct", qwen2_72b),
+    "qwen-2.5": Replica("Qwen/Qwen2.5", qwen2_5, threads=5),
+    "qvq-72b": Replica("Qwen/QVQ-72B-preview", qvq_72b),
+}
+NAMES = tuple(REPLICAS)
+
+_building = threading.Lock()  # Gradio numbers components with one counter for the whole process
+
+
+def build(
+    name: str, *, brain: Brain | None = None, slots: int | None = None, max_size: int | None = None
+) -> gr.Blocks:
+    """The replica called `name` as a Gradio app with its queue, not yet served.
+
+    `slots`: answers at once (None: as many as the Space's own). `max_size`: how many may wait.
+    Raises ValueError for a name that is not in `NAMES`.
+    """
+    replica = _find(name)
+
+    def make() -> gr.Blocks:
+        before, Context.id = Context.id, 0  # clients know the Spaces' components by their ids
+        try:
+            demo = replica.make(brain or answer, slots)
+        finally:
+            Context.id = max(before, Context.id)
+        demo.queue(api_open=False, default_concurrency_limit=40, max_size=max_size)
+        # Else each event makes a pandas table of all events, for a page that nobody opens.
+        demo._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
+        demo.max_threads = demo._queue.max_thread_count = max(replica.threads, slots or 0)
+        return demo
+
+    with _building:
+        return _in_a_loop(make)
+
+
+@contextmanager
+def serve(
+    name: str,
+    *,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    brain: Brain | None = None,
+    slots: int | None = None,
+    max_size: int | None = None,
+) -> Iterator[str]:
+    """Serve a replica from threads of this process; gives its URL, without a slash at the end.
+
+    `port` 0 is any free one. Other arguments as in `build`. Raises OSError when the port is taken.
+
+    >>> with serve("qvq-72b") as url:
+    ...     url.startswith("http://127.0.0.1:")
+    True
+    """
+    demo = build(name, brain=brain, slots=slots, max_size=max_size)
+    with closing(_listen(host, port)) as listener:
+        server = _server(demo)
+        thread = threading.Thread(target=server.run, args=([listener],), name=f"replica-{name}", daemon=True)
+        thread.start()
+        try:
+            _await_start(server, thread)
+            yield _url(listener)
+        finally:
+            _stop(server, thread, demo)
+
+
+def run(name: str, port: int = 0, host: str = "127.0.0.1") -> None:
+    """Serve until Ctrl-C or SIGTERM; prints one line with the URL. For the main thread."""
+    stop = threading.Event()
+    asked = {sign: signal.signal(sign, lambda *_: stop.set()) for sign in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with serve(name, port=port, host=host) as url:
+            click.echo(f"Replica of {_find(name).space_id}: {url}  (Ctrl-C stops it)")
+            stop.wait()
+    finally:
+        for sign, handler in asked.items():
+            signal.signal(sign, handler)
+
+
+def _find(name: str) -> Replica:
+    if name in REPLICAS:
+        return REPLICAS[name]
+    near = get_close_matches(name, NAMES, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(NAMES)}."
+    raise ValueError(f"There is no replica called {name!r}. {hint}")
+
+
+def _in_a_loop(make: Callable[[], T]) -> T:
+    """Call it where an event loop runs: elsewhere Gradio makes some, left open, and puts one in our place."""
+
+    async def call() -> T:
+        return make()
+
+    with ThreadPoolExecutor(1) as thread:  # the caller's thread may have a running loop of its own
+        return thread.submit(asyncio.run, call()).result()
+
+
+def _server(demo: gr.Blocks) -> uvicorn.Server:
+    """Not `launch()`: it knows no free port, asks itself through the environment's proxies, and prints."""
+
+    def mount() -> FastAPI:
+        app = FastAPI()
+        with redirect_stdout(io.StringIO()):  # Gradio 5.50 left a `print` in here
+            gr.mount_gradio_app(app, demo, path="", show_error=False, ssr_mode=False)
+        return app
+
+    quiet: dict[str, Any] = {"log_config": None, "log_level": "critical"}
+    app = _in_a_loop(mount)
+    # Without websockets, whose import warns and which Gradio does not use.
+    return uvicorn.Server(uvicorn.Config(app, ws="none", timeout_graceful_shutdown=LINGER, **quiet))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family)
+    # asyncio does it only for sockets that say they are TCP, and these do not: 40 ms a response.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
+    end = time.monotonic() + START
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > end:
+            raise RuntimeError("The replica's server did not start.")
+        time.sleep(0.005)
+
+
+def _stop(server: uvicorn.Server, thread: threading.Thread, demo: Any) -> None:
+    demo._queue.close()
+    demo.is_running = False
+    server.should_exit = True
+    thread.join(STOP)
