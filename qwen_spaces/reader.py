@@ -148,6 +148,7 @@ class Reader:
             if not isinstance(error, UnexpectedOutputError):
                 error = UnexpectedOutputError(f"The Space put out what cannot be read: {error!r}", raw=output)
             self.feed.abandon(error)
+            self.feed.error = error  # even if the job ended well meanwhile
             return
         self._raw = output
         if snapshot is not None:

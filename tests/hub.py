@@ -1,0 +1,51 @@
+"""A small Hugging Face Hub: answers what a Space's address is. For programs started with ``HF_ENDPOINT``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@contextlib.contextmanager
+def serve_hub(hosts: Mapping[str, str], stages: Mapping[str, str] | None = None) -> Iterator[tuple[str, list[Any]]]:
+    """Serve the Spaces `hosts` (id -> address) on loopback; gives the Hub's address and the headers it saw."""
+    seen: list[Any] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(dict(self.headers))
+            space_id = self.path.removeprefix("/api/spaces/").partition("?")[0]
+            found = space_id in hosts
+            stage = (stages or {}).get(space_id, "RUNNING")
+            info = {
+                "id": space_id,
+                "private": False,
+                "host": hosts.get(space_id),
+                "tags": [],
+                "runtime": {"stage": stage, "hardware": {"current": "cpu-basic", "requested": "cpu-basic"}},
+            }
+            body = json.dumps(info if found else {"error": "Repository not found"}).encode()
+            self.send_response(200 if found else 404)
+            if not found:
+                self.send_header("X-Error-Code", "RepoNotFound")
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)

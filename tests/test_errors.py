@@ -1,0 +1,212 @@
+"""Every failure is one typed error, with what had arrived; against real servers."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import subprocess
+import sys
+
+import pytest
+
+import qwen_spaces
+from qwen_spaces import (
+    ConnectError,
+    ConnectionLostError,
+    ContractError,
+    EmptyReplyError,
+    InvalidMessagesError,
+    QueueFullError,
+    QuotaExceededError,
+    QwenSpace,
+    QwenSpacesError,
+    SpaceError,
+    SpaceTimeoutError,
+    StreamError,
+    TextStream,
+    Timeouts,
+    UnknownSpaceError,
+    UnsupportedOptionError,
+)
+
+from .conftest import Servers, run_async
+
+SPACES = ("qwen-2-72b", "qwen-2.5", "qvq-72b")
+
+
+def failure(door: str, stream: TextStream) -> QwenSpacesError:
+    """The error with which a stream ends, through one of its doors."""
+    with pytest.raises(QwenSpacesError) as caught:
+        if door == "sync":
+            list(stream)
+        else:
+
+            async def read() -> None:
+                async for _ in stream:
+                    pass
+
+            run_async(door, read)
+    return caught.value
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_an_error_of_the_app_before_the_first_text(name: str, door: str, servers: Servers) -> None:
+    error = failure(door, QwenSpace(name, src=servers[name]).stream("Hi [[error-first]]"))
+    assert type(error) is SpaceError
+    assert "hides the reason" in str(error)
+    assert error.message == ""
+    assert error.partial_text == ""
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_an_error_of_the_app_after_some_text_keeps_the_text(name: str, door: str, servers: Servers) -> None:
+    stream = QwenSpace(name, src=servers[name]).stream("Hi [[error-after=8]] [[pace=0.08]]")
+    error = failure(door, stream)
+    assert type(error) is SpaceError
+    assert error.partial_text == stream.text
+    assert error.partial_text.startswith('You asked: "Hi')
+
+
+def test_a_gradio_error_tells_its_own_words(door: str, servers: Servers) -> None:
+    stream = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).stream("[[gr-error=The model is on holiday]]")
+    error = failure(door, stream)
+    assert type(error) is SpaceError
+    assert (error.title, error.message) == ("Error", "The model is on holiday")
+    assert "The model is on holiday" in str(error)
+
+
+def test_a_spent_gpu_quota_tells_when_to_come_back(door: str, servers: Servers) -> None:
+    error = failure(door, QwenSpace("qvq-72b", src=servers["qvq-72b"]).stream("Hi [[quota]]"))
+    assert type(error) is QuotaExceededError
+    assert error.retry_after == 9 * 60 + 48
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_a_space_that_says_nothing_is_an_empty_reply(name: str, door: str, servers: Servers) -> None:
+    stream = QwenSpace(name, src=servers[name]).stream("Hi [[nothing]]")
+    assert type(failure(door, stream)) is EmptyReplyError
+    assert type(failure(door, stream)) is EmptyReplyError  # and again, not silence
+
+
+def test_a_full_queue_is_told(door: str, servers: Servers, prompt: str) -> None:
+    space = QwenSpace("qwen-2-72b", src=servers["full"])
+    endless = [f"{prompt} {number} [[forever]]" for number in range(2)]
+    with space.stream(endless[0]) as running:
+        next(first := iter(running))
+        with space.stream(endless[1]) as waiting:
+            for event in waiting.events():
+                if event.type == "status" and event.stage == "queued" and event.position is not None:
+                    error = failure(door, space.stream("one too many"))
+                    break
+        del first
+    assert type(error) is QueueFullError
+
+
+def test_a_server_that_dies_in_the_middle_is_a_lost_connection(door: str) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "qwen_spaces.replicas", "qwen-2.5"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout
+        url = server.stdout.readline().split()[3]
+        stream = QwenSpace("qwen-2.5", src=url).stream("Hi [[forever]]")
+        next(deltas := stream.events())
+        while not stream.text:
+            next(deltas)
+    finally:
+        server.kill()
+        server.wait(5)
+        server.stdout.close()
+    error = failure(door, stream)
+    assert type(error) is ConnectionLostError
+    assert error.partial_text == stream.text
+    assert stream.text.startswith("word1")
+
+
+def test_nobody_listening_is_a_connect_error_with_the_address(door: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    error = failure(door, QwenSpace("qwen-2.5", src=f"http://127.0.0.1:{port}").stream("Hi"))
+    assert type(error) is ConnectError
+    assert str(port) in str(error)
+
+
+def test_a_server_that_is_no_gradio_app_is_a_contract_error(door: str, servers: Servers) -> None:
+    src = f"{servers['qwen-2.5']}/gradio_api/info"
+    assert type(failure(door, QwenSpace("qwen-2.5", src=src).stream("Hi"))) is ContractError
+
+
+@pytest.mark.parametrize(
+    ("phase", "timeouts", "prompt_"),
+    [
+        ("first", Timeouts(first=0.4), "[[wait=5]]"),
+        ("gap", Timeouts(gap=0.4), "[[slow]] [[pace=5]]"),
+        ("total", Timeouts(total=0.6), "[[forever]]"),
+    ],
+    ids=["first", "gap", "total"],
+)
+def test_a_phase_that_takes_too_long_ends_in_its_error_and_stops_the_server(
+    phase: str, timeouts: Timeouts, prompt_: str, door: str, servers: Servers, prompt: str
+) -> None:
+    question = f"{prompt} {prompt_}"
+    stream = QwenSpace("qwen-2.5", src=servers["qwen-2.5"], timeouts=timeouts).stream(question)
+    error = failure(door, stream)
+    assert type(error) is SpaceTimeoutError
+    assert error.phase == phase
+    assert isinstance(error, TimeoutError)
+    assert error.partial_text == stream.text
+    assert bool(stream.text) == (phase != "first")
+    servers.wait_for("end", question, 0.5)
+
+
+def test_a_server_that_never_answers_times_out_while_connecting(door: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        src = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        stream = QwenSpace("qwen-2.5", src=src, timeouts=Timeouts(connect=0.4)).stream("Hi")
+        error = failure(door, stream)
+    assert type(error) is SpaceTimeoutError
+    assert error.phase == "connect"
+
+
+def test_a_number_as_timeouts_bounds_the_whole() -> None:
+    assert QwenSpace("qwen-2.5", timeouts=20.0).timeouts == Timeouts(total=20.0)
+
+
+def test_result_gives_up_waiting_and_the_stream_goes_on(servers: Servers, prompt: str) -> None:
+    stream = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).stream(f"{prompt} [[pace=0.05]]")
+    with pytest.raises(SpaceTimeoutError):
+        stream.result(timeout=0.3)
+    assert prompt in stream.result().text
+
+
+def test_an_unknown_alias_offers_a_near_one() -> None:
+    with pytest.raises(UnknownSpaceError, match=r"Did you mean 'qwen-2\.5'"):
+        QwenSpace("qwen-25")
+    with pytest.raises(LookupError, match="Known: "):
+        QwenSpace("zzz")
+
+
+def test_bad_input_is_refused_before_any_network() -> None:
+    space = QwenSpace("qwen-2.5", src="http://127.0.0.1:9")
+    with pytest.raises(InvalidMessagesError, match="no messages"):
+        space.stream([])
+    with pytest.raises(UnsupportedOptionError, match="It has: size"):
+        space.stream("Hi", sizes="7B")  # type: ignore[call-arg]
+    with pytest.raises(UnsupportedOptionError, match="It takes: 72B, 32B"):
+        space.stream("Hi", size="8B")
+    with pytest.raises(UnsupportedOptionError, match="It has: none"):
+        QwenSpace("qvq-72b").conversation(size="7B")  # type: ignore[call-arg]
+
+
+def test_every_error_is_public_and_survives_pickling() -> None:
+    kinds = [kind for kind in vars(qwen_spaces).values() if isinstance(kind, type)]
+    kinds = [kind for kind in kinds if issubclass(kind, QwenSpacesError)]
+    assert len(kinds) == 21
+    for kind in kinds:
+        error = kind("what happened")
+        if isinstance(error, StreamError):
+            error.partial_text = "so far"
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is kind
+        assert str(again) == "what happened"
+        assert vars(again) == vars(error)
