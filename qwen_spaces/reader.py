@@ -82,7 +82,7 @@ class Reader:
                     left = until - time.monotonic()
                     if left <= 0:
                         raise SpaceTimeoutError(
-                            f"{self.space} is not done in the time given and goes on: wait again, or cancel().",
+                            f"{self.space} is not done in that time and goes on: wait again, or cancel().",
                             partial_text=self.answer.text,
                         )
                     patience = left if patience is None else min(patience, left)

@@ -37,7 +37,11 @@ def shuffled() -> gr.Blocks:
         system = gr.Textbox("The Space's own.", label="System")
         gr.on([box.submit], lambda text: text, box, log, api_name="update_log")
         gr.on(
-            [box.submit], model_chat, [system, chat, radio, box], [system, log, chat, box], api_name="model_chat"
+            [box.submit],
+            model_chat,
+            [system, chat, radio, box],
+            [system, log, chat, box],
+            api_name="model_chat",
         )
     return demo
 

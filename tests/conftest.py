@@ -108,7 +108,9 @@ def run_async(backend: str, function: Callable[[], Awaitable[T]]) -> T:
         with anyio.fail_after(30):
             return await function()
 
-    return anyio.run(bounded, backend=backend, backend_options={"debug": True} if backend == "asyncio" else {})
+    return anyio.run(
+        bounded, backend=backend, backend_options={"debug": True} if backend == "asyncio" else {}
+    )
 
 
 def deltas_through(door: str, stream: TextStream) -> list[str]:
@@ -135,5 +137,13 @@ def no_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "HF_TOKEN"):
+    for name in (
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "HF_TOKEN",
+    ):
         monkeypatch.delenv(name, raising=False)

@@ -11,8 +11,10 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def serve_hub(hosts: Mapping[str, str], stages: Mapping[str, str] | None = None) -> Iterator[tuple[str, list[Any]]]:
-    """Serve the Spaces `hosts` (id -> address) on loopback; gives the Hub's address and the headers it saw."""
+def serve_hub(
+    hosts: Mapping[str, str], stages: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, list[Any]]]:
+    """Serve the Spaces `hosts` (id -> address) on loopback; gives the Hub's address and the headers seen."""
     seen: list[Any] = []
 
     class Hub(BaseHTTPRequestHandler):

@@ -18,7 +18,7 @@ from .test_images import picture
 COMMAND = [sys.executable, "-m", "qwen_spaces"]
 
 
-def run(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False
     )
@@ -106,7 +106,10 @@ def test_spaces_lists_the_facades() -> None:
 
 def test_replica_serves_until_ctrl_c() -> None:
     serving = subprocess.Popen(
-        [*COMMAND, "replica", "qvq-72b", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "replica", "qvq-72b", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert serving.stdout
     line = serving.stdout.readline()

@@ -13,7 +13,7 @@ import numpy
 import PIL.Image
 import pytest
 
-from qwen_spaces import InvalidImageError, InvalidMessagesError, QVQ_72B, QwenSpace
+from qwen_spaces import QVQ_72B, InvalidImageError, InvalidMessagesError, QwenSpace
 from qwen_spaces.images import as_images
 
 from .conftest import Servers, deltas_through

@@ -29,7 +29,7 @@ def endless(prompt: str) -> str:
     return f"{prompt} [[forever]]"
 
 
-class Interrupted(Exception):
+class BodyError(Exception):
     """Raised in the body of a loop."""
 
 
@@ -39,9 +39,9 @@ def by_break(stream: TextStream) -> None:
 
 
 def by_exception(stream: TextStream) -> None:
-    with pytest.raises(Interrupted):
+    with pytest.raises(BodyError):
         for _ in stream:
-            raise Interrupted
+            raise BodyError
 
 
 def by_cancel_in_the_loop(stream: TextStream) -> None:
@@ -108,9 +108,9 @@ async def by_async_break(stream: TextStream) -> None:
 
 
 async def by_async_exception(stream: TextStream) -> None:
-    with pytest.raises(Interrupted):
+    with pytest.raises(BodyError):
         async for _ in stream:
-            raise Interrupted
+            raise BodyError
 
 
 async def by_aclose(stream: TextStream) -> None:

@@ -114,7 +114,9 @@ def test_no_text_of_any_message_is_lost(messages: tuple[Message, ...]) -> None:
     checked = as_messages(messages)
     assert checked == messages
     history, prompt = split(checked)
-    sent = "\n".join([system_prompt(checked) or "", *(text for pair in pairs(history) for text in pair), prompt])
+    sent = "\n".join(
+        [system_prompt(checked) or "", *(text for pair in pairs(history) for text in pair), prompt]
+    )
     for message in messages:
         assert message.content in sent
         assert message.content in folded(checked)

@@ -13,7 +13,11 @@ from qwen_spaces.providers import Messages, Qwen_QVQ_72B, Qwen_Qwen_2_5, Qwen_Qw
 from .conftest import Servers, run_async
 from .test_images import picture
 
-PROVIDERS: dict[str, Any] = {"qwen-2-72b": Qwen_Qwen_2_72B, "qwen-2.5": Qwen_Qwen_2_5, "qvq-72b": Qwen_QVQ_72B}
+PROVIDERS: dict[str, Any] = {
+    "qwen-2-72b": Qwen_Qwen_2_72B,
+    "qwen-2.5": Qwen_Qwen_2_5,
+    "qvq-72b": Qwen_QVQ_72B,
+}
 LONG = {
     "qwen-2-72b": "qwen-qwen2-72b-instruct",
     "qwen-2.5": "qwen-qwen2-5",
@@ -34,7 +38,9 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_the_deltas_stream_once_each_with_the_whole_history(name: str, backend: str, servers: Servers) -> None:
+def test_the_deltas_stream_once_each_with_the_whole_history(
+    name: str, backend: str, servers: Servers
+) -> None:
     async def read() -> list[str]:
         generator = PROVIDERS[name].create_async_generator(model=name, messages=TURNS, src=servers[name])
         return [delta async for delta in generator]
@@ -121,7 +127,8 @@ def test_the_class_facts_are_those_of_the_old_classes(name: str) -> None:
     assert provider.default_model == LONG[name]
     assert provider.models == [name]
     assert provider.model_aliases == {name: LONG[name]}
-    assert provider.url.startswith("https://qwen-") and provider.url.endswith(".hf.space")
+    assert provider.url.startswith("https://qwen-")
+    assert provider.url.endswith(".hf.space")
     assert provider.label.startswith("Qwen ")
     assert provider.api_endpoint
     assert provider.vision_models == (["qvq-72b"] if name == "qvq-72b" else [])

@@ -9,9 +9,9 @@ import PIL.Image
 import pytest
 
 from qwen_spaces import (
+    QVQ_72B,
     ContractError,
     InvalidImageError,
-    QVQ_72B,
     Qwen2_5,
     Qwen2_72B,
     QwenSpace,
@@ -33,9 +33,7 @@ def test_no_prefix_and_another_order_for_qwen_2_5(servers: Servers, door: str) -
     deltas = deltas_through(door, stream)
     assert len(deltas) > 1
     history = json.dumps([["My name is Ada.", "Hello Ada."]])
-    assert (
-        "".join(deltas) == f"query=What is my name? system=Be brief. radio=Math-7B history={history}"
-    )
+    assert "".join(deltas) == f"query=What is my name? system=Be brief. radio=Math-7B history={history}"
 
 
 def test_what_is_not_given_is_the_spaces_own_default(servers: Servers) -> None:

@@ -47,7 +47,12 @@ ASKED = {"role": "user", "content": "Hi", "metadata": None}
             Snapshot("Hello."),
         ),
         (
-            {"value": [ASKED, assistant([{"type": "tool", "content": "Hm."}, {"type": "text", "content": "Hello."}])]},
+            {
+                "value": [
+                    ASKED,
+                    assistant([{"type": "tool", "content": "Hm."}, {"type": "text", "content": "Hello."}]),
+                ]
+            },
             Snapshot("Hello.", "Hm."),
         ),
         ((None, None, None), None),
@@ -61,7 +66,9 @@ def test_the_last_answer_is_found_wherever_it_stands(output: object, snapshot: S
     assert read(output) == snapshot
 
 
-@pytest.mark.parametrize("output", [7, (7, None), {"a": 1}, [["Hi", 7]], ("", [["Hi", {"file": {}}]])], ids=str)
+@pytest.mark.parametrize(
+    "output", [7, (7, None), {"a": 1}, [["Hi", 7]], ("", [["Hi", {"file": {}}]])], ids=str
+)
 def test_what_is_no_text_is_refused_with_the_output(output: object) -> None:
     with pytest.raises(UnexpectedOutputError) as caught:
         read(output)
@@ -70,7 +77,9 @@ def test_what_is_no_text_is_refused_with_the_output(output: object) -> None:
 
 json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | text,
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["role", "content", "text", "value", "x"]), inner),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["role", "content", "text", "value", "x"]), inner)
+    ),
 )
 
 

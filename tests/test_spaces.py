@@ -61,7 +61,9 @@ def test_deltas_come_while_the_space_still_produces(
     assert before_the_end == [True] * 4
 
 
-def test_earlier_turns_and_the_system_prompt_reach_the_space(space: QwenSpace, door: str, prompt: str) -> None:
+def test_earlier_turns_and_the_system_prompt_reach_the_space(
+    space: QwenSpace, door: str, prompt: str
+) -> None:
     stream = space.stream([*TURNS, {"role": "user", "content": prompt}], system="Speak like a pirate.")
     text = "".join(deltas_through(door, stream))
     for given in ("My name is Ada.", "Hello Ada.", "Speak like a pirate.", prompt):
@@ -96,7 +98,9 @@ def test_the_whole_answer_can_be_awaited_or_asked_for(space: QwenSpace, backend:
     assert run_async(backend, ask) == space.ask(prompt).text
 
 
-def test_events_tell_the_status_then_the_text_then_the_reply(space: QwenSpace, door: str, prompt: str) -> None:
+def test_events_tell_the_status_then_the_text_then_the_reply(
+    space: QwenSpace, door: str, prompt: str
+) -> None:
     stream = space.stream(prompt)
     if door == "sync":
         events = list(stream.events())

@@ -1,0 +1,134 @@
+"""How the house is built: imports run downstairs, one room knows the SDK, and the surface is what it says."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import qwen_spaces
+
+PACKAGE = Path(qwen_spaces.__file__).parent
+FLOORS = [  # from the ground up; a room imports from lower floors only
+    {"errors", "replicas"},
+    {"messages", "images", "snapshot", "timeouts", "feed"},
+    {"answer", "contract", "sdk"},
+    {"reader"},
+    {"stream"},
+    {"conversation"},
+    {"space"},
+    {"spaces"},
+    {"cli", "providers"},
+    {"__init__", "__main__"},
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+ROOF = {"__version__"}  # what the package itself has
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+
+
+def imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """All imports that happen at run time, those in functions too."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.Import, ast.ImportFrom)):
+            yield child
+        elif not is_type_checking(child):
+            yield from imports(child)
+
+
+def modules(path: Path) -> Iterator[tuple[str, str]]:
+    """What a file imports, as (top-level package, room of ours or "")."""
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in imports(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.partition(".")[0], ""
+        elif node.level == 0:
+            yield (node.module or "").partition(".")[0], ""
+        elif node.level == depth:
+            for alias in node.names:
+                room = (node.module or alias.name).partition(".")[0]
+                if room not in ROOF:
+                    yield "qwen_spaces", room
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_every_room_has_its_floor() -> None:
+    assert {room_of(path) for path in FILES} == set(FLOOR)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_downstairs(path: Path) -> None:
+    room = room_of(path)
+    upstairs = {other for top, other in modules(path) if top == "qwen_spaces" and FLOOR[other] >= FLOOR[room]}
+    assert upstairs <= {room}
+
+
+def test_only_the_sdk_room_knows_the_sdk() -> None:
+    known = {"gradio_client", "huggingface_hub", "httpx"}
+    knowing = {room_of(path) for path in FILES if known & {top for top, _ in modules(path)}}
+    assert knowing == {"sdk"}
+    gradio = {
+        room_of(path)
+        for path in FILES
+        if {"gradio", "uvicorn", "fastapi"} & {top for top, _ in modules(path)}
+    }
+    assert gradio == {"replicas"}
+
+
+def test_the_import_leaves_the_sdk_for_the_first_connection() -> None:
+    program = "import sys, qwen_spaces; print({'gradio_client', 'httpx', 'gradio', 'PIL'} & set(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "set()\n"
+
+
+def test_the_public_names_are_all_there_and_documented() -> None:
+    names = qwen_spaces.__all__
+    assert len(names) == len(set(names))
+    public = {
+        name for name, value in vars(qwen_spaces).items() if not name.startswith("_") and callable(value)
+    }
+    assert public | {"Event"} >= set(names)
+    assert public <= set(names)
+    for name in set(names) - {"Event"}:
+        value = getattr(qwen_spaces, name)
+        assert value.__doc__
+        assert not value.__doc__.startswith(f"{name}("), f"{name} has the docstring that dataclasses make"
+
+
+def test_the_errors_are_drawn_as_they_are() -> None:
+    from qwen_spaces import errors
+
+    drawn = (errors.__doc__ or "").split()
+    for name, value in vars(errors).items():
+        if isinstance(value, type) and issubclass(value, errors.QwenSpacesError) and not name.startswith("_"):
+            assert name in drawn
+            assert name in qwen_spaces.__all__
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        module.name
+        for module in pkgutil.walk_packages([str(PACKAGE)], "qwen_spaces.")
+        if "__main__" not in module.name
+    ],
+)
+def test_the_examples_in_docstrings_run(name: str) -> None:
+    failed, _ = doctest.testmod(importlib.import_module(name))
+    assert failed == 0

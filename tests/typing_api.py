@@ -1,0 +1,94 @@
+"""The public API as type checkers see it: type-checked by mypy --strict, never run.
+
+The wrong uses carry the error that mypy must give; a `type: ignore` that is not needed is an error itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typing_extensions import assert_type
+
+from qwen_spaces import (
+    QVQ_72B,
+    Conversation,
+    Done,
+    Message,
+    Qwen2_5,
+    Qwen2_72B,
+    QwenSpace,
+    Reasoning,
+    Reply,
+    Status,
+    Text,
+    TextStream,
+    Timeouts,
+    available_spaces,
+)
+
+# An alias gives its facade.
+assert_type(QwenSpace("qwen-2.5"), Qwen2_5)
+assert_type(QwenSpace("qwen-qwen2-5"), Qwen2_5)
+assert_type(QwenSpace("qwen-2-72b"), Qwen2_72B)
+assert_type(QwenSpace("qvq-72b", src="http://127.0.0.1:7860", timeouts=20.0), QVQ_72B)
+assert_type(QwenSpace("someone/their-chat-space"), QwenSpace)
+assert_type(Qwen2_72B(src="http://127.0.0.1:7860"), Qwen2_72B)
+assert_type(Qwen2_5(), Qwen2_5)
+QwenSpace(token=False, proxy=None, headers={"x": "y"}, auth=("a", "b"), ssl_verify=False)
+QwenSpace("qwen-2.5", timeouts=Timeouts(first=None))
+
+# Its options are typed.
+assert_type(QwenSpace("qwen-2.5").stream("Hi", size="7B"), TextStream)
+assert_type(QwenSpace("qwen-2.5").ask("Hi", system="Be brief.", size="Coder-7B"), Reply)
+assert_type(QwenSpace("qwen-2.5").conversation(size="Math-7B"), Conversation)
+assert_type(QwenSpace("qvq-72b").ask("Hi", images=["cat.png", b"...", Path("cat.png")]), Reply)
+
+QwenSpace("qvq-72b").stream("Hi", size="7B")  # type: ignore[call-arg]
+QwenSpace("qwen-2-72b").ask("Hi", size="7B")  # type: ignore[call-arg]
+QwenSpace("qwen-2.5").stream("Hi", size="8B")  # type: ignore[arg-type]
+QwenSpace("qwen-2.5").ask("Hi", sizes="7B")  # type: ignore[call-arg]
+QwenSpace("qwen-2.5").stream("Hi", "Be brief.")  # type: ignore[call-arg]
+QwenSpace("qwen-2.5", timeout=20.0)  # type: ignore[call-overload]
+QwenSpace("qwen-2.5", "http://127.0.0.1:7860")  # type: ignore[call-overload]
+QwenSpace("qwen-2.5").stream(7)  # type: ignore[arg-type]
+Message("robot", "Hi")  # type: ignore[arg-type]
+
+# Messages come in every usual form.
+space = QwenSpace("qwen-2.5")
+space.stream([{"role": "user", "content": "Hi"}])
+space.stream([Message("user", "Hi"), {"role": "assistant", "content": "Hello."}, Message("user", "Hi")])
+space.stream([{"role": "user", "content": [{"type": "text", "text": "Hi"}]}])
+
+
+def a_script() -> None:
+    """The sync door."""
+    for delta in space.stream("Hi"):
+        assert_type(delta, str)
+    for event in space.stream("Hi").events():
+        assert_type(event, Status | Reasoning | Text | Done)
+        if event.type == "status":
+            assert_type(event, Status)
+        elif event.type == "text":
+            assert_type(event.start, int)
+        elif event.type == "done":
+            assert_type(event.reply, Reply)
+    with space.stream("Hi") as stream:
+        assert_type(stream, TextStream)
+        assert_type(stream.result(timeout=1.0), Reply)
+    with QwenSpace("qwen-2.5") as mine:
+        assert_type(mine, Qwen2_5)
+    for facade in available_spaces():
+        assert_type(facade, type[QwenSpace])
+
+
+async def a_notebook() -> None:
+    """The async door."""
+    async for delta in space.stream("Hi"):
+        assert_type(delta, str)
+    assert_type(await space.stream("Hi"), Reply)
+    async with space.stream("Hi") as stream:
+        async for event in stream.events():
+            assert_type(event, Status | Reasoning | Text | Done)
+    await space.ask("Hi")  # type: ignore[misc]
+    async with QwenSpace("qvq-72b") as vision:
+        assert_type(vision, QVQ_72B)
