@@ -18,7 +18,7 @@ def words(text: str) -> Iterator[str]:
     for word in text.split(" "):
         said += f"{word} "
         yield said.rstrip()
-        time.sleep(0.06)
+        time.sleep(0.02)
 
 
 def shuffled() -> gr.Blocks:

@@ -73,7 +73,7 @@ def test_what_goes_wrong_is_one_line_and_an_exit_code(arguments: list[str], code
 
 
 def test_the_text_that_had_arrived_stands_before_the_error(servers: Servers) -> None:
-    code, text, errors = invoke("ask", "--src", servers["qwen-2.5"], "[[error-after=6]] [[pace=0.06]]")
+    code, text, errors = invoke("ask", "--src", servers["qwen-2.5"], "[[error-after=6]] [[pace=0.01]]")
     assert code == 4
     assert text.startswith("You asked:")
     assert text.endswith("\n")

@@ -6,6 +6,7 @@ import pickle
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -29,7 +30,7 @@ from qwen_spaces import (
     UnsupportedOptionError,
 )
 
-from .conftest import Servers, run_async
+from .conftest import DOORS, Servers, run_async
 
 SPACES = ("qwen-2-72b", "qwen-2.5", "qvq-72b")
 
@@ -60,7 +61,7 @@ def test_an_error_of_the_app_before_the_first_text(name: str, door: str, servers
 
 @pytest.mark.parametrize("name", SPACES)
 def test_an_error_of_the_app_after_some_text_keeps_the_text(name: str, door: str, servers: Servers) -> None:
-    stream = QwenSpace(name, src=servers[name]).stream("Hi [[error-after=8]] [[pace=0.08]]")
+    stream = QwenSpace(name, src=servers[name]).stream("Hi [[error-after=8]] [[pace=0.01]]")
     error = failure(door, stream)
     assert type(error) is SpaceError
     assert error.partial_text == stream.text
@@ -102,25 +103,28 @@ def test_a_full_queue_is_told(door: str, servers: Servers, prompt: str) -> None:
     assert type(error) is QueueFullError
 
 
-def test_a_server_that_dies_in_the_middle_is_a_lost_connection(door: str) -> None:
+def test_a_server_that_dies_in_the_middle_is_a_lost_connection() -> None:
     server = subprocess.Popen(
         [sys.executable, "-m", "qwen_spaces.replicas", "qwen-2.5"], stdout=subprocess.PIPE, text=True
     )
     try:
         assert server.stdout
         url = server.stdout.readline().split()[3]
-        stream = QwenSpace("qwen-2.5", src=url).stream("Hi [[forever]]")
-        next(deltas := stream.events())
-        while not stream.text:
-            next(deltas)
+        space = QwenSpace("qwen-2.5", src=url)
+        streams = {door: space.stream("Hi [[forever]]") for door in DOORS}
+        loops = [iter(stream) for stream in streams.values()]
+        assert [next(loop).startswith("word1") for loop in loops] == [True] * 3
     finally:
         server.kill()
         server.wait(5)
         server.stdout.close()
-    error = failure(door, stream)
-    assert type(error) is ConnectionLostError
-    assert error.partial_text == stream.text
-    assert stream.text.startswith("word1")
+    start = time.monotonic()
+    for door, stream in streams.items():
+        error = failure(door, stream)
+        assert type(error) is ConnectionLostError
+        assert error.partial_text == stream.text
+        assert stream.text.startswith("word1")
+    assert time.monotonic() - start < 5
 
 
 def test_nobody_listening_is_a_connect_error_with_the_address(door: str) -> None:
@@ -173,7 +177,7 @@ def test_a_number_as_timeouts_bounds_the_whole() -> None:
 
 
 def test_result_gives_up_waiting_and_the_stream_goes_on(servers: Servers, prompt: str) -> None:
-    stream = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).stream(f"{prompt} [[pace=0.05]]")
+    stream = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).stream(f"{prompt} [[pace=0.02]]")
     with pytest.raises(SpaceTimeoutError):
         stream.result(timeout=0.3)
     assert prompt in stream.result().text

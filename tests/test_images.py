@@ -93,7 +93,7 @@ def test_temporary_files_are_gone_when_the_job_has_ended(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     space = QVQ_72B(src=servers["qvq-72b"])
-    stream = space.stream("Hi [[pace=0.05]]", images=PNG)
+    stream = space.stream("Hi [[pace=0.02]]", images=PNG)
     next(deltas := iter(stream))
     assert list(tmp_path.glob("qwen_spaces_*/image.png"))
     assert "".join(deltas)

@@ -192,7 +192,7 @@ def test_a_cancelled_task_stops_the_server_and_stays_cancelled(
 def test_a_sibling_on_the_same_endpoint_goes_on(
     leave: Callable[[TextStream], None], space: QwenSpace, endless: str, servers: Servers
 ) -> None:
-    question = endless.replace("forever", "pace=0.04")
+    question = endless.replace("forever", "pace=0.02")
     sibling = space.stream(question)
     answer = iter(sibling)
     begun = next(answer)

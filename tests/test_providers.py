@@ -98,7 +98,7 @@ def test_an_error_of_the_space_is_a_response_error(name: str, servers: Servers) 
     assert ResponseError is StreamError
 
     async def read() -> None:
-        messages = Messages([{"role": "user", "content": "[[error-after=5]] [[pace=0.06]]"}])
+        messages = Messages([{"role": "user", "content": "[[error-after=5]] [[pace=0.01]]"}])
         with pytest.raises(ResponseError) as caught:
             async for _ in PROVIDERS[name].create_async_generator(name, messages, src=servers[name]):
                 pass

@@ -84,13 +84,15 @@ def test_an_output_that_is_no_text_is_an_unexpected_output(servers: Servers) -> 
     assert caught.value.raw == 5
 
 
-@pytest.mark.parametrize("name", ["qwen-2-72b", "qwen-2.5", "qvq-72b"])
+@pytest.mark.parametrize(
+    ("name", "door"), [("qwen-2-72b", "sync"), ("qwen-2.5", "asyncio"), ("qvq-72b", "trio")]
+)
 def test_without_the_sdks_hooks_the_job_is_polled(
     name: str, door: str, servers: Servers, prompt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(session.HOOKS, session.Client, ("a_hook_that_is_gone",))
     space = QwenSpace(name, src=servers[name])
-    stream = space.stream(f"{prompt} [[pace=0.03]]")
+    stream = space.stream(f"{prompt} [[pace=0.02]]")
     deltas = deltas_through(door, stream)
     assert len(deltas) > 3
     assert "".join(deltas) == stream.text == stream.result().text

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import json
 import logging
+import queue
 import socket
 import threading
 import time
@@ -68,6 +69,7 @@ class Session(Client):  # type: ignore[misc]
         self._pushes = feed is not None and not missing_hooks()
         if self._pushes:
             self.executor, self.helper_executor = _Pool(self._tasks.append), _Pool(self._help)
+            self.pending_messages_per_event = _Mailboxes()
         self.stream_executor = _Pool(_in_thread)
 
     def answer(
@@ -111,8 +113,8 @@ class Session(Client):  # type: ignore[misc]
     def _hang_up(self) -> None:
         """Wake the job and the reader of its event stream, whatever the server does."""
         with self.pending_lock:
-            for queue in self.pending_messages_per_event.values():
-                queue.append(None)
+            for mailbox in self.pending_messages_per_event.values():
+                mailbox.append(None)
         if self._socket is not None:
             with contextlib.suppress(OSError):  # closed already
                 self._socket.shutdown(socket.SHUT_RDWR)
@@ -185,8 +187,8 @@ class Session(Client):  # type: ignore[misc]
             if event_id:
                 self.pending_messages_per_event.setdefault(event_id, deque()).append(message)
             elif kind != utils.ServerMessage.heartbeat:  # such as "Server stopped unexpectedly."
-                for queue in self.pending_messages_per_event.values():
-                    queue.append(message)
+                for mailbox in self.pending_messages_per_event.values():
+                    mailbox.append(message)
         return True
 
     def _help(self, task: functools.partial[None]) -> None:
@@ -208,6 +210,33 @@ class _Pool:
 
     def shutdown(self, wait: bool = True) -> None:
         del wait
+
+
+class _Mailbox:
+    """Stands in for a deque whose length the SDK looks at every 50 ms: its length waits for a message."""
+
+    def __init__(self) -> None:
+        self._coming: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._here: list[Any] = []
+
+    def append(self, message: Any) -> None:
+        self._coming.put(message)
+
+    def __len__(self) -> int:
+        if not self._here:
+            self._here.append(self._coming.get())
+        return 1
+
+    def popleft(self) -> Any:
+        return self._here.pop()
+
+
+class _Mailboxes(dict[str, _Mailbox]):
+    """Event id -> mailbox."""
+
+    def setdefault(self, event_id: str, default: object = None) -> _Mailbox:
+        del default
+        return super().setdefault(event_id, _Mailbox())
 
 
 class _Outputs:
