@@ -36,10 +36,11 @@ from .errors import (
 )
 from .feed import Status
 from .messages import Message
-from .space import QwenSpace, SpaceStatus, available_spaces
+from .space import QwenSpace, available_spaces
 from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
 from .stream import TextStream
 from .timeouts import Timeouts
+from .transport import SpaceStatus
 
 __version__ = "0.1.0"
 

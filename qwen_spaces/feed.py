@@ -88,6 +88,7 @@ class Feed:
         with self._changed:
             if not self.ended:
                 self.ended, self.error, self.closed = True, error, time.monotonic()
+                self._on_leave = None  # it holds the whole session
                 self._wake()
 
     def attach(self, cancel: Callable[[], None]) -> None:
@@ -103,8 +104,8 @@ class Feed:
         with self._changed:
             if self.ended:
                 return
-            self.end(error)
             cancel = self._on_leave
+            self.end(error)
         if cancel:
             cancel()
 

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import functools
 import ssl
-import tempfile
-import threading
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, overload
 
+import anyio
 import anyio.to_thread
 
 from .answer import Reply
-from .contract import Contract, Endpoint, resolve
+from .contract import Contract
 from .conversation import Conversation
 from .errors import InvalidImageError, UnknownSpaceError, UnsupportedOptionError
-from .feed import Feed
-from .images import Image, Images, as_images
-from .messages import Message, Messages, as_messages
+from .images import Images, as_images
+from .messages import Messages, as_messages
 from .stream import OnReply, TextStream
 from .timeouts import Timeouts
+from .transport import SpaceStatus, Transport
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from .sdk import Connection
     from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
 
 FACADES: dict[str, type[QwenSpace]] = {}  # alias -> facade; they register themselves
@@ -49,28 +44,6 @@ class Settings(TypedDict, total=False):
 
 class NoOptions(TypedDict):
     """The options of a Space that has none, for type checkers."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceStatus:
-    """What was found at a Space.
-
-    Attributes:
-        name: the name it goes by here.
-        url: where it is.
-        gradio: the version of its Gradio server.
-        endpoint: the api name of the chat endpoint.
-        parameters: our argument -> the Space's own name for it, what the endpoint takes.
-        history: how earlier turns are sent: ``"pairs"``, ``"messages"``, ``"parts"``, or ``None`` where
-            they are folded into the prompt.
-    """
-
-    name: str
-    url: str
-    gradio: str
-    endpoint: str
-    parameters: Mapping[str, str]
-    history: Literal["pairs", "messages", "parts"] | None
 
 
 class QwenSpace:
@@ -119,10 +92,8 @@ class QwenSpace:
     name: str
     src: str
     timeouts: Timeouts
-    _how: dict[str, Any]
-    _lock: threading.Lock
-    _reached: tuple[Connection, Endpoint] | None
-    _running: set[Feed]
+    _transport: Transport
+    _recipe: Mapping[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -165,16 +136,9 @@ class QwenSpace:
         self.name = facade.aliases[0] if facade.aliases and not place else name
         self.src = src or place or facade.space_id
         self.timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(total=float(timeouts))
-        self._how = {
-            "token": token,
-            "proxy": proxy,
-            "headers": headers,
-            "auth": auth,
-            "ssl_verify": ssl_verify,
-        }
-        self._lock = threading.Lock()
-        self._reached = None
-        self._running = set()
+        how = {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
+        self._transport = Transport(self.src, facade.contract, {**how, "timeout": self.timeouts.connect})
+        self._recipe = {**how, "src": self.src, "timeouts": self.timeouts}
         return self
 
     def __repr__(self) -> str:
@@ -182,8 +146,7 @@ class QwenSpace:
         return f"{type(self).__name__}({self.name!r}{elsewhere})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        how = {**self._how, "src": self.src, "timeouts": self.timeouts}
-        return functools.partial(type(self), **how), (self.name,)
+        return functools.partial(type(self), **self._recipe), (self.name,)
 
     def stream(
         self,
@@ -252,15 +215,7 @@ class QwenSpace:
         Raises:
             ConnectError: or one of its kinds, if it cannot be opened.
         """
-        connection, endpoint = self._connect()
-        return SpaceStatus(
-            name=self.name,
-            url=connection.url,
-            gradio=connection.version,
-            endpoint=endpoint.name,
-            parameters=dict(endpoint.names),
-            history=endpoint.history,
-        )
+        return self._transport.status()
 
     async def astatus(self) -> SpaceStatus:
         """Like `status`, without blocking the event loop."""
@@ -268,12 +223,7 @@ class QwenSpace:
 
     def close(self) -> None:
         """Cancel the streams that run, and forget the connection; the next use makes a new one."""
-        with self._lock:
-            running, self._reached = list(self._running), None
-        for feed in running:
-            feed.cancel("The QwenSpace was closed.")
-        for feed in running:
-            feed.released.wait(5.0)
+        self._transport.close()
 
     async def aclose(self) -> None:
         """Like `close`, without blocking the event loop."""
@@ -313,7 +263,7 @@ class QwenSpace:
         if len(pictures) > self.max_images:
             takes = {0: "no images", 1: "one image"}.get(self.max_images, f"at most {self.max_images} images")
             raise InvalidImageError(f"{self.name} takes {takes} in a request; {len(pictures)} were given.")
-        run = functools.partial(self._run, checked, self._checked(options), pictures)
+        run = functools.partial(self._transport.run, checked, self._checked(options), pictures)
         return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=on_reply)
 
     def _checked(self, options: Mapping[str, object]) -> dict[str, object]:
@@ -327,41 +277,11 @@ class QwenSpace:
                 )
         return dict(options)
 
-    def _run(
-        self,
-        messages: tuple[Message, ...],
-        options: Mapping[str, object],
-        pictures: tuple[Image, ...],
-        feed: Feed,
-    ) -> None:
-        """Do one request from beginning to end; blocks."""
-        self._running.add(feed)
-        try:
-            connection, endpoint = self._connect()
-            if feed.ended:
-                return
-            with (
-                tempfile.TemporaryDirectory(prefix="qwen_spaces_") if pictures else nullcontext("") as folder
-            ):
-                files = [connection.file(picture.saved(Path(folder))) for picture in pictures]
-                args, kwargs = endpoint.bind(messages, options, files)
-                connection.run(endpoint.name, args, kwargs, feed)
-        finally:
-            self._running.discard(feed)
-
-    def _connect(self) -> tuple[Connection, Endpoint]:
-        with self._lock:
-            if self._reached is None:
-                from .sdk import Connection  # slow to import, so only at the first connection
-
-                connection = Connection(self.src, timeout=self.timeouts.connect, **self._how)
-                endpoint = resolve(connection.endpoints, self.contract, generators=connection.generators)
-                self._reached = connection, endpoint
-            return self._reached
-
 
 def _find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], str]:
     """The facade for a name, and the place that the name says, ``""`` if it is an alias."""
+    if not isinstance(name, str):
+        raise UnknownSpaceError(f"A Space goes by a name, not by a {type(name).__name__}.")
     key = name.strip().lower()
     if cls.aliases:  # a facade was called by its class
         return cls, "" if key in (*cls.aliases, "qwen-2.5") else name

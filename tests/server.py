@@ -17,7 +17,7 @@ from typing import Any
 
 import gradio as gr
 import uvicorn
-from apps import APPS, Unprefixed
+from apps import APPS, Unprefixed, role_messages
 from fastapi import FastAPI
 
 from qwen_spaces.replicas import NAMES, brain, serve
@@ -46,8 +46,8 @@ def watched(
 
 
 @contextlib.contextmanager
-def serve_app(demo: gr.Blocks, *, unprefixed: bool) -> Iterator[str]:
-    app: Any = gr.mount_gradio_app(FastAPI(), demo.queue(), path="", ssr_mode=False)
+def serve_app(demo: gr.Blocks, *, unprefixed: bool = False, auth: Any = None) -> Iterator[str]:
+    app: Any = gr.mount_gradio_app(FastAPI(), demo.queue(), path="", ssr_mode=False, auth=auth)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(Unprefixed(app) if unprefixed else app, log_level="error"))
     threading.Thread(target=server.run, args=([listener],), daemon=True).start()
@@ -62,6 +62,7 @@ def main() -> None:
         urls["full"] = stack.enter_context(serve("qwen-2-72b", brain=watched, slots=1, max_size=1))
         for name, make in APPS.items():
             urls[name] = stack.enter_context(serve_app(make(), unprefixed=name in ("shuffled", "turned")))
+        urls["locked"] = stack.enter_context(serve_app(role_messages(), auth=("ada", "lovelace")))
         tell(urls=urls, gradio=gr.__version__)
         sys.stdin.read()
         os._exit(0)

@@ -12,6 +12,7 @@ import pytest
 
 import qwen_spaces
 from qwen_spaces import (
+    AuthenticationError,
     ConnectError,
     ConnectionLostError,
     ContractError,
@@ -172,6 +173,15 @@ def test_a_server_that_never_answers_times_out_while_connecting(door: str) -> No
     assert error.phase == "connect"
 
 
+def test_an_app_with_a_login_opens_with_it_and_with_nothing_else(servers: Servers, door: str) -> None:
+    space = QwenSpace(servers["locked"], auth=("ada", "lovelace"))
+    assert "message=Hi" in space.ask("Hi").text
+    for auth in (None, ("ada", "byron")):
+        error = failure(door, QwenSpace(servers["locked"], auth=auth).stream("Hi"))
+        assert type(error) is AuthenticationError
+        assert "byron" not in str(error)
+
+
 def test_a_number_as_timeouts_bounds_the_whole() -> None:
     assert QwenSpace("qwen-2.5", timeouts=20.0).timeouts == Timeouts(total=20.0)
 
@@ -188,6 +198,8 @@ def test_an_unknown_alias_offers_a_near_one() -> None:
         QwenSpace("qwen-25")
     with pytest.raises(LookupError, match="Known: "):
         QwenSpace("zzz")
+    with pytest.raises(UnknownSpaceError, match="not by a NoneType"):
+        QwenSpace(None)  # type: ignore[call-overload]
 
 
 def test_bad_input_is_refused_before_any_network() -> None:

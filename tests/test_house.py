@@ -20,7 +20,7 @@ FLOORS = [  # from the ground up; a room imports from lower floors only
     {"errors", "replicas"},
     {"messages", "images", "snapshot", "timeouts", "feed"},
     {"answer", "contract", "sdk"},
-    {"reader"},
+    {"reader", "transport"},
     {"stream"},
     {"conversation"},
     {"space"},

@@ -12,8 +12,9 @@ from gradio_client import exceptions, utils
 
 from .. import errors
 
-# How the SDK words an error whose reason the app hides (gradio_client 2.7.2, client.py).
+# How the SDK words what has no class of its own (gradio_client 2.7.2, client.py).
 _HIDDEN = "The upstream Gradio app has raised an exception"
+_NO_LOGIN = "Could not login"
 _RETRY_IN = re.compile(r"(?:retry|try again) in (\d+):(\d\d):(\d\d)", re.IGNORECASE)
 
 
@@ -22,7 +23,8 @@ def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
     if isinstance(error, errors.QwenSpacesError):
         return error
     status = _http_status(error)
-    if status == 401 or isinstance(error, (exceptions.AuthenticationError, hub.GatedRepoError)):
+    refused = isinstance(error, (exceptions.AuthenticationError, hub.GatedRepoError))
+    if refused or status == 401 or str(error).startswith(_NO_LOGIN):
         return errors.AuthenticationError(
             f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
         )

@@ -86,6 +86,7 @@ class Session(Client):  # type: ignore[misc]
             return self._job.result()
         finally:
             self._over.set()
+            self._tasks.clear()  # they hold this session
 
     def _poll(self, feed: Feed) -> None:
         seen = 0
