@@ -6,13 +6,13 @@ import functools
 import ssl
 from collections.abc import Mapping
 from difflib import get_close_matches
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, overload
 
 import anyio
 import anyio.to_thread
 
 from .answer import Reply
+from .closing import Closing
 from .contract import Contract
 from .conversation import Conversation
 from .errors import InvalidImageError, UnknownSpaceError, UnsupportedOptionError
@@ -46,7 +46,7 @@ class NoOptions(TypedDict):
     """The options of a Space that has none, for type checkers."""
 
 
-class QwenSpace:
+class QwenSpace(Closing):
     """A Qwen model on a Hugging Face Space. Making one is instant: the network waits for the first use.
 
     `QwenSpace(name)` gives the facade of that Space, as `pathlib.Path` gives the path of a system; any
@@ -229,22 +229,6 @@ class QwenSpace:
         """Like `close`, without blocking the event loop."""
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
     def _open(
         self,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from .answer import Event, Reply, Text
+from .closing import Closing
 from .errors import StreamCancelledError
 from .feed import Feed, Status
 from .reader import Reader
@@ -25,7 +25,7 @@ OnReply: TypeAlias = Callable[[Reply], None]
 LEAVE = 5.0  # seconds that close() and aclose() wait for the server to be told
 
 
-class TextStream:
+class TextStream(Closing):
     """One answer arriving. Nothing is sent before its first use.
 
     Iterate over it for the pieces of text, with ``for`` or ``async for`` (asyncio and trio); ``await``
@@ -125,22 +125,6 @@ class TextStream:
         if feed.submitted is not None and not feed.released.is_set():
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(feed.released.wait, LEAVE)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
 
 
 class Deltas(Generic[T]):

@@ -6,8 +6,11 @@ import pickle
 import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy
 import pytest
 
 import qwen_spaces
@@ -18,10 +21,12 @@ from qwen_spaces import (
     ContractError,
     EmptyReplyError,
     InvalidMessagesError,
+    MissingExtraError,
     QueueFullError,
     QuotaExceededError,
     QwenSpace,
     QwenSpacesError,
+    RateLimitedError,
     SpaceError,
     SpaceTimeoutError,
     StreamError,
@@ -180,6 +185,36 @@ def test_an_app_with_a_login_opens_with_it_and_with_nothing_else(servers: Server
         error = failure(door, QwenSpace(servers["locked"], auth=auth).stream("Hi"))
         assert type(error) is AuthenticationError
         assert "byron" not in str(error)
+
+
+def test_a_server_with_too_many_requests_is_told(door: str) -> None:
+    class Busy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(429)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
+        src = f"http://127.0.0.1:{server.server_address[1]}"
+        error = failure(door, QwenSpace("qwen-2.5", src=src).stream("Hi"))
+        server.shutdown()
+    assert type(error) is RateLimitedError
+
+
+def test_what_is_not_installed_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'qwen-spaces\[images\]'"):
+        QwenSpace("qvq-72b").stream("Hi", images=numpy.zeros((2, 2), dtype="uint8"))
+    program = "import sys; sys.modules['gradio'] = None; from qwen_spaces.cli import main; main()"
+    for command in (["ask", "--local", "Hi"], ["replica", "qwen-2.5"]):
+        ended = subprocess.run(
+            [sys.executable, "-c", program, *command], capture_output=True, text=True, timeout=30, check=False
+        )
+        assert ended.returncode == 2
+        assert ended.stderr == "Error: The replicas need Gradio: pip install 'qwen-spaces[local]'\n"
 
 
 def test_a_number_as_timeouts_bounds_the_whole() -> None:

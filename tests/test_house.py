@@ -17,7 +17,7 @@ import qwen_spaces
 
 PACKAGE = Path(qwen_spaces.__file__).parent
 FLOORS = [  # from the ground up; a room imports from lower floors only
-    {"errors", "replicas"},
+    {"errors", "closing", "replicas"},
     {"messages", "images", "snapshot", "timeouts", "feed"},
     {"answer", "contract", "sdk"},
     {"reader", "transport"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +19,7 @@ _END: Any = object()
 async def answers(
     brain: Brain, system: str, history: list[tuple[str, str]], prompt: str, image: str | None, model: str
 ) -> AsyncIterator[str]:
-    """The brain's texts. Left at any step, it closes the brain when that step has ended."""
+    """The brain's texts. Left at any step, the brain is closed when that step has ended."""
     named = {"model": model} if _takes_model(brain) else {}
     texts: Iterator[str | None] = iter(brain(system, history, prompt, image, **named))
     stepping = threading.Lock()  # Gradio cancels the task natively, which leaves the step running
@@ -32,13 +33,14 @@ async def answers(
         with stepping:
             getattr(texts, "close", bool)()
 
-    try:
-        while (text := await anyio.to_thread.run_sync(step, limiter=limiter)) is not _END:
-            if text is not None:
-                yield text
-    finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(close, limiter=limiter)
+    # Gradio drives all steps of an answer from one task and ends that when nobody listens. Its cancel may
+    # leave this generator suspended, unclosed, until a garbage collection; the task's end is sure.
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    if task:
+        task.add_done_callback(lambda _: loop.run_in_executor(None, close))
+    while (text := await anyio.to_thread.run_sync(step, limiter=limiter)) is not _END:
+        if text is not None:
+            yield text
 
 
 def _takes_model(brain: Brain) -> bool:

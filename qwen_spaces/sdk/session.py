@@ -26,10 +26,9 @@ from ..feed import Feed, Stage, Status
 
 logger = logging.getLogger("qwen_spaces")
 
-JOIN = 10.0  # seconds that a cancel waits for a request that is just being handed in
 POLL = 0.02  # seconds between two looks at a job that cannot push
 HOOKS: Mapping[Any, tuple[str, ...]] = {
-    Client: ("new_helper", "send_data", "stream_messages", "_get_config", "_get_api_info"),
+    Client: ("new_helper", "stream_messages", "_get_config", "_get_api_info"),
     utils: ("check_for_cancel", "Communicator", "JobStatus", "ServerMessage", "StatusUpdate"),
 }
 _STAGES: Mapping[str, Stage] = {
@@ -57,10 +56,7 @@ class Session(Client):  # type: ignore[misc]
         self, src: str, *, shared: Session | None = None, feed: Feed | None = None, **settings: Any
     ) -> None:
         self._shared, self._feed = shared, feed
-        self._joined = threading.Event()  # the server has given the job its event id
-        self._over = threading.Event()
         self._helper: Any = None
-        self._job: Any = None
         self._socket: socket.socket | None = None
         self._tasks: list[Callable[[], None]] = []
         self.lost: Exception | None = None  # what broke the event stream
@@ -68,54 +64,32 @@ class Session(Client):  # type: ignore[misc]
         super().__init__(src, verbose=False, download_files=False, analytics_enabled=False, **settings)
         self._pushes = feed is not None and not missing_hooks()
         if self._pushes:
-            self.executor, self.helper_executor = _Pool(self._tasks.append), _Pool(self._help)
-            self.pending_messages_per_event = _Mailboxes()
+            self.executor, self.helper_executor = _Pool(self._tasks.append), _Pool(_help)
+            self.pending_messages_per_event = self._mailboxes = _Mailboxes()
         self.stream_executor = _Pool(_in_thread)
 
     def answer(
         self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object], feed: Feed
     ) -> Any:
         """Submit the job, feed what it puts out, and give its result; blocks until it is over."""
-        try:
-            self._job = self.submit(*args, api_name=api_name, **kwargs)
-            feed.attach(lambda: _in_thread(self._cancel))
+        job = self.submit(*args, api_name=api_name, **kwargs)
+        if self._pushes:
+            feed.attach(self._mailboxes.leave)
             for task in self._tasks:
                 task()
-            if not self._pushes:
-                self._poll(feed)
-            return self._job.result()
-        finally:
-            self._over.set()
-            self._tasks.clear()  # they hold this session
+            self._tasks.clear()  # they hold this session, which must not live in a cycle
+        else:
+            _poll(job, feed)
+        if feed.ended and self._helper.event_id:  # its reader has left
+            self._cancel(job)
+        return job.result()
 
-    def _poll(self, feed: Feed) -> None:
-        seen = 0
-        while not self._job.done():
-            _say(self._job.status(), feed)
-            outputs = self._job.outputs()
-            if len(outputs) > seen:
-                seen = len(outputs)
-                feed.put(outputs[-1])
-            self._over.wait(POLL)
-
-    def _cancel(self) -> None:
-        """End the job on the server and here; blocks."""
-        # Before the server has told the event id, a cancel would stop nothing.
-        deadline = time.monotonic() + JOIN
-        while not (self._joined.wait(POLL) or self._over.is_set()) and time.monotonic() < deadline:
-            pass
+    def _cancel(self, job: Any) -> None:
+        """End the job on the server, whose event id is known here; blocks."""
         try:
-            if not self._over.is_set():
-                self._job.cancel()
+            job.cancel()
         except Exception as error:
             logger.debug("The cancel did not reach %s: %r", self.src, error)
-        self._hang_up()
-
-    def _hang_up(self) -> None:
-        """Wake the job and the reader of its event stream, whatever the server does."""
-        with self.pending_lock:
-            for mailbox in self.pending_messages_per_event.values():
-                mailbox.append(None)
         if self._socket is not None:
             with contextlib.suppress(OSError):  # closed already
                 self._socket.shutdown(socket.SHUT_RDWR)
@@ -145,12 +119,6 @@ class Session(Client):  # type: ignore[misc]
             self._helper.job.outputs = _Outputs(self._feed)
             self._helper.updates = _Updates(self._feed)
         return self._helper
-
-    def send_data(self, *args: Any, **kwargs: Any) -> Any:
-        """Hand the job in, and note its event id for `_cancel`."""
-        self._helper.event_id = super().send_data(*args, **kwargs)
-        self._joined.set()
-        return self._helper.event_id
 
     def add_zero_gpu_headers(self, headers: dict[str, str]) -> dict[str, str]:
         """Leave the headers; the SDK's own imports Gradio, for apps that call apps."""
@@ -192,11 +160,6 @@ class Session(Client):  # type: ignore[misc]
                     mailbox.append(message)
         return True
 
-    def _help(self, task: functools.partial[None]) -> None:
-        # The poller that looks for a cancel at 20 Hz is never started: `_hang_up` does its work.
-        if task.args[1] is not utils.check_for_cancel:
-            task()
-
 
 class _Pool:
     """Stands in for an executor of the SDK; `start` is given each task and decides where it runs."""
@@ -214,7 +177,10 @@ class _Pool:
 
 
 class _Mailbox:
-    """Stands in for a deque whose length the SDK looks at every 50 ms: its length waits for a message."""
+    """Stands in for a deque whose length the SDK looks at every 50 ms: its length waits for a message.
+
+    ``None`` tells the SDK's job that no more will come.
+    """
 
     def __init__(self) -> None:
         self._coming: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -235,9 +201,21 @@ class _Mailbox:
 class _Mailboxes(dict[str, _Mailbox]):
     """Event id -> mailbox."""
 
+    left = False
+
     def setdefault(self, event_id: str, default: object = None) -> _Mailbox:
         del default
-        return super().setdefault(event_id, _Mailbox())
+        if event_id not in self:
+            self[event_id] = _Mailbox()
+            if self.left:
+                self[event_id].append(None)
+        return self[event_id]
+
+    def leave(self) -> None:
+        """Wake the job, now or when it gets its mailbox; neither blocks nor starts a thread."""
+        self.left = True
+        for mailbox in list(self.values()):
+            mailbox.append(None)
 
 
 class _Outputs:
@@ -271,12 +249,27 @@ def _say(update: Any, feed: Feed) -> None:
         feed.say(Status(stage, update.rank, update.queue_size, update.eta))
 
 
+def _help(task: functools.partial[None]) -> None:
+    # The poller that looks for a cancel at 20 Hz is never started: `_hang_up` does its work.
+    if task.args[1] is not utils.check_for_cancel:
+        task()
+
+
+def _poll(job: Any, feed: Feed) -> None:
+    """Feed a job that cannot push, until it is over or its reader has left."""
+    seen = 0
+    while not job.done() and not (feed.ended and job.communicator.event_id):
+        _say(job.status(), feed)
+        outputs = job.outputs()
+        if len(outputs) > seen:
+            seen = len(outputs)
+            feed.put(outputs[-1])
+        time.sleep(POLL)
+
+
 def _in_thread(task: Callable[[], None]) -> None:
-    try:
-        # A daemon: a pool's threads would hold up the end of the interpreter.
-        threading.Thread(target=task, name="qwen_spaces", daemon=True).start()
-    except RuntimeError:  # the interpreter is ending, and the server sees our sockets close
-        logger.debug("No thread is to be had for %r", task)
+    # A daemon: a pool's threads would hold up the end of the interpreter.
+    threading.Thread(target=task, name="qwen_spaces", daemon=True).start()
 
 
 def _complete(future: concurrent.futures.Future[Any], function: Any, args: tuple[Any, ...]) -> None:
