@@ -33,7 +33,13 @@ Phase = Literal["connect", "wake", "first", "gap", "total"]
 
 
 class QwenSpacesError(Exception):
-    """The root: catch this to catch everything the package raises."""
+    """The root: catch this to catch everything the package raises.
+
+    Attributes:
+        transient: whether the same request may well succeed in a while.
+    """
+
+    transient = False
 
 
 class UnknownSpaceError(QwenSpacesError, LookupError):
@@ -97,6 +103,8 @@ class StreamError(QwenSpacesError):
 
 
 class _RetryableError(StreamError):
+    transient = True
+
     def __init__(self, message: str, *, retry_after: float | None = None, partial_text: str = "") -> None:
         super().__init__(message, partial_text=partial_text)
         self.retry_after = retry_after

@@ -25,13 +25,15 @@ class Status:
         stage: ``"connecting"``, ``"waking"``, ``"queued"`` or ``"running"``.
         position: rank in the Space's queue, 0 is next; ``None`` where unknown.
         queue_size: requests waiting in that queue.
-        eta: seconds until it is our turn, as the Space guesses.
+        eta: seconds until it is our turn, as the Space guesses; or until the next try.
+        reason: why it waits for another try, ``""`` if it does not.
     """
 
     stage: Stage
     position: int | None = None
     queue_size: int | None = None
     eta: float | None = None
+    reason: str = ""
     type: Literal["status"] = field(default="status", init=False, repr=False)
 
 
@@ -64,15 +66,21 @@ class Feed:
         self.ended = False
         self.error: BaseException | None = None
         self.released = threading.Event()  # set once nothing of the request is left on our side
-        self.submitted: float | None = None  # seconds of `time.monotonic()`, as the next two
+        self.waking = False  # whether the Space is awaited, not yet reached
+        self.since = time.monotonic()  # when reaching or awaiting it began, as the next three
+        self.submitted: float | None = None
         self.started: float | None = None  # when the Space began to work on it
         self.closed: float | None = None
 
     def say(self, status: Status) -> None:
         """Tell the reader where the request stands."""
         with self._changed:
+            now = time.monotonic()
             if status.stage == "running" and self.started is None:
-                self.started = time.monotonic()
+                self.started = now
+            if status.stage == "connecting" or (status.stage == "waking" and not self.waking):
+                self.waking = status.stage == "waking"
+                self.since = now + (status.eta or 0.0)  # a pause before another try is not part of it
             self._status = status
             self._wake()
 
@@ -119,6 +127,11 @@ class Feed:
             news = News(self._status, self._output, self._arrived, self.ended)
             self._status, self._output = None, NOTHING
             return news
+
+    def pause(self, seconds: float) -> None:
+        """Sleep so long, or until the reader has left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.ended, seconds)
 
     def wait(self, timeout: float | None) -> None:
         """Block until there is news, for `timeout` seconds at most."""

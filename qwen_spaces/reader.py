@@ -187,8 +187,9 @@ class Reader:
         )
 
     def _bound(self) -> tuple[float, Phase, float] | None:
+        feed = self.feed
         return self._timeouts.nearest(
-            began=self.began or 0.0, submitted=self.feed.submitted, latest=self.answer.latest
+            since=feed.since, waking=feed.waking, submitted=feed.submitted, latest=self.answer.latest
         )
 
     def _patience(self) -> float | None:

@@ -40,6 +40,7 @@ class Settings(TypedDict, total=False):
     auth: tuple[str, str] | None
     ssl_verify: bool | ssl.SSLContext
     timeouts: Timeouts | float
+    retries: int
 
 
 class NoOptions(TypedDict):
@@ -62,6 +63,8 @@ class QwenSpace(Closing):
         auth: user and password of the app's own login.
         ssl_verify: ``False`` accepts any certificate; an `ssl.SSLContext` is used as it is.
         timeouts: a `Timeouts`, or the seconds that a whole answer may take.
+        retries: how often a request is tried again before its first text, where the Space was busy or
+            could not be reached.
 
     Raises:
         UnknownSpaceError: no Space is called `name`; offers a near match.
@@ -129,6 +132,7 @@ class QwenSpace(Closing):
         auth: tuple[str, str] | None = None,
         ssl_verify: bool | ssl.SSLContext = True,
         timeouts: Timeouts | float = Timeouts(),  # noqa: B008  (frozen)
+        retries: int = 2,
     ) -> QwenSpace:
         """Pick the facade and keep the recipe; see the class."""
         facade, place = _find(cls, name)
@@ -137,8 +141,9 @@ class QwenSpace(Closing):
         self.src = src or place or facade.space_id
         self.timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(total=float(timeouts))
         how = {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
-        self._transport = Transport(self.src, facade.contract, {**how, "timeout": self.timeouts.connect})
-        self._recipe = {**how, "src": self.src, "timeouts": self.timeouts}
+        bounds = {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
+        self._transport = Transport(self.src, facade.contract, retries=retries, how={**how, **bounds})
+        self._recipe = {**how, "src": self.src, "timeouts": self.timeouts, "retries": retries}
         return self
 
     def __repr__(self) -> str:

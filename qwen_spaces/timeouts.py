@@ -26,18 +26,19 @@ class Timeouts:
     total: float | None = None
 
     def nearest(
-        self, *, began: float, submitted: float | None, latest: float | None
+        self, *, since: float, waking: bool, submitted: float | None, latest: float | None
     ) -> tuple[float, Phase, float] | None:
         """The bound that is met first, as (when, phase, seconds allowed); ``None`` if nothing is bounded.
 
         Args:
-            began: when the request began; this and the rest in seconds of `time.monotonic()`.
+            since: when reaching the Space began; this and the rest in seconds of `time.monotonic()`.
+            waking: whether the Space is awaited instead.
             submitted: when it was submitted, ``None`` before that.
             latest: when the newest text came, ``None`` before the first.
         """
         running: list[tuple[float, Phase, float | None]]
         if submitted is None:
-            running = [(began, "connect", self.connect)]
+            running = [(since, "wake", self.wake) if waking else (since, "connect", self.connect)]
         elif latest is None:
             running = [(submitted, "first", self.first), (submitted, "total", self.total)]
         else:

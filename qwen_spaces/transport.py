@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
 from .contract import Contract, Endpoint, HistoryForm, resolve
-from .feed import Feed
+from .errors import ConnectError, QwenSpacesError
+from .feed import Feed, Status
 from .images import Image
 from .messages import Message
 
@@ -19,6 +30,8 @@ if TYPE_CHECKING:
     from .sdk import Connection
 
 LEAVE = 5.0  # seconds that `close` waits for the server to be told
+LONGEST = 120.0  # seconds that a server may ask us to wait for another try
+_BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +60,14 @@ class Transport:
     Args:
         src: the address of a Gradio app, or ``owner/name`` on the Hub.
         contract: what is known of its API.
+        retries: how often a request is tried again before its first text, where that may help.
         how: the remaining arguments of `sdk.Connection`.
     """
 
-    def __init__(self, src: str, contract: Contract, how: Mapping[str, Any]) -> None:
-        self.src, self.how = src, how
+    def __init__(self, src: str, contract: Contract, *, retries: int, how: Mapping[str, Any]) -> None:
+        self._src, self._how, self._retries = src, how, retries
         self._contract = contract
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._reached: tuple[Connection, Endpoint] | None = None
         self._running: set[Feed] = set()
@@ -69,22 +84,45 @@ class Transport:
         Raises:
             QwenSpacesError: one of its kinds, for whatever went wrong.
         """
+
+        def tell(state: RetryCallState) -> None:
+            error, pause = state.outcome and state.outcome.exception(), state.upcoming_sleep
+            feed.say(Status("queued" if feed.submitted else "connecting", eta=pause, reason=str(error)))
+
         self._running.add(feed)
         try:
-            connection, endpoint = self._connect()
-            if feed.ended:  # its reader has left meanwhile
-                return
-            # The SDK uploads a file when its job runs, so it must live as long.
-            with tempfile.TemporaryDirectory(prefix="qwen_spaces_") if images else nullcontext("") as folder:
-                files = [connection.file(image.saved(Path(folder))) for image in images]
-                args, kwargs = endpoint.bind(messages, options, files)
-                connection.run(endpoint.name, args, kwargs, feed)
+            for attempt in Retrying(
+                retry=retry_if_exception(lambda error: not feed.ended and _is_worth_a_wait(error)),
+                stop=stop_after_attempt(self._retries + 1),
+                wait=_pause,
+                sleep=feed.pause,
+                before_sleep=tell,
+                reraise=True,
+            ):
+                with attempt:
+                    self._try(messages, options, images, feed)
         finally:
             self._running.discard(feed)
 
+    def _try(
+        self,
+        messages: Sequence[Message],
+        options: Mapping[str, object],
+        images: Sequence[Image],
+        feed: Feed,
+    ) -> None:
+        connection, endpoint = self._connect(feed)
+        if feed.ended:  # its reader has left meanwhile
+            return
+        # The SDK uploads a file when its job runs, so it must live as long.
+        with tempfile.TemporaryDirectory(prefix="qwen_spaces_") if images else nullcontext("") as folder:
+            files = [connection.file(image.saved(Path(folder))) for image in images]
+            args, kwargs = endpoint.bind(messages, options, files)
+            connection.run(endpoint.name, args, kwargs, feed)
+
     def status(self) -> SpaceStatus:
         """Reach the Space and tell what was found; blocks."""
-        connection, endpoint = self._connect()
+        connection, endpoint = self._connect(Feed())
         return SpaceStatus(
             url=connection.url,
             gradio=connection.version,
@@ -103,12 +141,33 @@ class Transport:
         for feed in running:
             feed.released.wait(LEAVE)
 
-    def _connect(self) -> tuple[Connection, Endpoint]:
+    def _connect(self, feed: Feed) -> tuple[Connection, Endpoint]:
+        if os.getpid() != self._process:
+            raise ConnectError(
+                "This QwenSpace was made in another process and cannot be shared by a fork. Make a new one."
+            )
         with self._lock:
             if self._reached is None:
                 from .sdk import Connection  # slow to import, so only at the first connection
 
-                connection = Connection(self.src, **self.how)
+                connection = Connection(self._src, feed=feed, say=self._say, **self._how)
                 endpoint = resolve(connection.endpoints, self._contract, generators=connection.generators)
                 self._reached = connection, endpoint
             return self._reached
+
+    def _say(self, status: Status) -> None:
+        """Tell all who wait for the connection."""
+        for feed in list(self._running):
+            if feed.submitted is None:
+                feed.say(status)
+
+
+def _is_worth_a_wait(error: BaseException) -> bool:
+    after = getattr(error, "retry_after", None)
+    return isinstance(error, QwenSpacesError) and error.transient and (after is None or after <= LONGEST)
+
+
+def _pause(state: RetryCallState) -> float:
+    """Seconds until the next try: what the server asks for, or ever more, with some chance in it."""
+    after = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
+    return float(_BACKOFF(state) if after is None else after)

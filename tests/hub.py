@@ -12,17 +12,23 @@ from typing import Any
 
 @contextlib.contextmanager
 def serve_hub(
-    hosts: Mapping[str, str], stages: Mapping[str, str] | None = None
+    hosts: Mapping[str, str], stages: Mapping[str, list[str]] | None = None
 ) -> Iterator[tuple[str, list[Any]]]:
-    """Serve the Spaces `hosts` (id -> address) on loopback; gives the Hub's address and the headers seen."""
+    """Serve the Spaces `hosts` (id -> address) on loopback; gives the Hub's address and the headers seen.
+
+    `stages`: id -> its stages, one for each time it is asked for; the last one stays. A stage that is a
+    number is the HTTP status of a refusal.
+    """
     seen: list[Any] = []
+    left = {space_id: list(of) for space_id, of in (stages or {}).items()}
 
     class Hub(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             seen.append(dict(self.headers))
             space_id = self.path.removeprefix("/api/spaces/").partition("?")[0]
-            found = space_id in hosts
-            stage = (stages or {}).get(space_id, "RUNNING")
+            coming = left.get(space_id, ["RUNNING"])
+            stage = coming.pop(0) if len(coming) > 1 else coming[0]
+            status = int(stage) if stage.isdigit() else 200 if space_id in hosts else 404
             info = {
                 "id": space_id,
                 "private": False,
@@ -30,10 +36,11 @@ def serve_hub(
                 "tags": [],
                 "runtime": {"stage": stage, "hardware": {"current": "cpu-basic", "requested": "cpu-basic"}},
             }
-            body = json.dumps(info if found else {"error": "Repository not found"}).encode()
-            self.send_response(200 if found else 404)
-            if not found:
-                self.send_header("X-Error-Code", "RepoNotFound")
+            codes = {404: "RepoNotFound", 403: "GatedRepo"}
+            body = json.dumps({"error": codes.get(status, "no")} if status != 200 else info).encode()
+            self.send_response(status)
+            if status in codes:
+                self.send_header("X-Error-Code", codes[status])
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -22,7 +22,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def hub(servers: Servers) -> Iterator[tuple[str, list[Any]]]:
     hosts = {facade.space_id: servers[facade.aliases[0]] for facade in available_spaces()}
     hosts["somebody/paused"] = servers["qwen-2.5"]
-    with serve_hub(hosts, {"somebody/paused": "PAUSED"}) as hub:
+    with serve_hub(hosts, {"somebody/paused": ["PAUSED"]}) as hub:
         yield hub
 
 
@@ -55,7 +55,7 @@ def test_the_saved_token_goes_to_the_hub_but_not_to_a_host_elsewhere(
     hub[1].clear()
     program = (
         "from qwen_spaces import QwenSpace; s = QwenSpace('qwen-2.5'); s.ask('Hi');"
-        "print(s._transport._connect()[0]._client.headers)"
+        "print(s._transport._reached[0]._client.headers)"
     )
     ended = run("-c", program, HF_TOKEN="hf_saved")
     assert ended.stderr == ""

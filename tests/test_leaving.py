@@ -201,7 +201,7 @@ def test_a_sibling_on_the_same_endpoint_goes_on(
     assert not servers.saw("end", question)
     assert begun + "".join(answer) == sibling.result().text
     assert "I do not think." in sibling.text
-    assert servers.saw("complete", question)
+    servers.wait_for("complete", question)
 
 
 def test_the_slot_of_a_one_slot_queue_is_free_again(endless: str, servers: Servers) -> None:

@@ -6,7 +6,7 @@ import logging
 import ssl
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,14 @@ import httpx
 import huggingface_hub
 from gradio_client import handle_file
 
-from ..errors import SpaceUnavailableError
-from ..feed import Feed
+from ..feed import Feed, Status
 from .faults import connect_error, stream_error
+from .hub import locate
 from .session import Session
 
 logger = logging.getLogger("qwen_spaces")
 
 READ = 60.0  # seconds without a byte; a Gradio server sends a heartbeat every 15
-_DOWN = ("PAUSED", "STOPPED", "BUILD_ERROR", "RUNTIME_ERROR", "CONFIG_ERROR", "NO_APP_FILE", "DELETING")
 
 
 class Connection:
@@ -37,9 +36,13 @@ class Connection:
         auth: user and password of the app's own login.
         ssl_verify: ``False`` accepts any certificate; a context is used as it is.
         timeout: seconds to open a TCP connection.
+        wake: seconds to wait for a Space that sleeps or builds.
+        feed: the request for which it is opened; its end ends the waiting.
+        say: told where that stands.
 
     Raises:
         ConnectError: or one of its kinds, if the Space cannot be opened.
+        SpaceTimeoutError: it did not wake up in time.
     """
 
     def __init__(
@@ -52,15 +55,22 @@ class Connection:
         auth: tuple[str, str] | None,
         ssl_verify: bool | ssl.SSLContext,
         timeout: float | None,
+        wake: float | None,
+        feed: Feed,
+        say: Callable[[Status], None],
     ) -> None:
         http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=timeout)}
         try:
-            self.url = src if "://" in src else _host(src, token)
+            # One context for all requests: the SDK makes one for each, at 47 ms of CPU.
+            verify = httpx.create_ssl_context(verify=ssl_verify)
+            self.url = src
+            if "://" not in src:
+                self.url = locate(src, token=token, proxy=proxy, verify=verify, wake=wake, feed=feed, say=say)
+                say(Status("connecting"))
             self._settings: dict[str, Any] = {
                 "token": _token_for(self.url, token),
                 "headers": dict(headers or {}),
-                # One context for all requests: the SDK makes one for each, at 47 ms of CPU.
-                "ssl_verify": httpx.create_ssl_context(verify=ssl_verify),
+                "ssl_verify": verify,
                 "httpx_kwargs": {**http, "proxy": proxy} if proxy else http,
             }
             self._client = Session(self.url, auth=auth, **self._settings)
@@ -107,19 +117,6 @@ class Connection:
             feed.put(session.answer(api_name, args, kwargs, feed))
         except Exception as error:
             raise stream_error(error, session.lost, self.url) from error
-
-
-def _host(space_id: str, token: str | bool | None) -> str:
-    """The address of a Space of the Hub."""
-    info = huggingface_hub.space_info(space_id, token=token)
-    stage = info.runtime.stage if info.runtime else "RUNNING"
-    if stage in _DOWN:
-        raise SpaceUnavailableError(
-            f"The Space {space_id} does not run: {stage}. Ask its owner, use a duplicate (src=...), or a "
-            "local replica.",
-            stage=stage,
-        )
-    return str(info.host)
 
 
 def _token_for(url: str, token: str | bool | None) -> str | bool:

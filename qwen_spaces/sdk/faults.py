@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import re
 import ssl
+from typing import TypeVar
 
 import httpx
 import huggingface_hub.errors as hub
@@ -15,6 +16,8 @@ from .. import errors
 # How the SDK words what has no class of its own (gradio_client 2.7.2, client.py).
 _HIDDEN = "The upstream Gradio app has raised an exception"
 _NO_LOGIN = "Could not login"
+_PASSING = (502, 503, 504)  # HTTP statuses of a server that is not there for the moment
+_E = TypeVar("_E", bound=errors.QwenSpacesError)
 _RETRY_IN = re.compile(r"(?:retry|try again) in (\d+):(\d\d):(\d\d)", re.IGNORECASE)
 
 
@@ -24,7 +27,7 @@ def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
         return error
     status = _http_status(error)
     refused = isinstance(error, (exceptions.AuthenticationError, hub.GatedRepoError))
-    if refused or status == 401 or str(error).startswith(_NO_LOGIN):
+    if refused or status in (401, 403) or str(error).startswith(_NO_LOGIN):
         return errors.AuthenticationError(
             f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
         )
@@ -33,15 +36,14 @@ def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
             f"There is no Space {space!r} on the Hub, or it is private. Check the name, or pass a token."
         )
     if status == 429 or isinstance(error, utils.TooManyRequestsError):
-        return errors.RateLimitedError(
-            f"{space} gets too many requests. Wait a little, or duplicate the Space.",
-            retry_after=_retry_after(error),
+        return _rate_limited(error, space)
+    if status in _PASSING:
+        return _transient(
+            errors.ConnectError(f"{space} answered with HTTP status {status}. Try again later.")
         )
-    if isinstance(error, (httpx.TransportError, ssl.SSLError, OSError)) or _is_hub_transport(error):
-        return errors.ConnectError(
-            f"{space} cannot be reached: {_said(error)}. Check the address, the network and the proxy."
-        )
-    if isinstance(error, (ValueError, KeyError, TypeError, AttributeError)):
+    if _is_transport(error):
+        return _unreachable(error, space)
+    if isinstance(error, (ValueError, KeyError, TypeError, AttributeError)) or status is not None:
         return errors.ContractError(
             f"{space} does not answer as a Gradio app does: {_said(error)}. Check the address."
         )
@@ -58,22 +60,47 @@ def stream_error(error: BaseException, lost: Exception | None, space: str) -> er
         return errors.QueueFullError(
             f"The queue of {space} is full. Try again later, or duplicate the Space."
         )
-    if isinstance(error, exceptions.ValidationError):
-        return errors.ContractError(f"{space} does not take these arguments: {error}")
     status = _http_status(error)
+    if isinstance(error, exceptions.ValidationError) or status == 422:
+        return errors.ContractError(f"{space} does not take these arguments: {_said(error)}.")
     if status == 429:
-        return errors.RateLimitedError(
-            f"{space} gets too many requests. Wait a little, or duplicate the Space.",
-            retry_after=_retry_after(error),
-        )
+        return _rate_limited(error, space)
     if status is not None:
-        return errors.SpaceError(f"{space} answered with HTTP status {status}. Try again later.")
-    if isinstance(error, (concurrent.futures.CancelledError, KeyError, httpx.TransportError)):
+        failed = errors.SpaceError(f"{space} answered with HTTP status {status}. Try again later.")
+        return _transient(failed) if status in _PASSING else failed
+    if _is_transport(error):  # the request was not handed in
+        return _unreachable(error, space)
+    if isinstance(error, (concurrent.futures.CancelledError, KeyError)):
         reason = f": {_said(lost)}" if lost else ""
         return errors.ConnectionLostError(
             f"The connection to {space} was lost before the answer was complete{reason}. Try again."
         )
     return errors.StreamError(f"The answer of {space} failed: {type(error).__name__}: {error}")
+
+
+def _rate_limited(error: BaseException, space: str) -> errors.RateLimitedError:
+    return errors.RateLimitedError(
+        f"{space} gets too many requests. Wait a little, or duplicate the Space.",
+        retry_after=_retry_after(error),
+    )
+
+
+def _unreachable(error: BaseException, space: str) -> errors.ConnectError:
+    """No connection to `space`; one that was refused or reset may come with the next try."""
+    failed = errors.ConnectError(
+        f"{space} cannot be reached: {_said(error)}. Check the address, the network and the proxy."
+    )
+    chain, cause = [error], error.__cause__ or error.__context__
+    while cause is not None:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    reset = (ConnectionRefusedError, ConnectionResetError, httpx.RemoteProtocolError)
+    return _transient(failed) if any(isinstance(link, reset) for link in chain) else failed
+
+
+def _transient(error: _E) -> _E:
+    error.transient = True
+    return error
 
 
 def _app_error(error: exceptions.AppError, space: str) -> errors.StreamError:
@@ -105,8 +132,10 @@ def _retry_after(error: BaseException) -> float | None:
     return float(value) if value.isdigit() else None
 
 
-def _is_hub_transport(error: BaseException) -> bool:
-    return any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
+def _is_transport(error: BaseException) -> bool:
+    # The Hub's are httpx2's, whose classes have the names of httpx's.
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return "TransportError" in names or isinstance(error, (ssl.SSLError, OSError))
 
 
 def _said(error: BaseException) -> str:

@@ -15,6 +15,7 @@ import queue
 import socket
 import threading
 import time
+import urllib.parse
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -104,10 +105,20 @@ class Session(Client):  # type: ignore[misc]
 
     def _get_config(self) -> Any:
         if self._shared is None:
+            try:
+                config = super()._get_config()
+            except (ValueError, utils.TooManyRequestsError):
+                self._ask_why()
+                raise
             # A heartbeat keeps a session's state alive between jobs; a session of ours has one job.
-            return {**super()._get_config(), "connect_heartbeat": False}
+            return {**config, "connect_heartbeat": False}
         self.cookies = dict(self._shared.cookies)
         return self._shared.config
+
+    def _ask_why(self) -> None:
+        """Raise the HTTP status of the config, which the SDK's error does not tell."""
+        url = urllib.parse.urljoin(self.src, utils.CONFIG_URL)
+        httpx.get(url, headers=self.headers, verify=self.ssl_verify, **self.httpx_kwargs).raise_for_status()
 
     def _get_api_info(self) -> Any:
         return self._shared._info if self._shared else super()._get_api_info()

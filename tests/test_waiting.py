@@ -1,0 +1,173 @@
+"""Waiting where waiting helps: a Space that wakes up, a queue that empties, a server that comes back."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import huggingface_hub
+import pytest
+
+from qwen_spaces import (
+    AuthenticationError,
+    ConnectError,
+    QueueFullError,
+    QwenSpace,
+    QwenSpacesError,
+    SpaceNotFoundError,
+    SpaceTimeoutError,
+    SpaceUnavailableError,
+    Status,
+    StreamCancelledError,
+    Timeouts,
+)
+from qwen_spaces.replicas import serve
+from qwen_spaces.sdk import hub as hub_room
+
+from .conftest import Servers
+from .hub import serve_hub
+from .test_errors import failure
+
+SPACE = "Qwen/Qwen2.5"
+Stages = Callable[..., None]
+
+
+@pytest.fixture
+def stages(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets the stages through which the Space goes, on a Hub of our own."""
+    monkeypatch.setattr(hub_room, "LOOK", (0.05, 0.1))
+    with ExitStack() as stack:
+
+        def begin(*names: str) -> None:
+            hub = serve_hub({SPACE: servers["qwen-2.5"]}, {SPACE: list(names)})
+            monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", stack.enter_context(hub)[0])
+
+        yield begin
+
+
+@pytest.mark.parametrize("coming", ["SLEEPING", "BUILDING", "APP_STARTING"])
+def test_a_space_that_is_not_up_yet_is_awaited(coming: str, stages: Stages) -> None:
+    stages(coming, coming, coming, "RUNNING")
+    stream = QwenSpace("qwen-2.5").stream("Are you awake?")
+    seen = [event.stage for event in stream.events() if isinstance(event, Status)]
+    assert seen[:3] == ["connecting", "waking", "connecting"]
+    assert "Are you awake?" in stream.text
+
+
+def test_all_streams_that_wait_are_told(stages: Stages) -> None:
+    stages(*["SLEEPING"] * 12, "RUNNING")
+    space = QwenSpace("qwen-2.5", timeouts=Timeouts(connect=0.5))
+    seen: list[list[str]] = [[], []]
+
+    def read(stages_seen: list[str]) -> None:
+        stages_seen += [event.stage for event in space.stream("Hi").events() if isinstance(event, Status)]
+
+    threads = [threading.Thread(target=read, args=[of]) for of in seen]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert all("waking" in of and "running" in of for of in seen)
+
+
+def test_a_space_that_fails_to_build_ends_the_waiting(stages: Stages, door: str) -> None:
+    stages("BUILDING", "BUILDING", "BUILD_ERROR")
+    error = failure(door, QwenSpace("qwen-2.5").stream("Hi"))
+    assert type(error) is SpaceUnavailableError
+    assert error.stage == "BUILD_ERROR"
+
+
+@pytest.mark.parametrize("stage", ["PAUSED", "STOPPED", "RUNTIME_ERROR", "CONFIG_ERROR", "NO_APP_FILE"])
+def test_a_space_that_does_not_run_is_told_with_what_can_be_done(stage: str, stages: Stages) -> None:
+    stages(stage)
+    with pytest.raises(SpaceUnavailableError, match="duplicate as src=") as caught:
+        QwenSpace("qwen-2.5").ask("Hi")
+    assert caught.value.stage == stage
+    assert "--local" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [("404", SpaceNotFoundError), ("401", AuthenticationError), ("403", AuthenticationError)],
+    ids=["not found", "bad token", "gated"],
+)
+def test_what_the_hub_refuses_is_its_own_error(
+    status: str, error: type[QwenSpacesError], stages: Stages, door: str
+) -> None:
+    stages(status)
+    assert type(failure(door, QwenSpace("qwen-2.5", token="hf_bad").stream("Hi"))) is error
+
+
+def test_a_hub_that_is_away_for_a_moment_is_asked_again(stages: Stages) -> None:
+    stages("503", "RUNNING")
+    assert "Hi" in QwenSpace("qwen-2.5").ask("Hi").text
+
+
+def test_waking_up_is_bounded(stages: Stages, door: str) -> None:
+    stages("SLEEPING")
+    error = failure(door, QwenSpace("qwen-2.5", timeouts=Timeouts(wake=0.4)).stream("Hi"))
+    assert type(error) is SpaceTimeoutError
+    assert error.phase == "wake"
+    with pytest.raises(SpaceTimeoutError):
+        QwenSpace("qwen-2.5", timeouts=Timeouts(wake=0.2)).status()
+
+
+def test_a_stream_can_be_left_while_its_space_wakes_up(stages: Stages) -> None:
+    stages("SLEEPING")
+    stream = QwenSpace("qwen-2.5").stream("Hi")
+    for event in stream.events():
+        if isinstance(event, Status) and event.stage == "waking":
+            stream.cancel()
+    with pytest.raises(StreamCancelledError):
+        stream.result()
+    assert stream._reader.feed.released.wait(2)
+
+
+def test_a_full_queue_is_tried_again_until_there_is_room(servers: Servers, prompt: str) -> None:
+    space = QwenSpace("qwen-2-72b", src=servers["full"])
+    with space.stream(f"{prompt} [[forever]]") as running, space.stream(f"{prompt} [[pace=0]]") as waiting:
+        next(first := iter(running))
+        for event in waiting.events():
+            if isinstance(event, Status) and event.position is not None:
+                break_out = space.stream("one too many [[pace=0]]")
+                for told in break_out.events():
+                    if isinstance(told, Status) and told.reason:
+                        assert "queue" in told.reason
+                        assert told.eta
+                        running.cancel()
+                assert "one too many" in break_out.text
+                break
+        del first
+
+
+def test_a_server_that_comes_back_is_tried_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    stream = QwenSpace("qwen-2.5", src=f"http://127.0.0.1:{port}").stream("Are you back? [[pace=0]]")
+    with ExitStack() as stack:
+        for event in stream.events():
+            if isinstance(event, Status) and event.reason and not stack._exit_callbacks:  # type: ignore[attr-defined]
+                stack.enter_context(serve("qwen-2.5", port=port))
+        assert "Are you back?" in stream.text
+
+
+def test_retries_can_be_switched_off(door: str, servers: Servers) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    start = time.monotonic()
+    stream = QwenSpace("qwen-2.5", src=f"http://127.0.0.1:{port}", retries=0).stream("Hi")
+    assert type(failure(door, stream)) is ConnectError
+    assert time.monotonic() - start < 0.4
+    assert QueueFullError.transient
+    assert not ConnectError.transient
+
+
+def test_what_would_not_help_is_not_tried_again(servers: Servers, prompt: str) -> None:
+    question = f"{prompt} [[error-first]]"
+    with pytest.raises(QwenSpacesError):
+        QwenSpace("qwen-2.5", src=servers["qwen-2.5"], retries=5).ask(question)
+    assert sum(told == {"event": "begin", "prompt": question} for told in servers._told) == 1
