@@ -97,13 +97,14 @@ def test_a_space_that_says_nothing_is_an_empty_reply(name: str, door: str, serve
 
 def test_a_full_queue_is_told(door: str, servers: Servers, prompt: str) -> None:
     space = QwenSpace("qwen-2-72b", src=servers["full"])
+    once = QwenSpace("qwen-2-72b", src=servers["full"], retries=0)
     endless = [f"{prompt} {number} [[forever]]" for number in range(2)]
     with space.stream(endless[0]) as running:
         next(first := iter(running))
         with space.stream(endless[1]) as waiting:
             for event in waiting.events():
                 if event.type == "status" and event.stage == "queued" and event.position is not None:
-                    error = failure(door, space.stream("one too many"))
+                    error = failure(door, once.stream("one too many"))
                     break
         del first
     assert type(error) is QueueFullError
@@ -136,7 +137,7 @@ def test_a_server_that_dies_in_the_middle_is_a_lost_connection() -> None:
 def test_nobody_listening_is_a_connect_error_with_the_address(door: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    error = failure(door, QwenSpace("qwen-2.5", src=f"http://127.0.0.1:{port}").stream("Hi"))
+    error = failure(door, QwenSpace("qwen-2.5", src=f"http://127.0.0.1:{port}", retries=0).stream("Hi"))
     assert type(error) is ConnectError
     assert str(port) in str(error)
 
@@ -199,7 +200,7 @@ def test_a_server_with_too_many_requests_is_told(door: str) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
         threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
         src = f"http://127.0.0.1:{server.server_address[1]}"
-        error = failure(door, QwenSpace("qwen-2.5", src=src).stream("Hi"))
+        error = failure(door, QwenSpace("qwen-2.5", src=src, retries=0).stream("Hi"))
         server.shutdown()
     assert type(error) is RateLimitedError
 
