@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 import anyio
 import anyio.lowlevel
 
-from .errors import StreamCancelledError
+from .errors import StreamCancelledError, UnexpectedOutputError
+from .snapshot import Snapshot, read
 
 Stage = Literal["connecting", "waking", "queued", "running"]
 
@@ -41,30 +42,28 @@ class News(NamedTuple):
     """What a reader takes from the feed: the latest of each kind that was not yet taken."""
 
     status: Status | None
-    output: object  # `NOTHING` if there is none
-    arrived: float  # when the output arrived, in seconds of `time.monotonic()`
+    snapshot: Snapshot | None
+    arrived: float  # when the snapshot did, in seconds of `time.monotonic()`
     ended: bool
 
 
-NOTHING: Any = object()
-
-
 class Feed:
-    """A one-slot mailbox: the newest output replaces the one not yet read.
+    """A one-slot mailbox: the newest snapshot replaces the one not yet read.
 
-    So a slow reader costs no memory and falls behind by nothing, since each output of a Space holds
-    all the text so far. The end is kept for ever; the first one given stands.
+    So a slow reader costs no memory and falls behind by nothing, since each snapshot holds all the
+    text so far. The end is kept for ever; the first one given stands.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._wakers: set[Callable[[], object]] = set()
         self._status: Status | None = None
-        self._output: object = NOTHING
+        self._snapshot: Snapshot | None = None
         self._arrived = 0.0
         self._on_leave: Callable[[], None] | None = None
         self.ended = False
         self.error: BaseException | None = None
+        self.raw: object = None  # the newest output that said something, as the SDK gave it
         self.released = threading.Event()  # set once nothing of the request is left on our side
         self.waking = False  # whether the Space is awaited, not yet reached
         self.since = time.monotonic()  # when reaching or awaiting it began, as the next three
@@ -85,10 +84,17 @@ class Feed:
             self._wake()
 
     def put(self, output: object) -> None:
-        """Give the reader an output, in place of one it has not read."""
+        """Give the reader what an output of the Space says; one that nobody can read ends the request."""
+        try:
+            snapshot = read(output)
+        except Exception as error:
+            if not isinstance(error, UnexpectedOutputError):
+                error = UnexpectedOutputError(f"The Space put out what cannot be read: {error!r}", raw=output)
+            self.abandon(error)
+            return
         with self._changed:
-            if not self.ended:
-                self._output, self._arrived = output, time.monotonic()
+            if snapshot is not None and not self.ended:
+                self._snapshot, self.raw, self._arrived = snapshot, output, time.monotonic()
                 self._wake()
 
     def end(self, error: BaseException | None = None) -> None:
@@ -124,8 +130,8 @@ class Feed:
     def take(self) -> News:
         """All that is new, without waiting."""
         with self._changed:
-            news = News(self._status, self._output, self._arrived, self.ended)
-            self._status, self._output = None, NOTHING
+            news = News(self._status, self._snapshot, self._arrived, self.ended)
+            self._status = self._snapshot = None
             return news
 
     def pause(self, seconds: float) -> None:
@@ -161,7 +167,7 @@ class Feed:
                 self._wakers.discard(wake)
 
     def _has_news(self) -> bool:
-        return self.ended or self._output is not NOTHING or self._status is not None
+        return self.ended or self._snapshot is not None or self._status is not None
 
     def _wake(self) -> None:
         self._changed.notify_all()

@@ -18,10 +18,8 @@ from .errors import (
     QwenSpacesError,
     SpaceTimeoutError,
     StreamError,
-    UnexpectedOutputError,
 )
-from .feed import NOTHING, Feed, Status
-from .snapshot import read
+from .feed import Feed, Status
 from .timeouts import Timeouts
 
 _LATE: dict[Phase, str] = {
@@ -55,7 +53,6 @@ class Reader:
         self._timeouts, self.space = timeouts, space
         self._lock = threading.RLock()
         self._events: deque[Event] = deque()
-        self._raw: object = None
         self.feed = Feed()
         self.answer = Answer()
         self.began: float | None = None  # seconds of `time.monotonic()`
@@ -131,8 +128,8 @@ class Reader:
         if news.status and news.status != self.status:
             self.status = news.status
             self._events.append(news.status)
-        if news.output is not NOTHING:
-            self._read(news.output, news.arrived)
+        if news.snapshot is not None:
+            self._events.extend(self.answer.add(news.snapshot, news.arrived))
         if self._events:
             return
         if news.ended:
@@ -140,19 +137,6 @@ class Reader:
         elif late := self._overdue():
             self.feed.abandon(late)
             self._finish()
-
-    def _read(self, output: object, arrived: float) -> None:
-        try:
-            snapshot = read(output)
-        except Exception as error:
-            if not isinstance(error, UnexpectedOutputError):
-                error = UnexpectedOutputError(f"The Space put out what cannot be read: {error!r}", raw=output)
-            self.feed.abandon(error)
-            self.feed.error = error  # even if the job ended well meanwhile
-            return
-        self._raw = output
-        if snapshot is not None:
-            self._events.extend(self.answer.add(snapshot, arrived))
 
     def _finish(self) -> None:
         """Raise what ended the feed, or make the reply."""
@@ -170,7 +154,7 @@ class Reader:
             self.answer.reasoning,
             self.answer.rewritten,
             metrics=self._metrics(),
-            raw=self._raw,
+            raw=self.feed.raw,
         )
         self._events.append(Done(self.reply))
         if self._on_reply:

@@ -52,9 +52,10 @@ def read(output: object) -> Snapshot | None:
     # An empty list is a chat in which nothing is said yet; the strings beside it are no answer.
     if all(value is None or _is_update(value) for value in values) or [] in values:
         return None
-    for value in values:
-        if isinstance(value, str):
-            return Snapshot(value)
+    strings = [value for value in values if isinstance(value, str)]
+    # An emptied text box beside a shape we do not know is no answer.
+    if strings and (strings[0] or not any(isinstance(value, (Mapping, list)) for value in values)):
+        return Snapshot(strings[0])
     raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OnReply: TypeAlias = Callable[[Reply], None]
 
-LEAVE = 5.0  # seconds that close() and aclose() wait for the server to be told
+LEAVE = 0.75  # seconds that close() and aclose() wait for the server to be told
 
 
 class TextStream(Closing):
@@ -113,7 +113,7 @@ class TextStream(Closing):
         self._reader.cancel()
 
     def close(self) -> None:
-        """Cancel what still runs and wait, 5 seconds at most, until the server knows."""
+        """Cancel what still runs and wait, 0.75 seconds at most, until the server knows."""
         self.cancel()
         if self._reader.feed.submitted is not None:
             self._reader.feed.released.wait(LEAVE)

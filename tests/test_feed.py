@@ -9,7 +9,8 @@ import anyio
 import pytest
 
 from qwen_spaces import StreamCancelledError
-from qwen_spaces.feed import NOTHING, Feed, Status
+from qwen_spaces.feed import Feed, Status
+from qwen_spaces.snapshot import Snapshot
 
 from .conftest import run_async
 
@@ -21,8 +22,8 @@ def test_the_newest_output_replaces_the_unread_one() -> None:
     feed.say(Status("queued"))
     feed.say(Status("running"))
     news = feed.take()
-    assert (news.output, news.status, news.ended) == ("abc", Status("running"), False)
-    assert feed.take()[:2] == (None, NOTHING)
+    assert (news.snapshot, news.status, news.ended) == (Snapshot("abc"), Status("running"), False)
+    assert feed.take()[:2] == (None, None)
 
 
 def test_the_first_end_stands_and_nothing_comes_after() -> None:
@@ -32,7 +33,7 @@ def test_the_first_end_stands_and_nothing_comes_after() -> None:
     feed.end()
     feed.put("late")
     assert feed.error is error
-    assert feed.take().output is NOTHING
+    assert feed.take().snapshot is None
     assert feed.take().ended
     feed.wait(None)  # does not block
 
@@ -62,7 +63,7 @@ def test_a_waiting_reader_is_woken_from_another_thread(door: str) -> None:
     else:
         run_async(door, lambda: feed.wait_async(10))
     assert time.monotonic() - start < 5
-    assert feed.take().output == "text"
+    assert feed.take().snapshot == Snapshot("text")
     thread.join()
 
 
@@ -73,7 +74,7 @@ def test_waiting_is_bounded(door: str) -> None:
         feed.wait(0.01)
     else:
         run_async(door, lambda: feed.wait_async(0.01))
-    assert feed.take().output is NOTHING
+    assert feed.take().snapshot is None
 
 
 def test_a_reader_whose_loop_is_gone_does_not_hurt_the_writer(backend: str) -> None:
@@ -90,4 +91,4 @@ def test_a_reader_whose_loop_is_gone_does_not_hurt_the_writer(backend: str) -> N
 
     run_async(backend, leave)
     feed.put("text")
-    assert feed.take().output == "text"
+    assert feed.take().snapshot == Snapshot("text")

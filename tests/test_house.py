@@ -18,8 +18,9 @@ import qwen_spaces
 PACKAGE = Path(qwen_spaces.__file__).parent
 FLOORS = [  # from the ground up; a room imports from lower floors only
     {"errors", "closing", "replicas"},
-    {"messages", "images", "snapshot", "timeouts", "feed"},
-    {"answer", "contract", "sdk"},
+    {"messages", "images", "snapshot", "timeouts"},
+    {"feed", "contract"},
+    {"answer", "sdk"},
     {"reader", "transport"},
     {"stream"},
     {"conversation"},

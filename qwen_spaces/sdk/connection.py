@@ -17,7 +17,7 @@ from gradio_client import handle_file
 from ..feed import Feed, Status
 from .faults import connect_error, stream_error
 from .hub import locate
-from .session import Session
+from .session import RefusalsRaised, Session
 
 logger = logging.getLogger("qwen_spaces")
 
@@ -59,7 +59,7 @@ class Connection:
         feed: Feed,
         say: Callable[[Status], None],
     ) -> None:
-        http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=timeout)}
+        http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=timeout), "auth": RefusalsRaised()}
         try:
             # One context for all requests: the SDK makes one for each, at 47 ms of CPU.
             verify = httpx.create_ssl_context(verify=ssl_verify)
@@ -112,7 +112,9 @@ class Connection:
             QwenSpacesError: one of its kinds, for whatever went wrong.
         """
         session = Session(self.url, shared=self._client, feed=feed, **self._settings)
-        feed.submitted = time.monotonic()
+        if feed.submitted is None:
+            feed.submitted = time.monotonic()
+        feed.say(Status("queued"))  # which wakes the reader: other bounds hold now
         try:
             feed.put(session.answer(api_name, args, kwargs, feed))
         except Exception as error:

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import concurrent.futures
+import json
 import re
 import ssl
 from typing import TypeVar
 
 import httpx
 import huggingface_hub.errors as hub
-from gradio_client import exceptions, utils
+from gradio_client import exceptions
 
 from .. import errors
 
-# How the SDK words what has no class of its own (gradio_client 2.7.2, client.py).
+# How the SDK words an error whose reason the app hides (gradio_client 2.7.2, client.py).
 _HIDDEN = "The upstream Gradio app has raised an exception"
-_NO_LOGIN = "Could not login"
 _PASSING = (502, 503, 504)  # HTTP statuses of a server that is not there for the moment
 _E = TypeVar("_E", bound=errors.QwenSpacesError)
 _RETRY_IN = re.compile(r"(?:retry|try again) in (\d+):(\d\d):(\d\d)", re.IGNORECASE)
+
+
+def check_config(config: object, space: str) -> None:
+    """Raise `ContractError` where a config is not that of a Gradio app we can talk to."""
+    if not isinstance(config, dict) or "dependencies" not in config:
+        raise errors.ContractError(
+            f"{space} is no Gradio app: its config is some other JSON. Check the address."
+        )
+    version, protocol = config.get("version", "unknown"), config.get("protocol", "ws")
+    if not str(protocol).startswith("sse"):
+        raise errors.ContractError(
+            f"{space} runs Gradio {version}, whose protocol {protocol!r} is not spoken any more. "
+            "It takes Gradio 4 or newer."
+        )
 
 
 def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
@@ -26,8 +40,7 @@ def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
     if isinstance(error, errors.QwenSpacesError):
         return error
     status = _http_status(error)
-    refused = isinstance(error, (exceptions.AuthenticationError, hub.GatedRepoError))
-    if refused or status in (401, 403) or str(error).startswith(_NO_LOGIN):
+    if isinstance(error, hub.GatedRepoError) or status in (401, 403) or _path(error).endswith("/login"):
         return errors.AuthenticationError(
             f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
         )
@@ -35,19 +48,19 @@ def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
         return errors.SpaceNotFoundError(
             f"There is no Space {space!r} on the Hub, or it is private. Check the name, or pass a token."
         )
-    if status == 429 or isinstance(error, utils.TooManyRequestsError):
+    if status == 429:
         return _rate_limited(error, space)
-    if status in _PASSING:
-        return _transient(
-            errors.ConnectError(f"{space} answered with HTTP status {status}. Try again later.")
-        )
+    if status is not None and status >= 500:
+        failed = errors.ConnectError(f"{space} answered with HTTP status {status}. Try again later.")
+        return _transient(failed) if status in _PASSING else failed
     if _is_transport(error):
         return _unreachable(error, space)
-    if isinstance(error, (ValueError, KeyError, TypeError, AttributeError)) or status is not None:
-        return errors.ContractError(
-            f"{space} does not answer as a Gradio app does: {_said(error)}. Check the address."
-        )
-    return errors.ConnectError(f"{space} could not be opened: {_said(error)}.")
+    if status is not None:
+        return errors.ContractError(f"{space} is no Gradio app: HTTP status {status}. Check the address.")
+    if isinstance(error, json.JSONDecodeError):
+        kind = "an HTML page" if error.doc.lstrip().startswith("<") else "no JSON"
+        return errors.ContractError(f"{space} is no Gradio app: its config is {kind}. Check the address.")
+    return errors.ConnectError(f"{space} could not be opened: {type(error).__name__}: {_said(error)}.")
 
 
 def stream_error(error: BaseException, lost: Exception | None, space: str) -> errors.QwenSpacesError:
@@ -56,18 +69,9 @@ def stream_error(error: BaseException, lost: Exception | None, space: str) -> er
         return error
     if isinstance(error, exceptions.AppError):
         return _app_error(error, space)
-    if isinstance(error, utils.QueueError):
-        return errors.QueueFullError(
-            f"The queue of {space} is full. Try again later, or duplicate the Space."
-        )
     status = _http_status(error)
-    if isinstance(error, exceptions.ValidationError) or status == 422:
-        return errors.ContractError(f"{space} does not take these arguments: {_said(error)}.")
-    if status == 429:
-        return _rate_limited(error, space)
     if status is not None:
-        failed = errors.SpaceError(f"{space} answered with HTTP status {status}. Try again later.")
-        return _transient(failed) if status in _PASSING else failed
+        return _refused(error, status, space)
     if _is_transport(error):  # the request was not handed in
         return _unreachable(error, space)
     if isinstance(error, (concurrent.futures.CancelledError, KeyError)):
@@ -76,6 +80,23 @@ def stream_error(error: BaseException, lost: Exception | None, space: str) -> er
             f"The connection to {space} was lost before the answer was complete{reason}. Try again."
         )
     return errors.StreamError(f"The answer of {space} failed: {type(error).__name__}: {error}")
+
+
+def _refused(error: BaseException, status: int, space: str) -> errors.QwenSpacesError:
+    """The server did not take the request."""
+    if status == 429:
+        return _rate_limited(error, space)
+    if status == 503 and _path(error).endswith("/join"):
+        return errors.QueueFullError(
+            f"The queue of {space} is full. Try again later, or duplicate the Space.",
+            retry_after=_retry_after(error),
+        )
+    if status < 500:
+        return errors.ContractError(
+            f"{space} does not take this request (HTTP status {status}): {_detail(error)}"
+        )
+    failed = errors.SpaceError(f"{space} answered with HTTP status {status}. Try again later.")
+    return _transient(failed) if status in _PASSING else failed
 
 
 def _rate_limited(error: BaseException, space: str) -> errors.RateLimitedError:
@@ -124,6 +145,26 @@ def _http_status(error: BaseException) -> int | None:
     # httpx.HTTPStatusError, and the Hub's errors, which are of httpx2 in huggingface_hub 2.
     code = getattr(getattr(error, "response", None), "status_code", None)
     return code if isinstance(code, int) else None
+
+
+def _detail(error: BaseException) -> str:
+    """What a server said of a request that it did not take, in FastAPI's form or any other."""
+    body = str(getattr(getattr(error, "response", None), "text", ""))
+    try:
+        detail = json.loads(body)["detail"]
+        if isinstance(detail, list):
+            names = [row.get("parameter_name") or ".".join(map(str, row.get("loc", ()))) for row in detail]
+            said = [row.get("message") or row.get("msg") for row in detail]
+            detail = "; ".join(f"{name}: {text}" for name, text in zip(names, said, strict=True))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        detail = " ".join(body.split())[:300]
+    return str(detail)
+
+
+def _path(error: BaseException) -> str:
+    # What was asked for; "" where the error is none of HTTP.
+    request = getattr(getattr(error, "response", None), "request", None)
+    return str(request.url.path) if request is not None else ""
 
 
 def _retry_after(error: BaseException) -> float | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import huggingface_hub
@@ -18,6 +19,24 @@ LOOK = 0.5, 5.0  # seconds between two looks at a Space that is not there yet: a
 # Stages as the Hub names them (huggingface_hub 2.4, `SpaceStage`; SLEEPING is the Hub's, not in that list).
 _UP = ("RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING")
 _COMING = ("SLEEPING", "BUILDING", "APP_STARTING")
+
+
+_quiet = threading.RLock()
+
+
+@contextlib.contextmanager
+def no_telemetry() -> Iterator[None]:
+    """Keep the Hub's library from asking its Hub, past any proxy, by which program it is used.
+
+    It does so once a process and day when headers are made (huggingface_hub 2.4, `detect_agent`).
+    """
+    with _quiet:
+        constants = huggingface_hub.constants
+        before, constants.HF_HUB_DISABLE_TELEMETRY = constants.HF_HUB_DISABLE_TELEMETRY, True
+        try:
+            yield
+        finally:
+            constants.HF_HUB_DISABLE_TELEMETRY = before
 
 
 def locate(
@@ -74,7 +93,9 @@ def locate(
 
 def _info(client: Any, space_id: str, token: str | bool | None) -> dict[str, Any]:
     url = f"{huggingface_hub.constants.ENDPOINT}/api/spaces/{space_id}"
-    response = client.get(url, headers=hub.build_hf_headers(token=token))
+    with no_telemetry():
+        headers = hub.build_hf_headers(token=token)
+    response = client.get(url, headers=headers)
     hub.hf_raise_for_status(response)
     info: dict[str, Any] = response.json()
     return info

@@ -15,15 +15,16 @@ import queue
 import socket
 import threading
 import time
-import urllib.parse
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import httpx
 from gradio_client import Client, utils
 
 from ..feed import Feed, Stage, Status
+from .faults import check_config
+from .hub import no_telemetry
 
 logger = logging.getLogger("qwen_spaces")
 
@@ -62,7 +63,9 @@ class Session(Client):  # type: ignore[misc]
         self._tasks: list[Callable[[], None]] = []
         self.lost: Exception | None = None  # what broke the event stream
         self.cookies: dict[str, str] = {}
-        super().__init__(src, verbose=False, download_files=False, analytics_enabled=False, **settings)
+        with contextlib.ExitStack() as self._making_headers:
+            self._making_headers.enter_context(no_telemetry())
+            super().__init__(src, verbose=False, download_files=False, analytics_enabled=False, **settings)
         self._pushes = feed is not None and not missing_hooks()
         if self._pushes:
             self.executor, self.helper_executor = _Pool(self._tasks.append), _Pool(_help)
@@ -98,27 +101,20 @@ class Session(Client):  # type: ignore[misc]
     # What follows takes the place of the SDK's own.
 
     def _get_space_state(self) -> None:
-        return None  # it would ask the Hub, again and again
+        # The SDK's would ask the Hub. It comes right after the headers, and before any request.
+        self._making_headers.close()
 
     def _telemetry_thread(self) -> None:
         pass
 
     def _get_config(self) -> Any:
         if self._shared is None:
-            try:
-                config = super()._get_config()
-            except (ValueError, utils.TooManyRequestsError):
-                self._ask_why()
-                raise
+            config = super()._get_config()
+            check_config(config, self.src)
             # A heartbeat keeps a session's state alive between jobs; a session of ours has one job.
             return {**config, "connect_heartbeat": False}
         self.cookies = dict(self._shared.cookies)
         return self._shared.config
-
-    def _ask_why(self) -> None:
-        """Raise the HTTP status of the config, which the SDK's error does not tell."""
-        url = urllib.parse.urljoin(self.src, utils.CONFIG_URL)
-        httpx.get(url, headers=self.headers, verify=self.ssl_verify, **self.httpx_kwargs).raise_for_status()
 
     def _get_api_info(self) -> Any:
         return self._shared._info if self._shared else super()._get_api_info()
@@ -151,8 +147,8 @@ class Session(Client):  # type: ignore[misc]
             ):
                 response.raise_for_status()
                 self._socket = response.extensions["network_stream"].get_extra_info("socket")
-                for line in response.iter_lines():
-                    if line.startswith("data:") and not self._deliver(json.loads(line[5:])):
+                for line in _lines(response):
+                    if line.startswith(b"data:") and not self._deliver(json.loads(line[5:])):
                         return
         except Exception as error:
             self.lost = error
@@ -161,15 +157,26 @@ class Session(Client):  # type: ignore[misc]
     def _deliver(self, message: dict[str, Any]) -> bool:
         """Hand one message to its job; false if it is the stream's last."""
         kind, event_id = message["msg"], message.get("event_id")
-        if kind == utils.ServerMessage.close_stream:
+        if kind in (utils.ServerMessage.unexpected_error, utils.ServerMessage.server_stopped):
+            self.lost = ConnectionError(message.get("message") or kind)
             return False
-        with self.pending_lock:
-            if event_id:
+        if event_id:
+            with self.pending_lock:
                 self.pending_messages_per_event.setdefault(event_id, deque()).append(message)
-            elif kind != utils.ServerMessage.heartbeat:  # such as "Server stopped unexpectedly."
-                for mailbox in self.pending_messages_per_event.values():
-                    mailbox.append(message)
-        return True
+        return bool(kind != utils.ServerMessage.close_stream)
+
+
+class RefusalsRaised(httpx.Auth):
+    """Raises each refusal as what it is, with its headers and its body; the SDK words away most of them."""
+
+    # The only hook into requests that the SDK makes with `httpx.get` and `httpx.post`.
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send the request as it is, and look at the answer."""
+        response = yield request
+        if response.is_error:
+            response.read()
+            response.raise_for_status()
 
 
 class _Pool:
@@ -264,6 +271,15 @@ def _help(task: functools.partial[None]) -> None:
     # The poller that looks for a cancel at 20 Hz is never started: `_hang_up` does its work.
     if task.args[1] is not utils.check_for_cancel:
         task()
+
+
+def _lines(response: httpx.Response) -> Iterator[bytes]:
+    # Not `iter_lines`, which breaks lines at U+2028 and the like, in the midst of a text.
+    rest = b""
+    for chunk in response.iter_bytes():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line.rstrip(b"\r")
 
 
 def _poll(job: Any, feed: Feed) -> None:
