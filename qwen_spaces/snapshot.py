@@ -53,8 +53,9 @@ def read(output: object) -> Snapshot | None:
     if all(value is None or _is_update(value) for value in values) or [] in values:
         return None
     strings = [value for value in values if isinstance(value, str)]
-    # An emptied text box beside a shape we do not know is no answer.
-    if strings and (strings[0] or not any(isinstance(value, (Mapping, list)) for value in values)):
+    # Beside a shape we do not know, an emptied text box is no answer, nor is what comes behind it.
+    unknown = any(isinstance(value, (Mapping, list)) for value in values)
+    if strings and (not unknown or values[0] == strings[0] != ""):
         return Snapshot(strings[0])
     raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OnReply: TypeAlias = Callable[[Reply], None]
 
-LEAVE = 0.75  # seconds that close() and aclose() wait for the server to be told
+LEAVE = 2.0  # seconds that close() and aclose() wait for the server to be told
 
 
 class TextStream(Closing):
@@ -113,18 +113,23 @@ class TextStream(Closing):
         self._reader.cancel()
 
     def close(self) -> None:
-        """Cancel what still runs and wait, 0.75 seconds at most, until the server knows."""
+        """Cancel what still runs and wait, 2 seconds at most, until the server knows."""
         self.cancel()
-        if self._reader.feed.submitted is not None:
+        if self._is_being_cancelled():
             self._reader.feed.released.wait(LEAVE)
 
     async def aclose(self) -> None:
         """Like `close`, without blocking the event loop."""
         self.cancel()
-        feed = self._reader.feed
-        if feed.submitted is not None and not feed.released.is_set():
+        if self._is_being_cancelled():
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(feed.released.wait, LEAVE)
+                await anyio.to_thread.run_sync(self._reader.feed.released.wait, LEAVE)
+
+    def _is_being_cancelled(self) -> bool:
+        # After a timeout the server is likely to be as deaf to a cancel.
+        feed = self._reader.feed
+        submitted = feed.submitted is not None and not feed.released.is_set()
+        return submitted and isinstance(feed.error, StreamCancelledError)
 
 
 class Deltas(Generic[T]):

@@ -30,7 +30,7 @@ from .messages import Message
 if TYPE_CHECKING:
     from .sdk import Connection
 
-LEAVE = 0.75  # seconds that `close` waits for the servers to be told, all together
+LEAVE = 2.0  # seconds that `close` waits for the servers to be told, all together
 LONGEST = 120.0  # seconds that a server may ask us to wait for another try
 _BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  # seconds
 
@@ -133,7 +133,7 @@ class Transport:
         )
 
     def close(self) -> None:
-        """Cancel what runs and forget the connection; blocks, 0.75 seconds at most."""
+        """Cancel what runs and forget the connection; blocks, 2 seconds at most."""
         with self._lock:
             self._reached = None
         running = list(self._running)

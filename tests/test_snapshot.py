@@ -67,7 +67,12 @@ def test_the_last_answer_is_found_wherever_it_stands(output: object, snapshot: S
 
 
 @pytest.mark.parametrize(
-    "output", [7, (7, None), {"a": 1}, [["Hi", 7]], ("", [["Hi", {"file": {}}]])], ids=str
+    "output",
+    [
+        *(7, (7, None), {"a": 1}, [["Hi", 7]], ("", [["Hi", {"file": {}}]])),
+        *(("", {"role": "assistant"}, "Be brief."), (None, {"a": 1}, "Be brief.")),
+    ],
+    ids=str,
 )
 def test_what_is_no_text_is_refused_with_the_output(output: object) -> None:
     with pytest.raises(UnexpectedOutputError) as caught:

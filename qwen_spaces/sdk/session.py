@@ -6,14 +6,10 @@ where one is missing a request goes the plain way, by polling the job.
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
-import functools
 import json
 import logging
-import queue
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -22,9 +18,10 @@ from typing import Any
 import httpx
 from gradio_client import Client, utils
 
-from ..feed import Feed, Stage, Status
+from ..feed import Feed
 from .faults import check_config
 from .hub import no_telemetry
+from .stand_ins import Mailboxes, Outputs, Pool, Updates, in_thread, inline, tell
 
 logger = logging.getLogger("qwen_spaces")
 
@@ -33,14 +30,10 @@ HOOKS: Mapping[Any, tuple[str, ...]] = {
     Client: ("new_helper", "stream_messages", "_get_config", "_get_api_info"),
     utils: ("check_for_cancel", "Communicator", "JobStatus", "ServerMessage", "StatusUpdate"),
 }
-_STAGES: Mapping[str, Stage] = {
-    "JOINING_QUEUE": "queued",
-    "IN_QUEUE": "queued",
-    "SENDING_DATA": "queued",
-    "PROCESSING": "running",
-    "PROGRESS": "running",
-    "ITERATING": "running",
-}
+
+
+# The messages that `Status.msg_to_status` knows.
+_KINDS = ("estimation", "process_starts", "process_generating", "process_completed", "progress", "log")
 
 
 def missing_hooks() -> list[str]:
@@ -68,9 +61,9 @@ class Session(Client):  # type: ignore[misc]
             super().__init__(src, verbose=False, download_files=False, analytics_enabled=False, **settings)
         self._pushes = feed is not None and not missing_hooks()
         if self._pushes:
-            self.executor, self.helper_executor = _Pool(self._tasks.append), _Pool(_help)
-            self.pending_messages_per_event = self._mailboxes = _Mailboxes()
-        self.stream_executor = _Pool(_in_thread)
+            self.executor, self.helper_executor = Pool(self._tasks.append), Pool(inline)
+            self.pending_messages_per_event = self._mailboxes = Mailboxes()
+        self.stream_executor = Pool(in_thread)
 
     def answer(
         self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object], feed: Feed
@@ -123,8 +116,8 @@ class Session(Client):  # type: ignore[misc]
         """Make the SDK's go-between of job and reader, one that pushes."""
         self._helper = super().new_helper(fn_index, headers=headers)
         if self._feed and self._pushes:
-            self._helper.job.outputs = _Outputs(self._feed)
-            self._helper.updates = _Updates(self._feed)
+            self._helper.job.outputs = Outputs(self._feed)
+            self._helper.updates = Updates(self._feed)
         return self._helper
 
     def add_zero_gpu_headers(self, headers: dict[str, str]) -> dict[str, str]:
@@ -160,7 +153,9 @@ class Session(Client):  # type: ignore[misc]
         if kind in (utils.ServerMessage.unexpected_error, utils.ServerMessage.server_stopped):
             self.lost = ConnectionError(message.get("message") or kind)
             return False
-        if event_id:
+        if kind not in _KINDS:  # the SDK would give up the job
+            logger.debug("A message of a new kind was passed over: %s", kind)
+        elif event_id:
             with self.pending_lock:
                 self.pending_messages_per_event.setdefault(event_id, deque()).append(message)
         return bool(kind != utils.ServerMessage.close_stream)
@@ -173,104 +168,12 @@ class RefusalsRaised(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send the request as it is, and look at the answer."""
+        if request.url.username:  # which httpx heeds only where there is no other auth
+            request = next(httpx.BasicAuth(request.url.username, request.url.password).auth_flow(request))
         response = yield request
         if response.is_error:
             response.read()
             response.raise_for_status()
-
-
-class _Pool:
-    """Stands in for an executor of the SDK; `start` is given each task and decides where it runs."""
-
-    def __init__(self, start: Callable[[functools.partial[None]], object]) -> None:
-        self._start = start
-
-    def submit(self, function: Any, *args: Any) -> concurrent.futures.Future[Any]:
-        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        self._start(functools.partial(_complete, future, function, args))
-        return future
-
-    def shutdown(self, wait: bool = True) -> None:
-        del wait
-
-
-class _Mailbox:
-    """Stands in for a deque whose length the SDK looks at every 50 ms: its length waits for a message.
-
-    ``None`` tells the SDK's job that no more will come.
-    """
-
-    def __init__(self) -> None:
-        self._coming: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._here: list[Any] = []
-
-    def append(self, message: Any) -> None:
-        self._coming.put(message)
-
-    def __len__(self) -> int:
-        if not self._here:
-            self._here.append(self._coming.get())
-        return 1
-
-    def popleft(self) -> Any:
-        return self._here.pop()
-
-
-class _Mailboxes(dict[str, _Mailbox]):
-    """Event id -> mailbox."""
-
-    left = False
-
-    def setdefault(self, event_id: str, default: object = None) -> _Mailbox:
-        del default
-        if event_id not in self:
-            self[event_id] = _Mailbox()
-            if self.left:
-                self[event_id].append(None)
-        return self[event_id]
-
-    def leave(self) -> None:
-        """Wake the job, now or when it gets its mailbox; neither blocks nor starts a thread."""
-        self.left = True
-        for mailbox in list(self.values()):
-            mailbox.append(None)
-
-
-class _Outputs:
-    """Stands in for the SDK's list of outputs, which would keep every snapshot: pushes each."""
-
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-        self._some = False
-
-    def append(self, output: object) -> None:
-        self._some = True
-        self._feed.put(output)
-
-    def __bool__(self) -> bool:
-        return self._some
-
-
-class _Updates:
-    """Stands in for the SDK's queue of updates; the outputs among them go through `_Outputs`."""
-
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-
-    def put_nowait(self, update: Any) -> None:
-        if isinstance(update, utils.StatusUpdate):
-            _say(update, self._feed)
-
-
-def _say(update: Any, feed: Feed) -> None:
-    if stage := _STAGES.get(update.code.name):
-        feed.say(Status(stage, update.rank, update.queue_size, update.eta))
-
-
-def _help(task: functools.partial[None]) -> None:
-    # The poller that looks for a cancel at 20 Hz is never started: `_hang_up` does its work.
-    if task.args[1] is not utils.check_for_cancel:
-        task()
 
 
 def _lines(response: httpx.Response) -> Iterator[bytes]:
@@ -286,22 +189,9 @@ def _poll(job: Any, feed: Feed) -> None:
     """Feed a job that cannot push, until it is over or its reader has left."""
     seen = 0
     while not job.done() and not (feed.ended and job.communicator.event_id):
-        _say(job.status(), feed)
+        tell(job.status(), feed)
         outputs = job.outputs()
         if len(outputs) > seen:
             seen = len(outputs)
             feed.put(outputs[-1])
         time.sleep(POLL)
-
-
-def _in_thread(task: Callable[[], None]) -> None:
-    # A daemon: a pool's threads would hold up the end of the interpreter.
-    threading.Thread(target=task, name="qwen_spaces", daemon=True).start()
-
-
-def _complete(future: concurrent.futures.Future[Any], function: Any, args: tuple[Any, ...]) -> None:
-    future.set_running_or_notify_cancel()
-    try:
-        future.set_result(function(*args))
-    except BaseException as error:
-        future.set_exception(error)
