@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import time
 import warnings
@@ -62,9 +63,10 @@ class Reader:
     def __del__(self) -> None:
         if self.began is not None and not self.feed.ended:
             self.cancel()
-            warnings.warn(
-                f"A stream from {self.space} was dropped before its end.", ResourceWarning, stacklevel=2
-            )
+            if not sys.is_finalizing():  # at the end of a program everything is dropped
+                warnings.warn(
+                    f"A stream from {self.space} was dropped before its end.", ResourceWarning, stacklevel=2
+                )
 
     def cancel(self) -> None:
         """End the request, here and on the server; does not block."""

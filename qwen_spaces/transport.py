@@ -71,6 +71,7 @@ class Transport:
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._reached: tuple[Connection, Endpoint] | None = None
+        self._era = 0  # counts the closings: what was begun before one is not kept after it
         self._running: set[Feed] = set()
 
     def run(
@@ -134,14 +135,16 @@ class Transport:
 
     def close(self) -> None:
         """Cancel what runs and forget the connection; blocks, 2 seconds at most."""
-        with self._lock:
-            self._reached = None
+        # Without the lock, which is held as long as somebody connects.
+        self._era += 1
+        self._reached = None
         running = list(self._running)
         for feed in running:
             feed.cancel("The QwenSpace was closed.")
         until = time.monotonic() + LEAVE
         for feed in running:
-            feed.released.wait(max(0.0, until - time.monotonic()))
+            if feed.submitted is not None:
+                feed.released.wait(max(0.0, until - time.monotonic()))
 
     def _connect(self, feed: Feed) -> tuple[Connection, Endpoint]:
         if os.getpid() != self._process:
@@ -149,13 +152,16 @@ class Transport:
                 "This QwenSpace was made in another process and cannot be shared by a fork. Make a new one."
             )
         with self._lock:
-            if self._reached is None:
+            if (reached := self._reached) is None:
                 from .sdk import Connection  # slow to import, so only at the first connection
 
+                era = self._era
                 connection = Connection(self._src, feed=feed, say=self._say, **self._how)
                 endpoint = resolve(connection.endpoints, self._contract, generators=connection.generators)
-                self._reached = connection, endpoint
-            return self._reached
+                reached = connection, endpoint
+                if era == self._era:
+                    self._reached = reached
+            return reached
 
     def _say(self, status: Status) -> None:
         """Tell all who wait for the connection."""

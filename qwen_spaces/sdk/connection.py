@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import ssl
 import time
 import urllib.parse
@@ -14,10 +15,11 @@ import httpx
 import huggingface_hub
 from gradio_client import handle_file
 
+from ..errors import AuthenticationError, QwenSpacesError
 from ..feed import Feed, Status
 from .faults import connect_error, stream_error
 from .hub import locate
-from .session import RefusalsRaised, Session
+from .session import Session
 
 logger = logging.getLogger("qwen_spaces")
 
@@ -59,7 +61,7 @@ class Connection:
         feed: Feed,
         say: Callable[[Status], None],
     ) -> None:
-        http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=timeout), "auth": RefusalsRaised()}
+        http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=timeout)}
         try:
             # One context for all requests: the SDK makes one for each, at 47 ms of CPU.
             verify = httpx.create_ssl_context(verify=ssl_verify)
@@ -73,7 +75,9 @@ class Connection:
                 "ssl_verify": verify,
                 "httpx_kwargs": {**http, "proxy": proxy} if proxy else http,
             }
-            self._client = Session(self.url, auth=auth, **self._settings)
+            self._client = Session(self.url, auth=auth, opened_for=feed, **self._settings)
+        except QwenSpacesError:
+            raise
         except Exception as error:
             raise connect_error(error, src) from error
         logger.debug("Connected to %s, Gradio %s", self.url, self.version)
@@ -117,14 +121,19 @@ class Connection:
         feed.say(Status("queued"))  # which wakes the reader: other bounds hold now
         try:
             feed.put(session.answer(api_name, args, kwargs, feed))
+        except QwenSpacesError:
+            raise
         except Exception as error:
             raise stream_error(error, session.lost, self.url) from error
 
 
 def _token_for(url: str, token: str | bool | None) -> str | bool:
     """The token for this address: the saved one goes to Hugging Face only."""
-    if token is not None:
-        return token
-    host = urllib.parse.urlsplit(url).hostname or ""
-    ours = host in ("hf.space", "huggingface.co") or host.endswith((".hf.space", ".huggingface.co"))
-    return (huggingface_hub.get_token() or False) if ours and url.startswith("https:") else False
+    if token is None:
+        host = urllib.parse.urlsplit(url).hostname or ""
+        ours = host in ("hf.space", "huggingface.co") or host.endswith((".hf.space", ".huggingface.co"))
+        token = (huggingface_hub.get_token() or False) if ours and url.startswith("https:") else False
+    if isinstance(token, str) and not re.fullmatch(r"[!-~]+", token):
+        # httpx would refuse it, too, and quote it.
+        raise AuthenticationError("The token has spaces or other characters that no token has.")
+    return token

@@ -37,8 +37,6 @@ def check_config(config: object, space: str) -> None:
 
 def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
     """Why a Space could not be opened."""
-    if isinstance(error, errors.QwenSpacesError):
-        return error
     status = _http_status(error)
     if isinstance(error, hub.GatedRepoError) or status in (401, 403) or _path(error).endswith("/login"):
         return errors.AuthenticationError(
@@ -65,8 +63,6 @@ def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
 
 def stream_error(error: BaseException, lost: Exception | None, space: str) -> errors.QwenSpacesError:
     """Why an answer failed; `lost` is what broke the event stream, if that broke."""
-    if isinstance(error, errors.QwenSpacesError):
-        return error
     if isinstance(error, exceptions.AppError):
         return _app_error(error, space)
     status = _http_status(error)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import socket
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -22,6 +21,7 @@ from ..feed import Feed
 from .faults import check_config
 from .hub import no_telemetry
 from .stand_ins import Mailboxes, Outputs, Pool, Updates, in_thread, inline, tell
+from .wire import Wire
 
 logger = logging.getLogger("qwen_spaces")
 
@@ -48,17 +48,33 @@ class Session(Client):  # type: ignore[misc]
     """
 
     def __init__(
-        self, src: str, *, shared: Session | None = None, feed: Feed | None = None, **settings: Any
+        self,
+        src: str,
+        *,
+        shared: Session | None = None,
+        feed: Feed | None = None,
+        opened_for: Feed | None = None,
+        httpx_kwargs: Mapping[str, Any],
+        **settings: Any,
     ) -> None:
         self._shared, self._feed = shared, feed
         self._helper: Any = None
-        self._socket: socket.socket | None = None
+        self.wire = Wire()
+        if opened_for:
+            opened_for.attach(self.wire.hang_up)
         self._tasks: list[Callable[[], None]] = []
         self.lost: Exception | None = None  # what broke the event stream
         self.cookies: dict[str, str] = {}
         with contextlib.ExitStack() as self._making_headers:
             self._making_headers.enter_context(no_telemetry())
-            super().__init__(src, verbose=False, download_files=False, analytics_enabled=False, **settings)
+            super().__init__(
+                src,
+                verbose=False,
+                download_files=False,
+                analytics_enabled=False,
+                httpx_kwargs={**httpx_kwargs, "auth": self.wire},
+                **settings,
+            )
         self._pushes = feed is not None and not missing_hooks()
         if self._pushes:
             self.executor, self.helper_executor = Pool(self._tasks.append), Pool(inline)
@@ -84,12 +100,11 @@ class Session(Client):  # type: ignore[misc]
     def _cancel(self, job: Any) -> None:
         """End the job on the server, whose event id is known here; blocks."""
         try:
-            job.cancel()
+            # Not `job.cancel()`, which may also POST to /reset, past the proxy.
+            job.cancel_fn()
         except Exception as error:
             logger.debug("The cancel did not reach %s: %r", self.src, error)
-        if self._socket is not None:
-            with contextlib.suppress(OSError):  # closed already
-                self._socket.shutdown(socket.SHUT_RDWR)
+        self.wire.hang_up()
 
     # What follows takes the place of the SDK's own.
 
@@ -138,8 +153,6 @@ class Session(Client):  # type: ignore[misc]
                     cookies=self.cookies,
                 ) as response,
             ):
-                response.raise_for_status()
-                self._socket = response.extensions["network_stream"].get_extra_info("socket")
                 for line in _lines(response):
                     if line.startswith(b"data:") and not self._deliver(json.loads(line[5:])):
                         return
@@ -159,21 +172,6 @@ class Session(Client):  # type: ignore[misc]
             with self.pending_lock:
                 self.pending_messages_per_event.setdefault(event_id, deque()).append(message)
         return bool(kind != utils.ServerMessage.close_stream)
-
-
-class RefusalsRaised(httpx.Auth):
-    """Raises each refusal as what it is, with its headers and its body; the SDK words away most of them."""
-
-    # The only hook into requests that the SDK makes with `httpx.get` and `httpx.post`.
-
-    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send the request as it is, and look at the answer."""
-        if request.url.username:  # which httpx heeds only where there is no other auth
-            request = next(httpx.BasicAuth(request.url.username, request.url.password).auth_flow(request))
-        response = yield request
-        if response.is_error:
-            response.read()
-            response.raise_for_status()
 
 
 def _lines(response: httpx.Response) -> Iterator[bytes]:
