@@ -120,7 +120,10 @@ class Reader:
     def _start(self) -> None:
         self.began = time.monotonic()
         if not self.feed.ended:
-            self.feed.say(Status("connecting"))
+            self.feed.since = self.began
+            # Not by the feed, where what comes next would replace it.
+            self.status = Status("connecting")
+            self._events.append(self.status)
             work = functools.partial(_work, self._run, self.feed)
             threading.Thread(target=work, name="qwen_spaces", daemon=True).start()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -81,9 +82,11 @@ SILENT: list[Any] = [None, (None, None, None), {"__type__": "update"}, ("", [], 
 
 @st.composite
 def growing(draw: st.DrawFn) -> list[Step]:
-    """An answer that grows, as nearly all do."""
+    """An answer that grows, as nearly all do, at one of several paces."""
     shape, pieces = draw(st.sampled_from(SHAPES)), draw(st.lists(texts, min_size=1, max_size=8))
-    return [("put", shaped(shape, "".join(pieces[: end + 1]))) for end in range(len(pieces))]
+    pause = draw(st.sampled_from([[], [("meet", None)], [("pause", 0.0002)]]))  # after each
+    puts = [("put", shaped(shape, "".join(pieces[: end + 1]))) for end in range(len(pieces))]
+    return [step for put in puts for step in (put, *pause)]
 
 
 statuses = st.builds(
@@ -95,6 +98,7 @@ odd_steps = st.one_of(
     st.tuples(st.just("put"), anything),
     st.tuples(st.just("say"), statuses),
     st.tuples(st.just("pause"), st.sampled_from([0.0, 0.0005])),
+    st.tuples(st.just("meet"), st.none()),
 )
 ends = st.one_of(
     st.tuples(st.just("end"), st.sampled_from([None, *TYPED])),
@@ -128,6 +132,8 @@ class Script:
     where: Literal["thread", "threads", "reader"]
     outputs: list[Any] = field(default_factory=list)  # those before the end
     feed: Feed | None = None
+    text: Callable[[], str] = str  # what the reader has read
+    late: bool = False  # whether the reader was not told in time
     left: threading.Event = field(default_factory=threading.Event)
     ready: threading.Event = field(default_factory=threading.Event)
     played: threading.Event = field(default_factory=threading.Event)
@@ -157,6 +163,9 @@ class Script:
             if name == "pause":
                 time.sleep(value)
                 continue
+            if name == "meet":
+                self.meet(feed)
+                continue
             with self.lock:
                 if name == "put":
                     if not feed.ended:
@@ -168,6 +177,15 @@ class Script:
                     feed.end(value and value("the end"))
                 else:
                     feed.cancel()
+
+    def meet(self, feed: Feed) -> None:
+        """Wait until the reader has read all there is, which must not need another update."""
+        until = time.monotonic() + BOUND / 2
+        while self.where != "reader" and not feed.ended and self.text() != last_said(self.outputs)[0].text:
+            time.sleep(0.0005)
+            if time.monotonic() > until:
+                self.late = True
+                return
 
     def play_here(self) -> None:
         """Play in the thread of the reader."""
@@ -202,7 +220,9 @@ class Heard:
 def opened(script: Script, heard: Heard) -> TextStream:
     quiet = SILENCE if script.last == "silence" else BOUND
     timeouts = Timeouts(connect=BOUND, first=quiet, gap=quiet, total=BOUND)
-    return TextStream(script, timeouts=timeouts, space="fuzz", on_reply=heard.replies.append)
+    stream = TextStream(script, timeouts=timeouts, space="fuzz", on_reply=heard.replies.append)
+    script.text = lambda: stream.text
+    return stream
 
 
 def read_sync(stream: TextStream, script: Script, heard: Heard, leave: Callable[[int], bool]) -> None:
@@ -254,6 +274,7 @@ def check_end(stream: TextStream, script: Script, heard: Heard) -> None:
     """The invariants of a stream that was read to its end, by however many readers."""
     assert stream.done
     assert stream._reader.feed.released.wait(BOUND), "the request did not end with its reader"
+    assert not script.late, "a reader was not woken"
     said, readable = last_said(script.outputs)
     try:
         reply = stream.result(timeout=BOUND)
@@ -332,6 +353,12 @@ def fail(*_: object) -> None:
     raise LookupError("of the loop's body")
 
 
+def expire(scope: anyio.CancelScope) -> None:
+    scope.deadline = anyio.current_time() + random.choice(
+        [0.0001, 0.0003, 0.001]
+    )  # in the midst of whatever is awaited then
+
+
 def cancel_from_a_thread(stream: TextStream, _: object, threads: list[threading.Thread]) -> None:
     threads.append(threading.Thread(target=stream.cancel))
     threads[0].start()
@@ -342,6 +369,7 @@ LEAVING: dict[str, Callable[..., object]] = {
     "cancel": lambda stream, *_: stream.cancel(),
     "cancel from a thread": cancel_from_a_thread,
     "cancel scope": lambda _, scopes, __: [scope.cancel() for scope in scopes],
+    "deadline": lambda _, scopes, __: [expire(scope) for scope in scopes],
     "another error": fail,
 }
 
@@ -385,6 +413,7 @@ def test_leaving_at_any_point_loses_no_text_that_was_told(
     assert not any(isinstance(error, SpaceTimeoutError) for error in heard.errors) or script.last == "silence"
     assert stream.done
     assert stream._reader.feed.released.wait(BOUND), "the request did not end with its reader"
+    assert not script.late, "a reader was not woken"
     assert heard.text == stream.text
     try:
         assert stream.result(timeout=BOUND).text == stream.text
