@@ -14,6 +14,7 @@ Example:
 from __future__ import annotations
 
 import functools
+import os
 import warnings
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
@@ -105,7 +106,12 @@ class _Provider:
             )
         options = {name: kwargs.pop(name) for name in facade.options if name in kwargs}
         space = _space(
-            facade.aliases[0], kwargs.pop("src", None), api_key, proxy, kwargs.pop("timeout", None)
+            os.getpid(),  # a fork cannot share its parent's
+            facade.aliases[0],
+            kwargs.pop("src", None),
+            api_key,
+            proxy,
+            kwargs.pop("timeout", None),
         )
         if ignored := sorted(set(kwargs) - _HARMLESS):
             warnings.warn(f"{cls.__name__} ignores {', '.join(ignored)}.", stacklevel=2)
@@ -127,7 +133,8 @@ class Qwen_QVQ_72B(_Provider, facade=QVQ_72B):  # noqa: N801  (the old name)
 
 @functools.lru_cache(maxsize=16)
 def _space(
-    alias: str, src: str | None, token: str | None, proxy: str | None, total: float | None
+    process: int, alias: str, src: str | None, token: str | None, proxy: str | None, total: float | None
 ) -> QwenSpace:
-    """One object for calls of one kind, so that a Space's API is fetched once."""
+    """One object for a process and calls of one kind, so that a Space's API is fetched once."""
+    del process  # a fork cannot share the object of its parent
     return QwenSpace(alias, src=src, token=token, proxy=proxy, timeouts=Timeouts(total=total))

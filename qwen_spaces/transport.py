@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import tempfile
 import threading
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     from .sdk import Connection
 
 LEAVE = 2.0  # seconds that `close` waits for the servers to be told, all together
+EXIT = 1.0  # seconds that the end of the program waits for the same
 LONGEST = 120.0  # seconds that a server may ask us to wait for another try
 _BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  # seconds
+
+_requests: dict[Feed, int] = {}  # what runs in all Spaces -> its process, for a fork has the parent's, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class Transport:
             feed.say(Status("queued" if feed.submitted else "connecting", eta=pause, reason=str(error)))
 
         self._running.add(feed)
+        _requests[feed] = self._process
         try:
             for attempt in Retrying(
                 retry=retry_if_exception(lambda error: not feed.ended and _is_worth_a_wait(error)),
@@ -105,6 +110,7 @@ class Transport:
                     self._try(messages, options, images, feed)
         finally:
             self._running.discard(feed)
+            _requests.pop(feed, None)
 
     def _try(
         self,
@@ -120,7 +126,11 @@ class Transport:
         with tempfile.TemporaryDirectory(prefix="qwen_spaces_") if images else nullcontext("") as folder:
             files = [connection.file(image.saved(Path(folder))) for image in images]
             args, kwargs = endpoint.bind(messages, options, files)
-            connection.run(endpoint.name, args, kwargs, feed)
+            try:
+                connection.run(endpoint.name, args, kwargs, feed)
+            except ConnectError:  # it has gone, or changed: what was fetched of it holds no more
+                self._reached = None
+                raise
 
     def status(self) -> SpaceStatus:
         """Reach the Space and tell what was found; blocks."""
@@ -168,6 +178,17 @@ class Transport:
         for feed in list(self._running):
             if feed.submitted is None:
                 feed.say(status)
+
+
+@atexit.register
+def _leave() -> None:
+    """Tell the servers that the program ends; its daemon threads would be frozen before they could."""
+    ours = [feed for feed, process in list(_requests.items()) if process == os.getpid()]
+    for feed in ours:
+        feed.cancel("The program ended.")
+    until = time.monotonic() + EXIT
+    for feed in ours:
+        feed.released.wait(max(0.0, until - time.monotonic()))
 
 
 def _is_worth_a_wait(error: BaseException) -> bool:

@@ -15,6 +15,7 @@ import pytest
 from qwen_spaces import (
     AuthenticationError,
     ConnectError,
+    ContractError,
     QueueFullError,
     QwenSpace,
     QwenSpacesError,
@@ -171,3 +172,16 @@ def test_what_would_not_help_is_not_tried_again(servers: Servers, prompt: str) -
     with pytest.raises(QwenSpacesError):
         QwenSpace("qwen-2.5", src=servers["qwen-2.5"], retries=5).ask(question)
     assert sum(told == {"event": "begin", "prompt": question} for told in servers._told) == 1
+
+
+def test_a_space_that_has_changed_meanwhile_is_reached_anew() -> None:
+    with serve("qwen-2-72b") as url:
+        port = int(url.rpartition(":")[2])
+        space = QwenSpace(url)
+        assert space.status().parameters.keys() == {"prompt", "history", "system"}
+    with pytest.raises(ConnectError):
+        space.stream("Hi", system="Nobody is there.").result(timeout=5)
+    with serve("qvq-72b", port=port), pytest.raises(ContractError):  # its endpoint has gone
+        space.ask("Hi")
+    with serve("qwen-2.5", port=port):
+        assert "Model: 72B." in space.ask("Hi [[pace=0]]").text

@@ -30,8 +30,6 @@ HOOKS: Mapping[Any, tuple[str, ...]] = {
     Client: ("new_helper", "stream_messages", "_get_config", "_get_api_info"),
     utils: ("check_for_cancel", "Communicator", "JobStatus", "ServerMessage", "StatusUpdate"),
 }
-
-
 # The messages that `Status.msg_to_status` knows.
 _KINDS = ("estimation", "process_starts", "process_generating", "process_completed", "progress", "log")
 
