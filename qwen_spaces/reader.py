@@ -18,6 +18,7 @@ from .errors import (
     Phase,
     QwenSpacesError,
     SpaceTimeoutError,
+    StreamCancelledError,
     StreamError,
 )
 from .feed import Feed, Status
@@ -130,7 +131,8 @@ class Reader:
     def _digest(self) -> None:
         """Turn what is new in the feed into events; what had arrived comes before what went wrong."""
         news = self.feed.take()
-        if news.status and news.status != self.status:
+        cancelled = isinstance(self.feed.error, StreamCancelledError)  # then where it stood is no news
+        if not cancelled and news.status and news.status != self.status:
             self.status = news.status
             self._events.append(news.status)
         if news.snapshot is not None:

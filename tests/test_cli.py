@@ -18,22 +18,16 @@ from .test_images import picture
 COMMAND = [sys.executable, "-m", "qwen_spaces"]
 
 
-def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
 def invoke(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
     result = CliRunner().invoke(main, arguments, input=stdin)
     return result.exit_code, result.stdout, result.stderr
 
 
 def test_ask_local_answers_on_a_machine_of_its_own() -> None:
-    ended = run("ask", "--local", "Why is the sky blue?")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert 'You asked: "Why is the sky blue?"' in ended.stdout
-    assert ended.stdout.endswith("\n")
+    code, text, errors = invoke("ask", "--local", "Why is the sky blue?")
+    assert (code, errors) == (0, "")
+    assert 'You asked: "Why is the sky blue?"' in text
+    assert text.endswith("\n")
 
 
 def test_ask_takes_a_model_a_system_prompt_and_an_image(servers: Servers, tmp_path: Path) -> None:
@@ -104,19 +98,12 @@ def test_spaces_lists_the_facades() -> None:
         assert part in text
 
 
-def test_replica_serves_until_ctrl_c() -> None:
-    serving = subprocess.Popen(
-        [*COMMAND, "replica", "qvq-72b", "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert serving.stdout
-    line = serving.stdout.readline()
-    assert "Qwen/QVQ-72B-preview: http://127.0.0.1:" in line
-    serving.send_signal(signal.SIGINT)
-    _, errors = serving.communicate(timeout=5)
-    assert (serving.returncode, errors) == (0, "")
+def test_replica_serves_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # That it serves until Ctrl-C is shown in test_replicas.py.
+    asked: list[object] = []
+    monkeypatch.setattr("qwen_spaces.replicas.server.run", lambda *what, **how: asked.extend([what, how]))
+    assert invoke("replica", "qwen-qvq-72b-preview", "--port", "0") == (0, "", "")
+    assert asked == [("qvq-72b",), {"port": 0, "host": "127.0.0.1"}]
 
 
 def test_help_shows_examples_and_the_version_is_told() -> None:

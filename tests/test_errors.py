@@ -85,10 +85,10 @@ def test_a_spent_gpu_quota_tells_when_to_come_back(door: str, servers: Servers) 
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_a_space_that_says_nothing_is_an_empty_reply(name: str, door: str, servers: Servers) -> None:
+def test_a_space_that_says_nothing_is_an_empty_reply(name: str, servers: Servers) -> None:
     stream = QwenSpace(name, src=servers[name]).stream("Hi [[nothing]]")
-    assert type(failure(door, stream)) is EmptyReplyError
-    assert type(failure(door, stream)) is EmptyReplyError  # and again, not silence
+    assert type(failure("sync", stream)) is EmptyReplyError
+    assert type(failure("sync", stream)) is EmptyReplyError  # and again, not silence
 
 
 def test_a_full_queue_is_told(door: str, servers: Servers, prompt: str) -> None:
@@ -145,11 +145,11 @@ def test_a_server_that_is_no_gradio_app_is_a_contract_error(door: str, servers: 
     ids=["first", "gap", "total"],
 )
 def test_a_phase_that_takes_too_long_ends_in_its_error_and_stops_the_server(
-    phase: str, timeouts: Timeouts, prompt_: str, door: str, servers: Servers, prompt: str
+    phase: str, timeouts: Timeouts, prompt_: str, servers: Servers, prompt: str
 ) -> None:
     question = f"{prompt} {prompt_}"
     stream = QwenSpace("qwen-2.5", src=servers["qwen-2.5"], timeouts=timeouts).stream(question)
-    error = failure(door, stream)
+    error = failure("sync", stream)
     assert type(error) is SpaceTimeoutError
     assert error.phase == phase
     assert isinstance(error, TimeoutError)

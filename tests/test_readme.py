@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -21,15 +22,19 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 BLOCKS = re.findall(r"^## ([^\n]+)$|^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 BY_CI = ("Try it", "Test it")  # the two commands that .ci/run runs in a fresh clone
 
-# Runs the block as a notebook would, with `await` at the top.
+# Runs each block as a notebook would, with `await` at the top, and tells which one has printed nothing.
 RUNNER = """
-import ast, asyncio, inspect, sys
-code = compile(sys.stdin.read(), "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-async def cell():
-    result = eval(code, {"__name__": "__main__"})
+import ast, asyncio, contextlib, inspect, io, json, sys
+async def cell(code):
+    compiled = compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    result = eval(compiled, {"__name__": "__main__"})
     if inspect.isawaitable(result):
         await result
-asyncio.run(cell())
+for code in json.load(sys.stdin):
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        asyncio.run(cell(code))
+    if not printed.getvalue():
+        sys.exit("It printed nothing: " + code)
 """
 
 
@@ -56,28 +61,37 @@ def environment(servers: Servers) -> Iterator[dict[str, str]]:
         }
 
 
-@pytest.mark.parametrize(
-    ("heading", "language", "code"),
-    [block for block in blocks() if block[0] not in BY_CI],
-    ids=lambda value: value if "\n" not in value else "code",
-)
-def test_every_block_runs(
-    heading: str, language: str, code: str, environment: dict[str, str], tmp_path: Path
-) -> None:
-    (tmp_path / "cat.png").write_bytes(picture("PNG", (64, 48), "orange"))
-    command = [sys.executable, "-c", RUNNER] if language == "python" else ["sh", "-e"]
+def run(command: list[str], given: str, environment: dict[str, str], folder: Path) -> str:
+    (folder / "cat.png").write_bytes(picture("PNG", (64, 48), "orange"))
     ended = subprocess.run(
         command,
-        input=code,
+        input=given,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         env=environment,
-        cwd=tmp_path,
+        cwd=folder,
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout
+    return ended.stdout
+
+
+def test_every_python_block_runs(environment: dict[str, str], tmp_path: Path) -> None:
+    codes = [code for _, language, code in blocks() if language == "python"]
+    assert len(codes) > 5
+    run([sys.executable, "-c", RUNNER], json.dumps(codes), environment, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "code", [code for heading, language, code in blocks() if language == "sh" and heading not in BY_CI]
+)
+def test_every_command_runs(code: str, environment: dict[str, str], tmp_path: Path) -> None:
+    assert run(["sh", "-e"], code, environment, tmp_path)
+
+
+def test_every_block_is_in_a_language_that_is_run_here() -> None:
+    assert {language for _, language, _ in blocks()} == {"python", "sh"}
 
 
 def test_the_two_commands_stand_alone_in_their_blocks() -> None:

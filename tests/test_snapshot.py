@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_spaces import Reasoning, Text, UnexpectedOutputError
@@ -88,6 +88,7 @@ json = st.recursive(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(json | st.lists(json).map(tuple))
 def test_any_output_is_read_or_refused(output: object) -> None:
     try:

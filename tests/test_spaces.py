@@ -11,7 +11,7 @@ from qwen_spaces import QVQ_72B, Done, Message, Qwen2_5, Qwen2_72B, QwenSpace, S
 from qwen_spaces.replicas.brain import long_text
 from qwen_spaces.replicas.scripts import PASSAGES
 
-from .conftest import Servers, deltas_through, run_async
+from .conftest import DOORS, Servers, deltas_through, run_async
 
 SPACES = ("qwen-2-72b", "qwen-2.5", "qvq-72b")
 TURNS = [
@@ -135,8 +135,9 @@ def test_the_raw_output_is_kept(servers: Servers) -> None:
     assert [list(turn) for turn in history] == [["Hi", reply.text]]
 
 
-def test_20000_characters_of_many_scripts_arrive_whole(space: QwenSpace, door: str) -> None:
-    deltas = deltas_through(door, space.stream("[[long=20000]]"))
+@pytest.mark.parametrize(("name", "door"), list(zip(SPACES, DOORS, strict=True)))
+def test_20000_characters_of_many_scripts_arrive_whole(name: str, door: str, servers: Servers) -> None:
+    deltas = deltas_through(door, QwenSpace(name, src=servers[name]).stream("[[long=20000]]"))
     assert "".join(deltas) == long_text(20_000)
 
 
