@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import email.utils
 import socket
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import gradio as gr
 import huggingface_hub
 import pytest
+from tenacity import wait_fixed
 
 from qwen_spaces import (
     AuthenticationError,
@@ -19,19 +24,23 @@ from qwen_spaces import (
     QueueFullError,
     QwenSpace,
     QwenSpacesError,
+    RateLimitedError,
     SpaceNotFoundError,
     SpaceTimeoutError,
     SpaceUnavailableError,
     Status,
     StreamCancelledError,
     Timeouts,
+    transport,
 )
 from qwen_spaces.replicas import serve
 from qwen_spaces.sdk import hub as hub_room
 
-from .conftest import Servers
+from .conftest import Servers, run_async
 from .hub import serve_hub
+from .proxy import recording
 from .test_errors import failure
+from .wire import Page, Script, serve_wire
 
 SPACE = "Qwen/Qwen2.5"
 Stages = Callable[..., None]
@@ -177,7 +186,7 @@ def test_what_would_not_help_is_not_tried_again(servers: Servers, prompt: str) -
 def test_a_space_that_has_changed_meanwhile_is_reached_anew() -> None:
     with serve("qwen-2-72b") as url:
         port = int(url.rpartition(":")[2])
-        space = QwenSpace(url)
+        space = QwenSpace(url, retries=0)
         assert space.status().parameters.keys() == {"prompt", "history", "system"}
     with pytest.raises(ConnectError):
         space.stream("Hi", system="Nobody is there.").result(timeout=5)
@@ -185,3 +194,93 @@ def test_a_space_that_has_changed_meanwhile_is_reached_anew() -> None:
         space.ask("Hi")
     with serve("qwen-2.5", port=port):
         assert "Model: 72B." in space.ask("Hi [[pace=0]]").text
+
+
+@pytest.fixture
+def swift(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorter pauses between tries."""
+    monkeypatch.setattr(transport, "_BACKOFF", wait_fixed(0.05))
+
+
+BUSY: dict[str, Script] = {
+    **{f"{status} on join": Script(join=Page(status), failures=1) for status in (429, 502, 503, 504)},
+    **{f"{status} on config": Script(config=Page(status), failures=1) for status in (429, 503)},
+    "hung up on join": Script(join=Page(0), failures=1),
+    "hung up on config": Script(config=Page(0), failures=1),
+}
+
+
+@pytest.mark.parametrize("script", BUSY.values(), ids=BUSY)
+def test_what_passes_is_tried_again(script: Script, swift: None) -> None:
+    with serve_wire(script) as server:
+        stream = QwenSpace("qwen-2-72b", src=server.url).stream("Hi")
+        reasons = [event.reason for event in stream.events() if isinstance(event, Status) and event.reason]
+    assert len(reasons) == 1
+    assert server.url in reasons[0]
+    assert stream.text == "Hello world."
+
+
+def test_it_is_tried_so_often_and_no_more(swift: None) -> None:
+    with serve_wire(Script(join=Page(503))) as server:
+        with pytest.raises(QueueFullError):
+            QwenSpace("qwen-2-72b", src=server.url, retries=1).ask("Hi")
+        assert server.count("/queue/join") == 2
+
+
+def in_a_second() -> str:
+    return email.utils.formatdate(time.time() + 1.9, usegmt=True)  # whole seconds, so it may be less
+
+
+@pytest.mark.parametrize("after", [lambda: "1", in_a_second], ids=["seconds", "date"])
+def test_a_server_that_says_when_is_tried_again_then(after: Callable[[], str]) -> None:
+    page = Page(429, headers={"Retry-After": after()})
+    with serve_wire(Script(join=page, failures=1)) as server:
+        start = time.monotonic()
+        stream = QwenSpace("qwen-2-72b", src=server.url).stream("Hi")
+        (eta,) = [event.eta for event in stream.events() if isinstance(event, Status) and event.reason]
+        assert eta is not None
+        assert 0.5 < eta < 2
+        assert eta <= time.monotonic() - start < eta + 2
+
+
+def test_a_server_that_asks_for_too_much_patience_is_not_waited_for() -> None:
+    page = Page(429, headers={"Retry-After": "500"})
+    with serve_wire(Script(join=page)) as server, pytest.raises(RateLimitedError) as caught:
+        QwenSpace("qwen-2-72b", src=server.url).ask("Hi")
+    assert caught.value.retry_after == 500
+
+
+def test_a_quota_that_is_soon_renewed_is_waited_for() -> None:
+    asked: list[str] = []
+
+    def brain(system: str, history: Any, prompt: str, image: Any) -> Iterator[str]:
+        asked.append(prompt)
+        if len(asked) == 1:
+            raise gr.Error("You have exceeded your GPU quota. Please retry in 0:00:01", print_exception=False)
+        yield "Renewed."
+
+    with serve("qwen-2.5", brain=brain) as url:
+        assert QwenSpace("qwen-2.5", src=url).ask("Hi").text == "Renewed."
+    assert len(asked) == 2
+
+
+def test_the_hub_too_is_asked_through_the_proxy(stages: Stages) -> None:
+    stages("RUNNING")
+    with recording() as proxy:
+        assert "Hi" in QwenSpace("qwen-2.5", proxy=proxy.url).ask("Hi").text
+    assert "Qwen2.5" in proxy.kinds
+    assert {"config", "info", "join", "data"} < proxy.kinds
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio.timeout is of Python 3.11")
+def test_a_deadline_of_asyncio_stays_a_timeout_and_stops_the_server(servers: Servers, prompt: str) -> None:
+    endless = f"{prompt} [[forever]]"
+
+    async def wait() -> None:
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.5):  # type: ignore[attr-defined,unused-ignore]
+                await QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).stream(endless)
+        assert type(caught.value) is TimeoutError
+        await asyncio.to_thread(servers.wait_for, "end", endless, 0.5)
+
+    run_async("asyncio", wait)

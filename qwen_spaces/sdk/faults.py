@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import email.utils
 import json
 import re
 import ssl
+import time
 from typing import TypeVar
 
 import httpx
@@ -166,7 +169,11 @@ def _path(error: BaseException) -> str:
 def _retry_after(error: BaseException) -> float | None:
     headers = getattr(getattr(error, "response", None), "headers", {})
     value = str(headers.get("retry-after", ""))
-    return float(value) if value.isdigit() else None
+    if value.isdigit():
+        return float(value)
+    with contextlib.suppress(ValueError, TypeError):  # a date, which may have no time zone, or nothing
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    return None
 
 
 def _is_transport(error: BaseException) -> bool:
