@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import subprocess
+import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -285,3 +289,25 @@ def test_a_path_in_a_text_is_only_a_text(front: Recorder, servers: Servers) -> N
     with recording(servers["qwen-2.5"]) as text_front:
         assert "/etc/hostname" in asked(QwenSpace("qwen-2.5", src=text_front.url), turns).result().text
         assert "upload" not in text_front.kinds
+
+
+def test_a_proxy_of_somebody_elses_making_carries_every_request(servers: Servers, tmp_path: Path) -> None:
+    port_file, log = tmp_path / "port", tmp_path / "log"
+    options = ["--hostname", "127.0.0.1", "--port", "0", "--num-workers", "1", "--num-acceptors", "1"]
+    files = ["--port-file", str(port_file), "--log-file", str(log), "--data-dir", str(tmp_path)]
+    running = subprocess.Popen([sys.executable, "-m", "proxy", *options, *files])
+    try:
+        deadline = time.monotonic() + 20
+        while not (port_file.exists() and port_file.read_text().strip()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        proxy = f"http://127.0.0.1:{port_file.read_text().split()[0]}"
+        space = QwenSpace("qvq-72b", src=servers["qvq-72b"], proxy=proxy)
+        assert len(list(space.stream("Hi", images=picture("PNG", (8, 8), "red")))) > 3
+        with space.stream("Hi [[forever]]") as left:
+            next(iter(left))
+    finally:
+        running.terminate()
+        running.wait(10)
+    seen = log.read_text()
+    for path in ("/config", "/info", "/upload", "/queue/join", "/queue/data", "/cancel"):
+        assert f"{path}" in seen, path
