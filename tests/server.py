@@ -17,12 +17,13 @@ from typing import Any
 
 import gradio as gr
 import uvicorn
-from apps import APPS, Unprefixed, role_messages
+from apps import APPS, SIX, Unprefixed, role_messages
 from fastapi import FastAPI
 
 from qwen_spaces.replicas import NAMES, brain, serve
 
-brain.PACE = 0.0  # seconds a word: as fast as it can, for there are many tests
+# Seconds a word: as fast as it can, for there are many tests; Gradio 5 would send all words as one.
+brain.PACE = 0.0 if SIX else 0.01
 
 
 telling = threading.Lock()
@@ -47,7 +48,8 @@ def watched(
 
 @contextlib.contextmanager
 def serve_app(demo: gr.Blocks, *, unprefixed: bool = False, auth: Any = None) -> Iterator[str]:
-    app: Any = gr.mount_gradio_app(FastAPI(), demo.queue(), path="", ssr_mode=False, auth=auth)
+    with contextlib.redirect_stdout(sys.stderr):  # Gradio 5.50 left a `print` in here
+        app: Any = gr.mount_gradio_app(FastAPI(), demo.queue(), path="", ssr_mode=False, auth=auth)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(Unprefixed(app) if unprefixed else app, log_level="error"))
     threading.Thread(target=server.run, args=([listener],), daemon=True).start()

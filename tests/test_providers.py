@@ -47,7 +47,7 @@ def test_the_deltas_stream_once_each_with_the_whole_history(
 
     deltas = run_async(backend, read)
     text = "".join(deltas)
-    assert len(deltas) > 3
+    assert len(deltas) > 1
     for given in ("Be brief.", "I am Ada.", "Hello Ada.", "Who am I?", "I do not think."):
         assert given in text
     assert text.count("I do not think.") == 1

@@ -94,7 +94,7 @@ def test_without_the_sdks_hooks_the_job_is_polled(
     space = QwenSpace(name, src=servers[name])
     stream = space.stream(f"{prompt} [[pace=0.02]]")
     deltas = deltas_through(door, stream)
-    assert len(deltas) > 3
+    assert len(deltas) > 1
     assert "".join(deltas) == stream.text == stream.result().text
     assert prompt in stream.text
     endless = f"{prompt} [[forever]]"
