@@ -20,7 +20,7 @@ from .images import Images, as_images
 from .messages import Messages, as_messages
 from .stream import OnReply, TextStream
 from .timeouts import Timeouts
-from .transport import SpaceStatus, Transport
+from .transport import Request, SpaceStatus, Transport
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -252,7 +252,7 @@ class QwenSpace(Closing):
         if len(pictures) > self.max_images:
             takes = {0: "no images", 1: "one image"}.get(self.max_images, f"at most {self.max_images} images")
             raise InvalidImageError(f"{self.name} takes {takes} in a request; {len(pictures)} were given.")
-        run = functools.partial(self._transport.run, checked, self._checked(options), pictures)
+        run = functools.partial(self._transport.run, Request(checked, self._checked(options), pictures))
         return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=on_reply)
 
     def _checked(self, options: Mapping[str, object]) -> dict[str, object]:

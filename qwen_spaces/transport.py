@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tenacity import (
     RetryCallState,
@@ -36,7 +36,15 @@ EXIT = 1.0  # seconds that the end of the program waits for the same
 LONGEST = 120.0  # seconds that a server may ask us to wait for another try
 _BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  # seconds
 
-_requests: dict[Feed, int] = {}  # what runs in all Spaces -> its process, for a fork has the parent's, too
+_requests: dict[Feed, Transport] = {}  # what runs, in all Spaces; a fork has its parent's, too
+
+
+class Request(NamedTuple):
+    """What is asked of a Space, checked."""
+
+    messages: Sequence[Message]
+    options: Mapping[str, object]
+    images: Sequence[Image]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +80,12 @@ class Transport:
     def __init__(self, src: str, contract: Contract, *, retries: int, how: Mapping[str, Any]) -> None:
         self._src, self._how, self._retries = src, how, retries
         self._contract = contract
-        self._process = os.getpid()
+        self.process = os.getpid()
         self._lock = threading.Lock()
         self._reached: tuple[Connection, Endpoint] | None = None
         self._era = 0  # counts the closings: what was begun before one is not kept after it
-        self._running: set[Feed] = set()
 
-    def run(
-        self,
-        messages: Sequence[Message],
-        options: Mapping[str, object],
-        images: Sequence[Image],
-        feed: Feed,
-    ) -> None:
+    def run(self, request: Request, feed: Feed) -> None:
         """Do one request from beginning to end, and feed what comes; blocks.
 
         Raises:
@@ -95,30 +96,21 @@ class Transport:
             error, pause = state.outcome and state.outcome.exception(), state.upcoming_sleep
             feed.say(Status("queued" if feed.submitted else "connecting", eta=pause, reason=str(error)))
 
-        self._running.add(feed)
-        _requests[feed] = self._process
+        _requests[feed] = self
         try:
-            for attempt in Retrying(
+            Retrying(
                 retry=retry_if_exception(lambda error: not feed.ended and _is_worth_a_wait(error)),
                 stop=stop_after_attempt(self._retries + 1),
                 wait=_pause,
                 sleep=feed.pause,
                 before_sleep=tell,
                 reraise=True,
-            ):
-                with attempt:
-                    self._try(messages, options, images, feed)
+            )(self._try, request, feed)
         finally:
-            self._running.discard(feed)
-            _requests.pop(feed, None)
+            del _requests[feed]
 
-    def _try(
-        self,
-        messages: Sequence[Message],
-        options: Mapping[str, object],
-        images: Sequence[Image],
-        feed: Feed,
-    ) -> None:
+    def _try(self, request: Request, feed: Feed) -> None:
+        messages, options, images = request
         connection, endpoint = self._connect(feed)
         if feed.ended:  # its reader has left meanwhile
             return
@@ -148,7 +140,7 @@ class Transport:
         # Without the lock, which is held as long as somebody connects.
         self._era += 1
         self._reached = None
-        running = list(self._running)
+        running = self._running()
         for feed in running:
             feed.cancel("The QwenSpace was closed.")
         until = time.monotonic() + LEAVE
@@ -157,7 +149,7 @@ class Transport:
                 feed.released.wait(max(0.0, until - time.monotonic()))
 
     def _connect(self, feed: Feed) -> tuple[Connection, Endpoint]:
-        if os.getpid() != self._process:
+        if os.getpid() != self.process:
             raise ConnectError(
                 "This QwenSpace was made in another process and cannot be shared by a fork. Make a new one."
             )
@@ -173,9 +165,12 @@ class Transport:
                     self._reached = reached
             return reached
 
+    def _running(self) -> list[Feed]:
+        return [feed for feed, transport in list(_requests.items()) if transport is self]
+
     def _say(self, status: Status) -> None:
         """Tell all who wait for the connection."""
-        for feed in list(self._running):
+        for feed in self._running():
             if feed.submitted is None:
                 feed.say(status)
 
@@ -183,7 +178,7 @@ class Transport:
 @atexit.register
 def _leave() -> None:
     """Tell the servers that the program ends; its daemon threads would be frozen before they could."""
-    ours = [feed for feed, process in list(_requests.items()) if process == os.getpid()]
+    ours = [feed for feed, transport in list(_requests.items()) if transport.process == os.getpid()]
     for feed in ours:
         feed.cancel("The program ended.")
     until = time.monotonic() + EXIT

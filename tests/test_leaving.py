@@ -53,7 +53,8 @@ def by_cancel_from_a_thread(stream: TextStream) -> None:
     deltas = iter(stream)
     next(deltas)
     threading.Timer(0.05, stream.cancel).start()
-    assert "".join(deltas) is not None
+    for _ in deltas:  # ends, for the timer fires
+        pass
 
 
 def by_close(stream: TextStream) -> None:
@@ -232,13 +233,17 @@ def test_a_stream_can_be_left_at_the_very_moment_it_starts(
 ) -> None:
     # The cancel comes before the server has told the event id.
     space.status()
-    for stream in [space.stream(endless) for _ in range(3)]:
+    prompts = [f"{number} {endless}" for number in range(3)]
+    for prompt in prompts:
+        stream = space.stream(prompt)
         events = stream.events()
         assert next(events) == Status("connecting")
         stream.cancel()
         assert list(events) == []
         stream.close()
-    assert not servers.saw("begin", endless) or servers.wait_for("end", endless, STOP) < STOP
+    for prompt in prompts:
+        if servers.saw("begin", prompt):
+            servers.wait_for("end", prompt, STOP)
 
 
 def test_a_stream_that_was_cancelled_before_its_start_sends_nothing(space: QwenSpace, prompt: str) -> None:

@@ -41,7 +41,7 @@ def test_what_is_not_given_is_the_spaces_own_default(servers: Servers) -> None:
     assert reply.text == "query=Hi system=The Space's own. radio=72B history=[]"
 
 
-def test_a_required_parameter_that_only_another_space_has_is_a_contract_error(servers: Servers) -> None:
+def test_a_parameter_that_only_another_space_has_is_left_to_its_default(servers: Servers) -> None:
     # Here the radio has a default, so a facade without the option fits too.
     assert "radio=72B" in Qwen2_72B(src=servers["shuffled"]).ask("Hi").text
 

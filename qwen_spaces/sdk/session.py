@@ -133,10 +133,6 @@ class Session(Client):  # type: ignore[misc]
             self._helper.updates = Updates(self._feed)
         return self._helper
 
-    def add_zero_gpu_headers(self, headers: dict[str, str]) -> dict[str, str]:
-        """Leave the headers; the SDK's own imports Gradio, for apps that call apps."""
-        return headers
-
     def stream_messages(self, protocol: str, session_hash: str) -> None:
         """Read the event stream; the SDK's own prints tracebacks and fails on comments and on CRLF."""
         del protocol
