@@ -130,10 +130,11 @@ MID_ANSWER = {
     """,
     "a result awaited in vain": """
         kept = stream()
-        try:
-            kept.result(timeout=0.5)
-        except TimeoutError:
-            pass
+        while not kept.text:  # the brain has begun, else it would never tell its end
+            try:
+                kept.result(timeout=0.2)
+            except TimeoutError:
+                pass
     """,
     "sys.exit in the loop": """
         for delta in stream():
