@@ -88,7 +88,6 @@ class Answer:
     """One answer while it arrives.
 
     Attributes:
-        text: the answer so far.
         reasoning: the thinking so far.
         rewritten: whether text was changed that had been given.
         deltas: how many pieces there were.
@@ -97,25 +96,42 @@ class Answer:
     """
 
     def __init__(self) -> None:
-        self.text = ""
+        self._parts: list[str] = []
+        self._length = 0  # characters of all parts
         self.reasoning = ""
         self.rewritten = False
         self.deltas = 0
         self.first: float | None = None
         self.latest: float | None = None
 
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        if len(self._parts) > 1:
+            self._parts[:] = ["".join(self._parts)]
+        return self._parts[0] if self._parts else ""
+
     def add(self, new: Snapshot, arrived: float) -> list[Event]:
         """The events by which the answer becomes what `new` says."""
         events: list[Event] = []
         if thought := cut(self.reasoning, new.reasoning):
             self.rewritten |= thought.start < len(self.reasoning)
-            events.append(Reasoning(thought.text))
+            events.append(self._said(Reasoning(thought.text), arrived))
         if delta := cut(self.text, new.text):
-            self.rewritten |= delta.start < len(self.text)
-            events.append(Text(delta.text, delta.start))
-        if events:
-            self.deltas += len(events)
-            self.latest = arrived
-            self.first = arrived if self.first is None else self.first
-        self.text, self.reasoning = new.text, new.reasoning
+            self.rewritten |= delta.start < self._length
+            events.append(self._said(Text(delta.text, delta.start), arrived))
+        self._parts, self._length, self.reasoning = [new.text], len(new.text), new.reasoning
         return events
+
+    def grow(self, more: str, arrived: float) -> Event:
+        """The event by which the answer becomes longer by `more`."""
+        event = self._said(Text(more, self._length), arrived)
+        self._parts.append(more)
+        self._length += len(more)
+        return event
+
+    def _said(self, event: Event, arrived: float) -> Event:
+        self.deltas += 1
+        self.latest = arrived
+        self.first = arrived if self.first is None else self.first
+        return event

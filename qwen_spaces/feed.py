@@ -43,7 +43,8 @@ class News(NamedTuple):
 
     status: Status | None
     snapshot: Snapshot | None
-    arrived: float  # when the snapshot did, in seconds of `time.monotonic()`
+    more: str  # text to go behind that of the latest snapshot
+    arrived: float  # when the newest of them did, in seconds of `time.monotonic()`
     ended: bool
 
 
@@ -51,7 +52,8 @@ class Feed:
     """A one-slot mailbox: the newest snapshot replaces the one not yet read.
 
     So a slow reader costs no memory and falls behind by nothing, since each snapshot holds all the
-    text so far. The end is kept for ever; the first one given stands.
+    text so far. Text that is known to go behind it is kept as that, for a long answer is slow to
+    compare. The end is kept for ever; the first one given stands.
     """
 
     def __init__(self) -> None:
@@ -59,6 +61,7 @@ class Feed:
         self._wakers: set[Callable[[], object]] = set()
         self._status: Status | None = None
         self._snapshot: Snapshot | None = None
+        self._more: list[str] = []
         self._arrived = 0.0
         self._on_leave: Callable[[], None] | None = None
         self.ended = False
@@ -95,6 +98,15 @@ class Feed:
         with self._changed:
             if snapshot is not None and not self.ended:
                 self._snapshot, self.raw, self._arrived = snapshot, output, time.monotonic()
+                self._more.clear()
+                self._wake()
+
+    def grow(self, text: str) -> None:
+        """Give the reader text that goes behind all that was put so far."""
+        with self._changed:
+            if not self.ended:
+                self._more.append(text)
+                self._arrived = time.monotonic()
                 self._wake()
 
     def end(self, error: BaseException | None = None) -> None:
@@ -130,8 +142,9 @@ class Feed:
     def take(self) -> News:
         """All that is new, without waiting."""
         with self._changed:
-            news = News(self._status, self._snapshot, self._arrived, self.ended)
+            news = News(self._status, self._snapshot, "".join(self._more), self._arrived, self.ended)
             self._status = self._snapshot = None
+            self._more.clear()
             return news
 
     def pause(self, seconds: float) -> None:
@@ -167,7 +180,7 @@ class Feed:
                 self._wakers.discard(wake)
 
     def _has_news(self) -> bool:
-        return self.ended or self._snapshot is not None or self._status is not None
+        return bool(self.ended or self._more or self._snapshot is not None or self._status is not None)
 
     def _wake(self) -> None:
         self._changed.notify_all()

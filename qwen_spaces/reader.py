@@ -137,6 +137,8 @@ class Reader:
             self._events.append(news.status)
         if news.snapshot is not None:
             self._events.extend(self.answer.add(news.snapshot, news.arrived))
+        if news.more:
+            self._events.append(self.answer.grow(news.more, news.arrived))
         if self._events:
             return
         if news.ended:

@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -19,8 +19,9 @@ from gradio_client import Client, utils
 
 from ..feed import Feed
 from .faults import check_config
+from .growth import Growth
 from .hub import no_telemetry
-from .stand_ins import Mailboxes, Outputs, Pool, Updates, in_thread, inline, tell
+from .stand_ins import Mailboxes, Outputs, Pool, Updates, ignored, in_thread, inline, tell
 from .wire import Wire
 
 logger = logging.getLogger("qwen_spaces")
@@ -42,7 +43,7 @@ def missing_hooks() -> list[str]:
 class Session(Client):  # type: ignore[misc]
     """A `Client` for one job, made without network from what another has fetched.
 
-    The job runs in the thread that calls `answer`; one more thread reads the event stream.
+    The job runs in the thread that calls `answer`, and reads its event stream itself.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Session(Client):  # type: ignore[misc]
     ) -> None:
         self._shared, self._feed = shared, feed
         self._helper: Any = None
-        self.wire = Wire()
+        self.wire, self._stream = Wire(), Wire()
         if opened_for:
             opened_for.attach(self.wire.hang_up)
         self._tasks: list[Callable[[], None]] = []
@@ -76,8 +77,8 @@ class Session(Client):  # type: ignore[misc]
         self._pushes = feed is not None and not missing_hooks()
         if self._pushes:
             self.executor, self.helper_executor = Pool(self._tasks.append), Pool(inline)
-            self.pending_messages_per_event = self._mailboxes = Mailboxes()
-        self.stream_executor = Pool(in_thread)
+        # The SDK's task of reading the stream is not run: the job's mailbox reads it.
+        self.stream_executor = Pool(ignored if self._pushes else in_thread)
 
     def answer(
         self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object], feed: Feed
@@ -85,10 +86,14 @@ class Session(Client):  # type: ignore[misc]
         """Submit the job, feed what it puts out, and give its result; blocks until it is over."""
         job = self.submit(*args, api_name=api_name, **kwargs)
         if self._pushes:
-            feed.attach(self._mailboxes.leave)
-            for task in self._tasks:
-                task()
-            self._tasks.clear()  # they hold this session, which must not live in a cycle
+            feed.attach(self._stream.hang_up)
+            with contextlib.closing(self._for_the_sdk(feed)) as messages:
+                self.pending_messages_per_event = mailboxes = Mailboxes(messages)
+                for task in self._tasks:
+                    task()
+            # They hold this session, which must not live in a cycle.
+            self._tasks.clear()
+            mailboxes.clear()
         else:
             _poll(job, feed)
         if feed.ended and self._helper.event_id:  # its reader has left
@@ -134,38 +139,51 @@ class Session(Client):  # type: ignore[misc]
         return self._helper
 
     def stream_messages(self, protocol: str, session_hash: str) -> None:
-        """Read the event stream; the SDK's own prints tracebacks and fails on comments and on CRLF."""
-        del protocol
+        """Read the event stream where the job is polled; the SDK's own prints tracebacks."""
+        del protocol, session_hash
+        mailboxes: Any = self.pending_messages_per_event
+        for message in self._messages():
+            with self.pending_lock:
+                mailboxes.setdefault(message["event_id"], deque()).append(message)
+
+    def _for_the_sdk(self, feed: Feed) -> Generator[dict[str, Any], None, None]:
+        """The messages of the stream, without those that only make the answer longer."""
+        growth = Growth(feed, self._helper.prediction_processor)
+        for message in self._messages():
+            # Since sse_v2 (Gradio 4.8) an output after the first is a diff.
+            if self.protocol == "sse_v1" or not growth.takes(message):
+                yield message
+
+    def _messages(self) -> Iterator[dict[str, Any]]:
+        """Read the event stream, as far as it is about a job; the SDK's own fails on comments and on CRLF."""
+        kwargs = {**self.httpx_kwargs, "auth": self._stream}
         try:
             with (
-                httpx.Client(verify=self.ssl_verify, **self.httpx_kwargs) as client,
+                httpx.Client(verify=self.ssl_verify, **kwargs) as client,
                 client.stream(
                     "GET",
                     self.sse_url,
-                    params={"session_hash": session_hash},
+                    params={"session_hash": self.session_hash},
                     headers=self.headers,
                     cookies=self.cookies,
                 ) as response,
             ):
                 for line in _lines(response):
-                    if line.startswith(b"data:") and not self._deliver(json.loads(line[5:])):
+                    if not line.startswith(b"data:"):
+                        continue
+                    message = json.loads(line[5:])
+                    kind = message["msg"]
+                    if kind in (utils.ServerMessage.unexpected_error, utils.ServerMessage.server_stopped):
+                        raise ConnectionError(message.get("message") or kind)
+                    if kind == utils.ServerMessage.close_stream:
                         return
+                    if kind not in _KINDS:  # the SDK would give up the job
+                        logger.debug("A message of a new kind was passed over: %s", kind)
+                    elif message.get("event_id"):
+                        yield message
         except Exception as error:
             self.lost = error
             logger.debug("The event stream of %s broke: %r", self.src, error)
-
-    def _deliver(self, message: dict[str, Any]) -> bool:
-        """Hand one message to its job; false if it is the stream's last."""
-        kind, event_id = message["msg"], message.get("event_id")
-        if kind in (utils.ServerMessage.unexpected_error, utils.ServerMessage.server_stopped):
-            self.lost = ConnectionError(message.get("message") or kind)
-            return False
-        if kind not in _KINDS:  # the SDK would give up the job
-            logger.debug("A message of a new kind was passed over: %s", kind)
-        elif event_id:
-            with self.pending_lock:
-                self.pending_messages_per_event.setdefault(event_id, deque()).append(message)
-        return bool(kind != utils.ServerMessage.close_stream)
 
 
 def _lines(response: httpx.Response) -> Iterator[bytes]:

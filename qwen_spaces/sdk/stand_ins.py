@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
-import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gradio_client import utils
@@ -43,47 +42,38 @@ class Pool:
         del wait
 
 
-class _Mailbox:
-    """Stands in for a deque whose length the SDK looks at every 50 ms: its length waits for a message.
+class Mailbox:
+    """Stands in for the deque of a job's messages, at whose length the SDK looks every 50 ms.
 
-    ``None`` tells the SDK's job that no more will come.
+    Its length waits for the next message; ``None`` tells the SDK's job that no more will come.
     """
 
-    def __init__(self) -> None:
-        self._coming: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    def __init__(self, messages: Iterator[Any]) -> None:
+        self._messages = messages
         self._here: list[Any] = []
-
-    def append(self, message: Any) -> None:
-        self._coming.put(message)
 
     def __len__(self) -> int:
         if not self._here:
-            self._here.append(self._coming.get())
+            self._here.append(next(self._messages, None))
         return 1
 
     def popleft(self) -> Any:
+        """The message that was waited for."""
         return self._here.pop()
 
 
-class Mailboxes(dict[str, _Mailbox]):
-    """Event id -> mailbox."""
+class Mailboxes(dict[str, Mailbox]):
+    """Event id -> mailbox, of a session that has one job."""
 
-    left = False
+    def __init__(self, messages: Iterator[Any]) -> None:
+        super().__init__()
+        self._messages = messages
 
-    def setdefault(self, event_id: str, default: object = None) -> _Mailbox:
-        """The mailbox of a job; never the `default`, which would be a deque."""
+    def setdefault(self, event_id: str, default: object = None) -> Mailbox:
+        """The mailbox of the job; never the `default`, which would be a deque."""
         del default
-        if event_id not in self:
-            self[event_id] = _Mailbox()
-            if self.left:
-                self[event_id].append(None)
+        self[event_id] = Mailbox(self._messages)
         return self[event_id]
-
-    def leave(self) -> None:
-        """Wake the job, now or when it gets its mailbox; neither blocks nor starts a thread."""
-        self.left = True
-        for mailbox in list(self.values()):
-            mailbox.append(None)
 
 
 class Outputs:
@@ -122,9 +112,14 @@ def tell(update: Any, feed: Feed) -> None:
 
 def inline(task: functools.partial[None]) -> None:
     """Run a helper of a job where the job runs."""
-    # The poller that looks for a cancel at 20 Hz is never started: `Mailboxes.leave` does its work.
+    # The poller that looks for a cancel at 20 Hz is never started: cutting the event stream does its work.
     if task.args[1] is not utils.check_for_cancel:
         task()
+
+
+def ignored(task: object) -> None:
+    """Never run a task."""
+    del task
 
 
 def in_thread(task: Callable[[], None]) -> None:

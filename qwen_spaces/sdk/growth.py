@@ -1,0 +1,100 @@
+"""An output that grows: diffs are applied in place, and the reader is told what they add to the answer."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from ..feed import Feed
+from ..snapshot import read
+
+Path: TypeAlias = Sequence[Any]  # of keys and indexes, the output's number first
+Edit: TypeAlias = tuple[str, Path, Any]  # what to do, where, with which value
+
+_MARK = "\uffff"  # a noncharacter, which no text has
+
+
+class Growth:
+    """The outputs of one job after its first.
+
+    The SDK copies the whole history at each of them (gradio_client 2.7.2, `apply_diff`), so a long one
+    makes every token dear. Nearly all append to the end of the answer, which is passed on as it is.
+
+    Args:
+        feed: is given what is new.
+        process: makes of the outputs on the wire what the SDK would give.
+    """
+
+    def __init__(self, feed: Feed, process: Callable[..., object]) -> None:
+        self._feed, self._process = feed, process
+        self._data: list[Any] = []
+        self._end: Path | None = None  # where an append makes the answer longer
+        self._appended: list[str] = []  # there, and not yet in the data
+
+    def takes(self, message: Mapping[str, Any]) -> bool:
+        """Whether this message is done with; if not, it is the SDK's."""
+        if message["msg"] == "process_completed" and self._appended:
+            self._write()
+            self._put()
+        if message["msg"] != "process_generating" or not message.get("success", True):
+            return False
+        output = message["output"].get("data", [])
+        if not self._data:
+            self._data = list(output)
+            return False
+        edits: list[Edit] = [
+            (do, [place, *path], value) for place, diff in enumerate(output) for do, path, value in diff
+        ]
+        if len(edits) == 1 and edits[0][:2] == ("append", self._end):
+            self._appended.append(edits[0][2])
+            self._feed.grow(edits[0][2])
+        elif edits:
+            self._write()
+            for edit in edits:
+                _apply(edit, self._data)
+            self._put()
+            do, path, _ = edits[-1]
+            self._end = path if do == "append" and self._is_end(path) else None
+        return True
+
+    def _is_end(self, path: Path) -> bool:
+        """Whether what is appended there is the end of the answer: tried with a mark."""
+        before = read(self._process(*self._data))
+        parent, key = _parent(path, self._data), path[-1]
+        old, parent[key] = parent[key], parent[key] + _MARK
+        after = read(self._process(*self._data))
+        parent[key] = old
+        return before is not None and after == dataclasses.replace(before, text=before.text + _MARK)
+
+    def _put(self) -> None:
+        self._feed.put(self._process(*self._data))
+
+    def _write(self) -> None:
+        """Put what was appended into the data."""
+        if self._end is not None and self._appended:
+            _apply(("append", self._end, "".join(self._appended)), self._data)
+            self._appended.clear()
+
+
+def _parent(path: Path, data: list[Any]) -> Any:
+    return functools.reduce(operator.getitem, path[:-1], data)
+
+
+def _apply(edit: Edit, data: list[Any]) -> None:
+    """Do what a diff says, as the SDK's `apply_diff` does to a copy."""
+    do, path, value = edit
+    data.extend([None] * (path[0] + 1 - len(data)))  # an app that was reloaded may put out more
+    parent, key = _parent(path, data), path[-1]
+    if do == "append":
+        parent[key] += value
+    elif do == "delete":
+        del parent[key]
+    elif do == "add" and isinstance(parent, list):
+        parent.insert(key, value)
+    elif do in ("add", "replace"):
+        parent[key] = value
+    else:
+        raise ValueError(f"Unknown diff: {do}")
