@@ -170,8 +170,9 @@ class Feed:
 
         with self._changed:
             if self._has_news():
-                return
-            self._wakers.add(wake)
+                event.set()
+            else:
+                self._wakers.add(wake)
         try:
             with anyio.move_on_after(timeout):
                 await event.wait()

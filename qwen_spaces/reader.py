@@ -76,7 +76,7 @@ class Reader:
     def pull(self, until: float | None = None) -> Event | None:
         """Wait for the next event, ``None`` after the last; blocks, until `until` at most."""
         try:
-            while (event := self._ready()) is None and self.reply is None:
+            while (event := self._next()) is None and self.reply is None:
                 patience = self._patience()
                 if until is not None:
                     left = until - time.monotonic()
@@ -87,6 +87,7 @@ class Reader:
                         )
                     patience = left if patience is None else min(patience, left)
                 self.feed.wait(patience)
+                self._digest()
         except BaseException as error:
             self._leave(error)
             raise
@@ -95,10 +96,12 @@ class Reader:
     async def pull_async(self) -> Event | None:
         """Wait for the next event, ``None`` after the last, under asyncio or trio."""
         try:
-            # Before an event is taken, never after: being cancelled here must lose no text.
-            await anyio.lowlevel.checkpoint()
-            while (event := self._ready()) is None and self.reply is None:
+            if self._events or self.began is None:
+                # Before an event is taken, never after: being cancelled here must lose no text.
+                await anyio.lowlevel.checkpoint()
+            while (event := self._next()) is None and self.reply is None:
                 await self.feed.wait_async(self._patience())
+                self._digest()
         except BaseException as error:
             self._leave(error)
             raise
@@ -109,13 +112,11 @@ class Reader:
         if not isinstance(error, QwenSpacesError):
             self.cancel()
 
-    def _ready(self) -> Event | None:
-        """The next event, if there is one; starts the request, and raises what ended it."""
+    def _next(self) -> Event | None:
+        """The next event that is here; starts the request."""
         with self._lock:
             if self.began is None:
                 self._start()
-            if not self._events and self.reply is None:
-                self._digest()
             return self._events.popleft() if self._events else None
 
     def _start(self) -> None:
@@ -130,6 +131,11 @@ class Reader:
 
     def _digest(self) -> None:
         """Turn what is new in the feed into events; what had arrived comes before what went wrong."""
+        with self._lock:
+            if not self._events and self.reply is None:
+                self._take()
+
+    def _take(self) -> None:
         news = self.feed.take()
         cancelled = isinstance(self.feed.error, StreamCancelledError)  # then where it stood is no news
         if not cancelled and news.status and news.status != self.status:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import ssl
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, overload
 
 import anyio
@@ -23,6 +21,8 @@ from .timeouts import Timeouts
 from .transport import Request, SpaceStatus, Transport
 
 if TYPE_CHECKING:
+    import ssl
+
     from typing_extensions import Self, Unpack
 
     from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
@@ -281,6 +281,8 @@ def _find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], str]:
             return facade, name
     if "://" in name or name.count("/") == 1:
         return cls, name
+    from difflib import get_close_matches  # here and not above, for it takes time to import
+
     near = get_close_matches(key, FACADES, n=1)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(FACADES)}."
     raise UnknownSpaceError(

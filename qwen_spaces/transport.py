@@ -13,17 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_exponential,
-    wait_random,
-)
-
 from .contract import Contract, Endpoint, HistoryForm, resolve
-from .errors import ConnectError, QwenSpacesError
+from .errors import ConnectError
 from .feed import Feed, Status
 from .images import Image
 from .messages import Message
@@ -33,8 +24,6 @@ if TYPE_CHECKING:
 
 LEAVE = 2.0  # seconds that `close` waits for the servers to be told, all together
 EXIT = 1.0  # seconds that the end of the program waits for the same
-LONGEST = 120.0  # seconds that a server may ask us to wait for another try
-_BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  # seconds
 
 _requests: dict[Feed, Transport] = {}  # what runs, in all Spaces; a fork has its parent's, too
 
@@ -91,21 +80,11 @@ class Transport:
         Raises:
             QwenSpacesError: one of its kinds, for whatever went wrong.
         """
-
-        def tell(state: RetryCallState) -> None:
-            error, pause = state.outcome and state.outcome.exception(), state.upcoming_sleep
-            feed.say(Status("queued" if feed.submitted else "connecting", eta=pause, reason=str(error)))
+        from .retries import retrying
 
         _requests[feed] = self
         try:
-            Retrying(
-                retry=retry_if_exception(lambda error: not feed.ended and _is_worth_a_wait(error)),
-                stop=stop_after_attempt(self._retries + 1),
-                wait=_pause,
-                sleep=feed.pause,
-                before_sleep=tell,
-                reraise=True,
-            )(self._try, request, feed)
+            retrying(feed, self._retries)(self._try, request, feed)
         finally:
             del _requests[feed]
 
@@ -184,14 +163,3 @@ def _leave() -> None:
     until = time.monotonic() + EXIT
     for feed in ours:
         feed.released.wait(max(0.0, until - time.monotonic()))
-
-
-def _is_worth_a_wait(error: BaseException) -> bool:
-    after = getattr(error, "retry_after", None)
-    return isinstance(error, QwenSpacesError) and error.transient and (after is None or after <= LONGEST)
-
-
-def _pause(state: RetryCallState) -> float:
-    """Seconds until the next try: what the server asks for, or ever more, with some chance in it."""
-    after = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
-    return float(_BACKOFF(state) if after is None else after)

@@ -20,7 +20,7 @@ FLOORS = [  # from the ground up; a room imports from lower floors only
     {"errors", "closing", "replicas"},
     {"messages", "images", "snapshot", "timeouts"},
     {"feed", "contract"},
-    {"answer", "sdk"},
+    {"answer", "retries", "sdk"},
     {"reader", "transport"},
     {"stream"},
     {"conversation"},

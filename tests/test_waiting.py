@@ -31,7 +31,7 @@ from qwen_spaces import (
     Status,
     StreamCancelledError,
     Timeouts,
-    transport,
+    retries,
 )
 from qwen_spaces.replicas import serve
 from qwen_spaces.sdk import hub as hub_room
@@ -199,7 +199,7 @@ def test_a_space_that_has_changed_meanwhile_is_reached_anew() -> None:
 @pytest.fixture
 def swift(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter pauses between tries."""
-    monkeypatch.setattr(transport, "_BACKOFF", wait_fixed(0.05))
+    monkeypatch.setattr(retries, "_BACKOFF", wait_fixed(0.05))
 
 
 BUSY: dict[str, Script] = {

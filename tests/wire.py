@@ -39,6 +39,7 @@ CONFIG: dict[str, Any] = {
             "inputs": [11, 10, 8],
             "outputs": [11, 10, 4],
             "backend_fn": True,
+            "queue": True,
             "api_name": "model_chat",
             "api_visibility": "public",
             "cancels": [],

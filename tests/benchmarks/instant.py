@@ -1,6 +1,6 @@
 """A server that pushes: the protocol of Gradio 6, each message leaving when it is made, and OpenAI's beside it.
 
-A Gradio server looks every 50 ms whether there is something to send; this one shows what a reader costs.
+A Gradio server costs more than any reader; beside this one the readers show.
 Run as a program it prints its address and serves until its stdin is closed.
 """
 

@@ -94,6 +94,15 @@ function percentiles(values) {
   });
 }
 
+const kept = new Map(); // URL -> its clients
+
+/** Have so many clients: answers of one client share a session and its one stream, and wait for each other. */
+async function keep(url, count) {
+  const clients = kept.get(url) ?? [];
+  const more = Array.from({ length: Math.max(0, count - clients.length) }, () => Client.connect(url));
+  kept.set(url, [...clients, ...(await Promise.all(more))]);
+}
+
 async function read(app, question, record) {
   for await (const event of app.submit("/model_chat", asked(question))) {
     if (event.type === "data") record.whole(event.data[1].at(-1)[1]);
@@ -101,13 +110,15 @@ async function read(app, question, record) {
   record.end();
 }
 
-async function measure(make, question, count) {
+async function measure(url, question, count, cold) {
+  if (!cold) await keep(url, count);
   globalThis.gc();
   writeFileSync("/proc/self/clear_refs", "5"); // forget the peak of the memory
   const [idle, began, before] = [memory("VmRSS"), now(), cpuTime()];
   const records = Array.from({ length: count }, () => new Record());
-  const app = await make();
-  const ends = await Promise.allSettled(records.map((record) => read(app, question, record)));
+  const ends = await Promise.allSettled(
+    records.map(async (record, at) => read(cold ? await Client.connect(url) : kept.get(url)[at], question, record)),
+  );
   const [cpu, wall, peak] = [cpuTime() - before, now() - began, memory("VmHWM") - idle];
   for (const { reason } of ends) if (reason) console.error(reason);
   const whole = records.filter((record) => record.ended && record.tokens().length === question.tokens);
@@ -129,12 +140,7 @@ async function measure(make, question, count) {
   };
 }
 
-const kept = new Map(); // URL -> its client
 for await (const line of createInterface({ input: process.stdin })) {
   const { url, question, count, cold } = JSON.parse(line);
-  const make = async () => {
-    if (cold || !kept.has(url)) kept.set(url, await Client.connect(url));
-    return kept.get(url);
-  };
-  process.stdout.write(`${JSON.stringify(await measure(make, question, count))}\n`);
+  process.stdout.write(`${JSON.stringify(await measure(url, question, count, cold))}\n`);
 }

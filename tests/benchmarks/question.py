@@ -32,6 +32,15 @@ class Question:
         """The earlier turns as pairs, 200 characters a message."""
         return [[f"question {turn} ".ljust(200, "q"), "a" * 200] for turn in range(self.turns // 2)]
 
+    def messages(self) -> list[dict[str, str]]:
+        """The earlier turns and the question, as chat SDKs take them."""
+        turns = [
+            {"role": role, "content": content}
+            for pair in self.history()
+            for role, content in zip(("user", "assistant"), pair, strict=True)
+        ]
+        return [*turns, {"role": "user", "content": self.prompt()}]
+
     @classmethod
     def read(cls, prompt: str) -> Question:
         """The question in a prompt, which may have other text around it."""

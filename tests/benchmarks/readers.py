@@ -6,7 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import httpx
@@ -79,15 +79,6 @@ def raw_async(url: str) -> Async:
     return read
 
 
-def _messages(question: Question) -> list[dict[str, str]]:
-    turns = [
-        {"role": role, "content": content}
-        for pair in question.history()
-        for role, content in zip(("user", "assistant"), pair, strict=True)
-    ]
-    return [*turns, {"role": "user", "content": question.prompt()}]
-
-
 def ours(url: str) -> Sync:
     """`for delta in space.stream()`."""
     from qwen_spaces import QwenSpace
@@ -95,7 +86,7 @@ def ours(url: str) -> Sync:
     space = QwenSpace("qwen-2-72b", src=url)
 
     def read(question: Question, record: Record) -> None:
-        for delta in space.stream(_messages(question)):
+        for delta in space.stream(question.messages()):
             record.more(delta)
 
     return read
@@ -108,37 +99,54 @@ def ours_async(url: str) -> Async:
     space = QwenSpace("qwen-2-72b", src=url)
 
     async def read(question: Question, record: Record) -> None:
-        async for delta in space.stream(_messages(question)):
+        async for delta in space.stream(question.messages()):
             record.more(delta)
 
     return read
 
 
-def _client(url: str) -> Any:
-    from gradio_client import Client
+class _Clients:
+    """Clients of `gradio_client`, one for each answer that is read: those of one client share an event stream."""
 
-    return Client(url, verbose=False, download_files=False, max_workers=1000)
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._idle = [self._new()]
+
+    def _new(self) -> Any:
+        from gradio_client import Client
+
+        return Client(self._url, verbose=False, download_files=False)
+
+    @contextmanager
+    def one(self) -> Iterator[Any]:
+        client = self._idle.pop() if self._idle else self._new()
+        yield client
+        self._idle.append(client)
 
 
 def job(url: str) -> Sync:
     """`for output in job` of `gradio_client`."""
-    client = _client(url)
+    clients = _Clients(url)
 
     def read(question: Question, record: Record) -> None:
-        for output in client.submit(question.prompt(), question.history(), "s", api_name="/model_chat"):
-            record.whole(output[1][-1][1])
+        with clients.one() as client:
+            asked = question.prompt(), question.history(), "s"
+            for output in client.submit(*asked, api_name="/model_chat"):
+                record.whole(output[1][-1][1])
 
     return read
 
 
 def job_async(url: str) -> Async:
     """`async for update in job` of `gradio_client`."""
-    client = _client(url)
+    clients = _Clients(url)
 
     async def read(question: Question, record: Record) -> None:
-        async for update in client.submit(question.prompt(), question.history(), "s", api_name="/model_chat"):
-            if update.type == "output" and not update.final:
-                record.whole(update.outputs[1][-1][1])
+        with clients.one() as client:
+            asked = question.prompt(), question.history(), "s"
+            async for update in client.submit(*asked, api_name="/model_chat"):
+                if update.type == "output" and not update.final:
+                    record.whole(update.outputs[1][-1][1])
 
     return read
 
@@ -150,7 +158,7 @@ def openai(url: str) -> Sync:
     client = OpenAI(base_url=f"{url}/v1", api_key="none")
 
     def read(question: Question, record: Record) -> None:
-        for chunk in client.chat.completions.create(model="m", messages=_messages(question), stream=True):
+        for chunk in client.chat.completions.create(model="m", messages=question.messages(), stream=True):
             record.more(chunk.choices[0].delta.content or "")
 
     return read

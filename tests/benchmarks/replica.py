@@ -1,4 +1,7 @@
-"""A replica of Qwen2-72B-Instruct that answers `Question`s; prints its address, serves until stdin is closed."""
+"""A replica that answers `Question`s: ``python -m tests.benchmarks.replica NAME``.
+
+It prints its address and serves until its stdin is closed.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,6 @@ def brain(system: Any, history: Any, prompt: str, image: Any) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    with serve("qwen-2-72b", brain=brain, slots=64, max_size=2048) as url:
+    with serve(sys.argv[1], brain=brain, slots=64, max_size=2048) as url:
         print(url, flush=True)
         sys.stdin.read()

@@ -15,11 +15,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .question import WIDTH, Question
-from .readers import PYTHON, Async, Sync
+from .question import Question
 from .record import Record, percentiles
+
+if TYPE_CHECKING:
+    from .readers import Async, Sync
 
 
 def _memory(field: str) -> float:
@@ -87,8 +89,8 @@ def measure(make: Callable[[], Sync | Async], question: Question, count: int, cu
     }
 
 
-def main(name: str) -> None:
-    """Serve the reader of that name."""
+def serve(reader: Callable[[str], Sync | Async]) -> None:
+    """Read as told, with what `reader` makes of a URL."""
     kept: dict[str, Sync | Async] = {}
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     for line in sys.stdin:
@@ -97,7 +99,7 @@ def main(name: str) -> None:
 
         def make(url: str = url, cold: bool = asked["cold"]) -> Sync | Async:
             if cold or url not in kept:
-                kept[url] = PYTHON[name](url)
+                kept[url] = reader(url)
             return kept[url]
 
         answer = measure(make, Question(**asked["question"]), asked["count"], asked["curve"])
@@ -105,5 +107,6 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    assert WIDTH == 10
-    main(sys.argv[1])
+    from .readers import PYTHON
+
+    serve(PYTHON[sys.argv[1]])

@@ -1,0 +1,51 @@
+"""When a request is tried again, and after how long; imported at the first request, for `tenacity` is slow to import."""
+
+from __future__ import annotations
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from .errors import QwenSpacesError
+from .feed import Feed, Status
+
+LONGEST = 120.0  # seconds that a server may ask us to wait for another try
+_BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  # seconds
+
+
+def retrying(feed: Feed, retries: int) -> Retrying:
+    """What calls a function until it does not fail, or fails for good.
+
+    Args:
+        feed: the request's, told of each pause; a pause ends when its reader leaves, and so do the tries.
+        retries: how often it is called again at most.
+    """
+
+    def tell(state: RetryCallState) -> None:
+        error, pause = state.outcome and state.outcome.exception(), state.upcoming_sleep
+        feed.say(Status("queued" if feed.submitted else "connecting", eta=pause, reason=str(error)))
+
+    return Retrying(
+        retry=retry_if_exception(lambda error: not feed.ended and _is_worth_a_wait(error)),
+        stop=stop_after_attempt(retries + 1),
+        wait=_pause,
+        sleep=feed.pause,
+        before_sleep=tell,
+        reraise=True,
+    )
+
+
+def _is_worth_a_wait(error: BaseException) -> bool:
+    after = getattr(error, "retry_after", None)
+    return isinstance(error, QwenSpacesError) and error.transient and (after is None or after <= LONGEST)
+
+
+def _pause(state: RetryCallState) -> float:
+    """Seconds until the next try: what the server asks for, or ever more, with some chance in it."""
+    after = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
+    return float(_BACKOFF(state) if after is None else after)
