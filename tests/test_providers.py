@@ -10,7 +10,7 @@ import pytest
 from qwen_spaces import InvalidImageError, StreamError, UnknownSpaceError
 from qwen_spaces.providers import Messages, Qwen_QVQ_72B, Qwen_Qwen_2_5, Qwen_Qwen_2_72B, ResponseError
 
-from .conftest import Servers, run_async
+from .conftest import POLLING, Servers, run_async
 from .test_images import picture
 
 PROVIDERS: dict[str, Any] = {
@@ -47,7 +47,7 @@ def test_the_deltas_stream_once_each_with_the_whole_history(
 
     deltas = run_async(backend, read)
     text = "".join(deltas)
-    assert len(deltas) > 1
+    assert POLLING or len(deltas) > 1
     for given in ("Be brief.", "I am Ada.", "Hello Ada.", "Who am I?", "I do not think."):
         assert given in text
     assert text.count("I do not think.") == 1

@@ -11,7 +11,7 @@ from qwen_spaces import QVQ_72B, Done, Message, Qwen2_5, Qwen2_72B, QwenSpace, S
 from qwen_spaces.replicas.brain import long_text
 from qwen_spaces.replicas.scripts import PASSAGES
 
-from .conftest import DOORS, Servers, deltas_through, run_async
+from .conftest import DOORS, POLLING, Servers, deltas_through, run_async
 
 SPACES = ("qwen-2-72b", "qwen-2.5", "qvq-72b")
 TURNS = [
@@ -29,7 +29,7 @@ def space(request: pytest.FixtureRequest, servers: Servers) -> Iterator[QwenSpac
 def test_the_deltas_are_the_answer_and_quote_the_prompt(space: QwenSpace, door: str, prompt: str) -> None:
     stream = space.stream(prompt)
     deltas = deltas_through(door, stream)
-    assert len(deltas) > 1
+    assert POLLING or len(deltas) > 1
     assert "".join(deltas) == stream.text == stream.result().text
     assert f'You asked: "{prompt}"' in stream.text
     assert not stream.result().rewritten

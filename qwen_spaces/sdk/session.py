@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 from gradio_client import Client, utils
 
-from ..feed import Feed
+from ..feed import Feed, Status
 from .faults import check_config
 from .growth import Growth
 from .hub import no_telemetry
@@ -197,11 +197,16 @@ def _lines(response: httpx.Response) -> Iterator[bytes]:
 
 def _poll(job: Any, feed: Feed) -> None:
     """Feed a job that cannot push, until it is over or its reader has left."""
-    seen = 0
-    while not job.done() and not (feed.ended and job.communicator.event_id):
+    seen, over = 0, False
+    while not over:
+        # Before the look and not after it, so that nothing is missed of a job that ends meanwhile.
+        over = job.done() or bool(feed.ended and job.communicator.event_id)
         tell(job.status(), feed)
         outputs = job.outputs()
         if len(outputs) > seen:
+            if feed.started is None:
+                feed.say(Status("running"))
             seen = len(outputs)
             feed.put(outputs[-1])
-        time.sleep(POLL)
+        if not over:
+            time.sleep(POLL)

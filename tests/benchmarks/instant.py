@@ -1,4 +1,4 @@
-"""A server that pushes: the protocol of Gradio 6, each message leaving when it is made, and OpenAI's beside it.
+"""A server that pushes each message when it is made: the protocol of Gradio 6, and OpenAI's beside it.
 
 A Gradio server costs more than any reader; beside this one the readers show.
 Run as a program it prints its address and serves until its stdin is closed.
@@ -67,7 +67,13 @@ async def _openai(body: dict[str, Any]) -> AsyncIterator[bytes]:
         if question.pace and number:
             await asyncio.sleep(question.pace)
         choice = {"index": 0, "delta": {"role": "assistant", "content": token()}, "finish_reason": None}
-        chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+        chunk = {
+            "id": "1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "m",
+            "choices": [choice],
+        }
         yield b"data: %s\n\n" % json.dumps(chunk).encode()
     yield b"data: [DONE]\n\n"
 

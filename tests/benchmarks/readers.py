@@ -1,8 +1,7 @@
-"""The ways to read an answer that are compared; each fills a `Record`. Each opens what it needs anew or keeps it."""
+"""The ways to read an answer that are compared; each fills a `Record`."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
@@ -106,7 +105,7 @@ def ours_async(url: str) -> Async:
 
 
 class _Clients:
-    """Clients of `gradio_client`, one for each answer that is read: those of one client share an event stream."""
+    """Clients of `gradio_client`, one for each answer: those of one client share an event stream."""
 
     def __init__(self, url: str) -> None:
         self._url = url

@@ -1,4 +1,4 @@
-"""A process that reads answers in one way, as it is told: a line of JSON in, a line of JSON out, until stdin closes.
+"""A process that reads answers in one way: a line of JSON in, a line of JSON out, until stdin closes.
 
 In: ``{"url", "question", "count", "cold", "curve"}``. Out: see `measure`. All times are seconds.
 """

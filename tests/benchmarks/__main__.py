@@ -1,0 +1,107 @@
+"""Measure this package beside its alternatives: ``python -m tests.benchmarks``, with the extra `bench`.
+
+Everything runs on this machine, one reader at a time, for about half an hour. Writes results.json and
+figure.png beside this file, and the table into the README.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from . import report, single
+from .figure import draw
+from .processes import Worker, commands, served
+from .scenarios import Scenario, scenarios
+
+_HERE = Path(__file__).parent
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _run(scenario: Scenario, workers: dict[str, Worker], url: str) -> dict[str, list[dict[str, Any]] | None]:
+    """Reader -> what each of its repeats measured, or ``None`` where it did not end."""
+    readers = [name for name in scenario.readers if name in workers]
+    runs: dict[str, list[dict[str, Any]] | None] = {name: [] for name in readers}
+    for number in range(scenario.repeats + 1):
+        for name in readers[:: -1 if number % 2 else 1]:
+            if (found := runs[name]) is None:
+                continue
+            warm_up = scenario if number else dataclasses.replace(scenario, question=_short(scenario))
+            measured = workers[name].ask(warm_up, url)
+            if measured is None:
+                runs[name] = None
+                _say(f"  {name} did not end within {scenario.patience:g} s")
+            elif number:
+                found.append(measured)
+    return runs
+
+
+def _short(scenario: Scenario) -> Any:
+    question = scenario.question
+    return dataclasses.replace(question, tokens=min(question.tokens, 20 if not question.pace else 3))
+
+
+def _machine() -> dict[str, str]:
+    packages = ("gradio", "gradio_client", "httpx", "openai")
+    return {
+        "cores": str(os.cpu_count()),
+        "python": platform.python_version(),
+        **{package: importlib.metadata.version(package) for package in packages},
+    }
+
+
+def _measure(only: str, repeats: int) -> list[dict[str, Any]]:
+    results = []
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        workers = {name: Worker(command) for name, command in commands(Path(folder)).items()}
+        for worker in workers.values():
+            stack.callback(worker.close)
+        for scenario in scenarios():
+            if only and scenario.name not in only.split(","):
+                continue
+            began = time.monotonic()
+            _say(f"{scenario.name} {scenario.number or ''} ({scenario.server}) ...")
+            scenario = dataclasses.replace(scenario, repeats=repeats or scenario.repeats)
+            with served(scenario.server) as url:
+                runs = _run(scenario, workers, url)
+            results.append({"name": scenario.name, "number": scenario.number, "runs": runs})
+            _say(f"  {time.monotonic() - began:.0f} s")
+    return results
+
+
+def main() -> None:
+    """Measure, print the table, write it all down."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--only", default="", help="scenarios to run, such as paced,burst; writes no README")
+    parser.add_argument("--repeats", type=int, default=0, help="in place of the usual 7")
+    parser.add_argument("--report", action="store_true", help="measure nothing: report results.json again")
+    asked = parser.parse_args()
+    kept = _HERE / "results.json"
+    if not asked.report:
+        singles = {} if asked.only else single.figures()
+        results = {"machine": _machine(), "single": singles, "scenarios": _measure(asked.only, asked.repeats)}
+        if asked.only:
+            print(json.dumps(results["scenarios"], indent=1))
+            return
+        kept.write_text(json.dumps(report.condensed(results), indent=1) + "\n")
+    results = json.loads(kept.read_text())
+    print(report.table(results), "\n\n", report.targets(results), sep="")
+    draw(results, _HERE / "figure.png")
+    report.into_readme(results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""What a run found: medians with their spread, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, NamedTuple
+
+from .scenarios import G4F, G4F_QVQ, JOB, JOB_ASYNC, NODE, OPENAI, OURS, OURS_ASYNC, RAW, RAW_ASYNC
+
+_README = Path(__file__).parents[2] / "README.md"
+_BEGIN, _END = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->\n"
+_COLUMNS = (RAW, RAW_ASYNC, OURS, OURS_ASYNC, JOB, JOB_ASYNC, OPENAI, NODE)
+Results = Mapping[str, Any]
+
+
+class Row(NamedTuple):
+    """A line of the table: which figure of which scenario, in which unit, to how many places."""
+
+    title: str
+    scenario: str
+    number: int
+    field: str
+    unit: float
+    places: int
+
+
+_MS, _S, _MB, _US = 1e3, 1.0, 1.0, 1e6
+_ROWS = (
+    Row("first delta, warm, ms", "paced", 0, "first", _MS, 1),
+    Row("first delta, cold (connect included), ms", "cold", 0, "first", _MS, 0),
+    Row("lateness of a token, p50, ms", "paced", 0, "p50", _MS, 2),
+    Row("lateness of a token, p95, ms", "paced", 0, "p95", _MS, 2),
+    Row("last token to the end of the loop, ms", "paced", 0, "tail", _MS, 1),
+    Row("CPU, 500 tokens at 10 ms, s", "paced", 0, "cpu", _S, 3),
+    Row("CPU, 2,000 tokens at once, s", "burst", 0, "cpu", _S, 3),
+    Row("CPU, 200 tokens at 100 ms, s", "slow", 0, "cpu", _S, 3),
+    Row("peak memory, 8,000 tokens, MB", "memory", 0, "peak", _MB, 1),
+    Row("CPU of a token, no history, us", "history", 0, "token", _US, 0),
+    Row("CPU of a token, 400 messages of history, us", "history", 400, "token", _US, 0),
+    Row("CPU of a token, first tenth of 50,000, us", "length", 50_000, "start", _US, 0),
+    Row("CPU of a token, last tenth of 50,000, us", "length", 50_000, "end", _US, 0),
+    Row("50 streams at 10 tokens/s: p50, ms", "streams", 50, "p50", _MS, 1),
+    Row("200 streams at 10 tokens/s: p50, ms", "streams", 200, "p50", _MS, 1),
+    Row("200 streams: first delta, ms", "streams", 200, "first", _MS, 0),
+    Row("200 streams: CPU, s", "streams", 200, "cpu", _S, 1),
+    Row("200 streams: threads", "streams", 200, "threads", 1, 0),
+    Row("1,000 streams at 1 token/s: p50, ms", "thousand", 1000, "p50", _MS, 1),
+    Row("1,000 streams: first delta, ms", "thousand", 1000, "first", _MS, 0),
+    Row("1,000 streams: threads", "thousand", 1000, "threads", 1, 0),
+    Row("Gradio 6 replica: first delta, ms", "replica", 0, "first", _MS, 1),
+    Row("Gradio 6 replica: lateness, p50, ms", "replica", 0, "p50", _MS, 1),
+    Row("Gradio 6 replica: lateness, p95, ms", "replica", 0, "p95", _MS, 1),
+)
+
+
+def condensed(results: Results) -> dict[str, Any]:
+    """The same with the median, the least and the most of each figure in place of its repeats."""
+    return {
+        "machine": results["machine"],
+        "single": {name: _spread(values) for name, values in results["single"].items()},
+        "scenarios": [
+            {**scenario, "runs": {name: runs and _condensed(runs) for name, runs in scenario["runs"].items()}}
+            for scenario in results["scenarios"]
+        ],
+    }
+
+
+def _condensed(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    fields = [name for name, value in runs[0].items() if isinstance(value, (int, float))]
+    found: dict[str, Any] = {}
+    for name in fields:
+        values = [run[name] for run in runs if run[name] is not None]
+        found[name] = _spread(values) if values else None
+    if late := [seconds for run in runs for seconds in run["late"] or ()]:
+        found["late"] = [round(seconds, 6) for seconds in quantiles(late, n=100, method="inclusive")]
+    if tenths := [run["curve"] for run in runs if len(run["curve"]) > 2]:
+        found["start"] = _spread([_cost(curve[0], curve[1]) for curve in tenths])
+        found["end"] = _spread([_cost(curve[-2], curve[-1]) for curve in tenths])
+        found["token"] = _spread([_cost(curve[0], curve[-1]) for curve in tenths])
+    return found
+
+
+def _cost(one: list[float], other: list[float]) -> float:
+    """Seconds of CPU a token between two looks at the clock."""
+    return (other[1] - one[1]) / (other[0] - one[0])
+
+
+def _spread(values: list[float]) -> list[float]:
+    return [round(value, 7) for value in (median(values), min(values), max(values))]
+
+
+def _value(results: Results, scenario: str, number: int, reader: str, field: str) -> float | None:
+    """The median of one figure; ``None`` where not measured, infinite where the reader did not end."""
+    for found in results["scenarios"]:
+        if (found["name"], found["number"]) == (scenario, number) and reader in found["runs"]:
+            runs = found["runs"][reader]
+            if not runs:
+                return float("inf")
+            return float(runs[field][0]) if runs.get(field) else None
+    return None
+
+
+def table(results: Results) -> str:
+    """The figures, a column for each reader."""
+    lines = ["| | " + " | ".join(_COLUMNS) + " |", "| --- |" + " ---: |" * len(_COLUMNS)]
+    for row in _ROWS:
+        cells = []
+        for reader in _COLUMNS:
+            value = _value(results, row.scenario, row.number, reader, row.field)
+            if value is None:
+                cells.append("")
+            elif value == float("inf"):
+                cells.append("no end")
+            else:
+                cells.append(f"{value * row.unit:,.{row.places}f}")
+        lines.append(f"| {row.title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def targets(results: Results) -> str:
+    """What was aimed at, what was reached."""
+
+    def get(scenario: str, reader: str, field: str, number: int = 0) -> float:
+        return _value(results, scenario, number, reader, field) or float("nan")
+
+    def alone(name: str) -> float:
+        return float(results["single"][name][0])
+
+    lines = ["| target | bound | for | async for | |", "| --- | ---: | ---: | ---: | --- |"]
+
+    def check(title: str, bound: float, figure: Callable[[str], float], unit: float = _MS) -> None:
+        values = [figure(reader) for reader in (OURS, OURS_ASYNC)]
+        cells = " | ".join(f"{value * unit:.2f}" for value in (bound, *values))
+        lines.append(f"| {title} | {cells} | {'yes' if max(values) <= bound else 'NO'} |")
+
+    raw_of = {OURS: RAW, OURS_ASYNC: RAW_ASYNC}
+    check("lateness p50: raw + 1 ms", get("paced", RAW, "p50") + 1e-3, lambda r: get("paced", r, "p50"))
+    check("lateness p95: raw + 4 ms", get("paced", RAW, "p95") + 4e-3, lambda r: get("paced", r, "p95"))
+    check("p50: 1/50 of async job", get("paced", JOB_ASYNC, "p50") / 50, lambda r: get("paced", r, "p50"))
+    check(
+        "first delta, warm: raw + 15 ms",
+        get("paced", RAW, "first") + 0.015,
+        lambda r: get("paced", r, "first"),
+    )
+    cold = min(get("cold", JOB, "first"), get("cold", JOB_ASYNC, "first")) / 2
+    check("first delta, cold: half of gradio_client", cold, lambda r: get("cold", r, "first"))
+    check("end tail: raw + 10 ms", get("paced", RAW, "tail") + 0.01, lambda r: get("paced", r, "tail"))
+    check(
+        "CPU, 2,000 tokens at once: 1.5 x raw",
+        1.5,
+        lambda r: get("burst", r, "cpu") / get("burst", RAW, "cpu"),
+        1,
+    )
+    for title, against in (("raw", lambda r: RAW), ("raw of the same door", lambda r: raw_of[r])):
+        ratio = lambda r, of=against: get("slow", r, "cpu") / get("slow", of(r), "cpu")  # noqa: E731
+        check(f"CPU, slow stream: 1.5 x {title}", 1.5, ratio, 1)
+    check("peak memory, 8,000 tokens: 8 MB", 8, lambda r: get("memory", r, "peak"), 1)
+    check(
+        "400 messages of history: 2 x none",
+        2,
+        lambda r: get("history", r, "token", 400) / get("history", r, "token"),
+        1,
+    )
+    check(
+        "last tenth of 50,000 tokens: 2 x the first",
+        2,
+        lambda r: get("length", r, "end", 50_000) / get("length", r, "start", 50_000),
+        1,
+    )
+    check(
+        "200 streams, p50: 2 x raw async",
+        2 * get("streams", RAW_ASYNC, "p50", 200),
+        lambda r: get("streams", r, "p50", 200),
+    )
+    check("1,000 streams: threads", 2010, lambda r: get("thousand", r, "threads", 1000), 1)
+    check("import: click + 30 ms", alone("import click") + 0.03, lambda r: alone("import qwen_spaces"))
+    check("cancel to stop: 150 ms", 0.15, lambda r: alone("cancel to stop, qwen_spaces"))
+    return "\n".join(lines)
+
+
+def into_readme(results: Results) -> None:
+    """Put the table into the README, between its marks."""
+    before, _, rest = _README.read_text().partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    _README.write_text(f"{before}{_BEGIN}{summary(results)}{_END}{after}")
+
+
+def summary(results: Results) -> str:
+    """The table with what it was measured on."""
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine.items() if name != "cores")
+    lines = [
+        table(results),
+        "",
+        f"Medians of 7, {machine['cores']} cores, loopback; {versions}. {_alone(results)}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _alone(results: Results) -> str:
+    """The figures that stand alone, and the readers that have no column."""
+
+    def ms(name: str) -> str:
+        return f"{results['single'][name][0] * 1e3:.0f} ms"
+
+    said = [
+        f"`import qwen_spaces` takes {ms('import qwen_spaces')} (`import click` {ms('import click')}, "
+        f"`import gradio_client` {ms('import gradio_client')}).",
+        f"Connecting takes {ms('connect, qwen_spaces')} (`Client()` {ms('connect, gradio_client')}).",
+        f"From `cancel()` to the server's stop it is {ms('cancel to stop, qwen_spaces')} "
+        f"(`job.cancel()` {ms('cancel to stop, gradio_client')}).",
+    ]
+    for reader in (G4F, G4F_QVQ):
+        if p50 := _value(results, "replica", 0, reader, "p50"):
+            p95 = _value(results, "replica", 0, reader, "p95")
+            said.append(
+                f"{reader}, at its replica: lateness p50 {p50 * 1e3:,.1f} ms, p95 {(p95 or 0) * 1e3:,.1f} ms."
+            )
+    return " ".join(said)
