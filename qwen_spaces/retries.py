@@ -1,4 +1,4 @@
-"""When a request is tried again, and after how long; imported at the first request, for `tenacity` is slow to import."""
+"""When a request is tried again; imported at the first request, for `tenacity` is slow to import."""
 
 from __future__ import annotations
 

@@ -1,0 +1,129 @@
+"""Diffs of the event stream, made by Gradio: the reader gets what the SDK would have put together."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from gradio.utils import diff
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen_spaces.answer import Answer
+from qwen_spaces.feed import Feed
+from qwen_spaces.sdk.growth import Growth
+from qwen_spaces.snapshot import Snapshot, read
+
+words = st.text("ab \n\u2028\U0001f600", min_size=1, max_size=3)
+
+
+def pairs(said: list[str]) -> list[Any]:
+    """The outputs of a `/model_chat`, with the thoughts of no use in its text box."""
+    return [said[1], [["earlier", "b" * len(said[2])], ["Hi", said[0]]], "Be brief."]
+
+
+def messages(said: list[str]) -> list[Any]:
+    """A thought, then the answer."""
+    thought = {"role": "assistant", "content": said[1], "metadata": {"title": "Thinking"}}
+    return [[{"role": "user", "content": "Hi"}, thought, {"role": "assistant", "content": said[0]}], said[2]]
+
+
+def parts(said: list[str]) -> list[Any]:
+    """An answer in two parts, of which either may grow."""
+    content = [{"type": "text", "text": said[0]}, {"type": "text", "text": said[1]}]
+    return [[{"role": "user", "content": said[2]}, {"role": "assistant", "content": content}]]
+
+
+def lone(said: list[str]) -> list[Any]:
+    """A text and nothing else."""
+    return [said[0]]
+
+
+def grows(feed: Feed, outputs: list[list[Any]], reads: list[bool]) -> tuple[Answer, list[object]]:
+    """The answer of a reader who looks where `reads` says so; and all that was processed."""
+    processed: list[object] = []
+
+    def process(*data: Any) -> object:
+        output = data[0] if len(data) == 1 else data
+        processed.append(output)
+        return output
+
+    growth, answer = Growth(feed, process), Answer()
+    for number, output in enumerate(outputs):
+        data = (
+            [diff(old, new) for old, new in zip(outputs[number - 1], output, strict=True)]
+            if number
+            else output
+        )
+        taken = growth.takes({"msg": "process_generating", "output": {"data": copy.deepcopy(data)}})
+        assert taken == (number > 0)
+        if not number:  # which the SDK passes on
+            feed.put(process(*output))
+        if reads[number]:
+            look(feed, answer)
+            assert Snapshot(answer.text, answer.reasoning) == read(tuple(output) if output[1:] else output[0])
+    assert not growth.takes({"msg": "process_completed", "output": {}})
+    look(feed, answer)
+    return answer, processed
+
+
+def look(feed: Feed, answer: Answer) -> None:
+    news = feed.take()
+    before = answer.text
+    events = answer.add(news.snapshot, news.arrived) if news.snapshot else []
+    if news.more:
+        events.append(answer.grow(news.more, news.arrived))
+    for event in events:
+        if event.type == "text":
+            before = before[: event.start] + event.text
+    assert before == answer.text
+
+
+@given(
+    shape=st.sampled_from([pairs, messages, parts, lone]),
+    steps=st.lists(
+        st.tuples(st.integers(0, 2), words, st.booleans(), st.booleans()), min_size=1, max_size=12
+    ),
+)
+def test_the_answer_is_what_the_last_output_says(
+    shape: Any, steps: list[tuple[int, str, bool, bool]]
+) -> None:
+    said, outputs, reads = ["a", "", ""], [], []
+    outputs.append(shape(said))
+    reads.append(True)
+    for which, word, rewrites, looks in steps:
+        said[which] = word if rewrites else said[which] + word
+        outputs.append(shape(said))
+        reads.append(looks)
+    feed = Feed()
+    answer, _ = grows(feed, outputs, reads)
+    whole = outputs[-1][0] if len(outputs[-1]) == 1 else tuple(outputs[-1])
+    expected = read(whole)
+    assert expected is not None
+    assert (answer.text, answer.reasoning) == (expected.text, expected.reasoning)
+    assert feed.raw == whole
+
+
+@pytest.mark.parametrize("shape", [pairs, messages, lone])
+def test_text_at_the_end_of_the_answer_costs_no_look_at_the_whole(shape: Any) -> None:
+    outputs = [shape(["word " * count, "thought", ""]) for count in range(1, 200)]
+    answer, processed = grows(Feed(), outputs, [True] * len(outputs))
+    assert answer.text == "word " * 199
+    assert answer.deltas >= 199
+    assert len(processed) < 8
+
+
+def test_a_diff_of_a_new_kind_is_no_text() -> None:
+    growth = Growth(Feed(), lambda *data: data)
+    growth.takes({"msg": "process_generating", "output": {"data": ["", [["Hi", "a"]]]}})
+    with pytest.raises(ValueError, match="swap"):
+        growth.takes({"msg": "process_generating", "output": {"data": [[], [["swap", [0, 1], "b"]]]}})
+
+
+def test_an_app_that_was_reloaded_may_put_out_more() -> None:
+    feed = Feed()
+    growth = Growth(feed, lambda *data: data)
+    growth.takes({"msg": "process_generating", "output": {"data": [[["Hi", "a"]]]}})
+    growth.takes({"msg": "process_generating", "output": {"data": [[], [["replace", [], "new"]]]}})
+    assert feed.raw == ([["Hi", "a"]], "new")
