@@ -36,7 +36,8 @@ from .errors import (
 )
 from .feed import Status
 from .messages import Message
-from .space import QwenSpace, available_spaces
+from .registry import available_spaces
+from .space import QwenSpace
 from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
 from .stream import TextStream
 from .timeouts import Timeouts

@@ -55,6 +55,9 @@ class Reply:
     def __str__(self) -> str:
         return self.text
 
+    def _repr_markdown_(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import tempfile
 import threading
-from collections.abc import Iterable
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from .answer import Reply
+from .errors import InvalidMessagesError
 from .images import Images, as_images
-from .messages import Message, Messages, as_messages
+from .messages import Message, Messages, as_messages, checked
 from .stream import OnReply, TextStream
+
+if TYPE_CHECKING:
+    from .show import Shown
+
+FORMAT = 1  # of the files that `save` writes
 
 
 class OpenStream(Protocol):
@@ -31,21 +41,33 @@ class Conversation:
         print(chat.ask("What is my name?"))
     """
 
-    def __init__(
-        self, open_stream: OpenStream, *, system: str | None = None, messages: Iterable[Message] = ()
-    ) -> None:
+    def __init__(self, open_stream: OpenStream, *, system: str | None = None) -> None:
         self._open_stream = open_stream
         self._lock = threading.Lock()
-        start = () if system is None else (Message("system", system),)
-        self._messages: tuple[Message, ...] = (*start, *messages)
+        self._messages: tuple[Message, ...] = ()
+        self.system = system
 
     def __repr__(self) -> str:
         return f"<Conversation of {len(self._messages)} messages>"
+
+    def _repr_markdown_(self) -> str:
+        return "\n\n".join(f"**{message.role}**\n\n{message.content}" for message in self._messages)
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """The system prompt if there is one, and all completed turns."""
         return self._messages
+
+    @property
+    def system(self) -> str | None:
+        """The system prompt, ``None`` if there is none; what is set holds from the next turn on."""
+        return next((message.content for message in self._messages if message.role == "system"), None)
+
+    @system.setter
+    def system(self, system: str | None) -> None:
+        with self._lock:
+            turns = tuple(message for message in self._messages if message.role != "system")
+            self._messages = turns if system is None else (Message("system", system), *turns)
 
     def stream(self, prompt: str, *, images: Images = ()) -> TextStream:
         """Ask the next thing; the answer as it arrives.
@@ -71,3 +93,79 @@ class Conversation:
         """Ask the next thing and wait for the whole answer; blocks. See `stream`."""
         with self.stream(prompt, images=images) as stream:
             return stream.result()
+
+    def show(self, prompt: str, *, images: Images = ()) -> Shown:
+        """Ask the next thing and show the answer in a notebook as it arrives. See `QwenSpace.show`."""
+        from .show import Shown
+
+        return Shown(self.stream(prompt, images=images))
+
+    def undo(self) -> Message | None:
+        """Forget the last turn.
+
+        Returns:
+            What the user said in it, to ask it again perhaps; ``None`` if there was no turn.
+
+        Example:
+            if asked := chat.undo():
+                chat.ask(asked.content, images=asked.image_urls)
+        """
+        with self._lock:
+            places = [place for place, message in enumerate(self._messages) if message.role == "user"]
+            if not places:
+                return None
+            asked = self._messages[places[-1]]
+            self._messages = self._messages[: places[-1]]
+            return asked
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the messages, in the OpenAI form, to a JSON file, which is replaced as a whole or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        path = Path(path)
+        saved = {"qwen_spaces": FORMAT, "messages": [_plain(message) for message in self._messages]}
+        text = json.dumps(saved, ensure_ascii=False, indent=1) + "\n"
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(file.name, path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(file.name)
+                raise
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Go on with the messages that `save` wrote; they take the place of those that are here.
+
+        Raises:
+            OSError: the file cannot be read.
+            InvalidMessagesError: it is none of `save`, or a newer version's.
+
+        Example:
+            chat = QwenSpace("qwen-2.5").conversation()
+            chat.load("talk.json")
+        """
+        try:
+            saved = json.loads(Path(path).read_text(encoding="utf-8"))
+            version, messages = saved["qwen_spaces"], list(saved["messages"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidMessagesError(f"{path} holds no conversation that was saved here.") from error
+        if version != FORMAT:
+            raise InvalidMessagesError(
+                f"{path} has format {version!r}, of a newer qwen_spaces. Update yours to read it."
+            )
+        turns = checked(messages)
+        with self._lock:
+            self._messages = turns
+
+
+def _plain(message: Message) -> dict[str, object]:
+    """A message in the OpenAI form."""
+    if not message.image_urls:
+        return {"role": message.role, "content": message.content}
+    images = [{"type": "image_url", "image_url": {"url": url}} for url in message.image_urls]
+    return {"role": message.role, "content": [{"type": "text", "text": message.content}, *images]}

@@ -28,6 +28,7 @@ class Status:
         queue_size: requests waiting in that queue.
         eta: seconds until it is our turn, as the Space guesses; or until the next try.
         reason: why it waits for another try, ``""`` if it does not.
+        upload: bytes of images that are on their way to the Space, ``None`` if there are none.
     """
 
     stage: Stage
@@ -35,6 +36,7 @@ class Status:
     queue_size: int | None = None
     eta: float | None = None
     reason: str = ""
+    upload: int | None = None
     type: Literal["status"] = field(default="status", init=False, repr=False)
 
 

@@ -58,7 +58,7 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
         raise InvalidMessagesError(
             f"Messages are a string or a list of messages, not {type(given).__name__}."
         )
-    messages = tuple(_message(index, item) for index, item in enumerate(given))
+    messages = checked(given)
     if not messages:
         raise InvalidMessagesError("There are no messages to send.")
     last = messages[-1]
@@ -71,6 +71,11 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
     if system is not None:
         messages = (Message("system", _text(system, "The system prompt")), *messages)
     return messages
+
+
+def checked(given: Iterable[object]) -> tuple[Message, ...]:
+    """The messages in one form, whoever's the last one is; see `as_messages`."""
+    return tuple(_message(index, item) for index, item in enumerate(given))
 
 
 def system_prompt(messages: Iterable[Message]) -> str | None:

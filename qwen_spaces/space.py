@@ -13,9 +13,10 @@ from .answer import Reply
 from .closing import Closing
 from .contract import Contract
 from .conversation import Conversation
-from .errors import InvalidImageError, UnknownSpaceError, UnsupportedOptionError
+from .errors import InvalidImageError, UnsupportedOptionError
 from .images import Images, as_images
 from .messages import Messages, as_messages
+from .registry import FACADES, find
 from .stream import OnReply, TextStream
 from .timeouts import Timeouts
 from .transport import Request, SpaceStatus, Transport
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+    from .show import Shown
     from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
-
-FACADES: dict[str, type[QwenSpace]] = {}  # alias -> facade; they register themselves
 
 
 class Settings(TypedDict, total=False):
@@ -135,7 +135,7 @@ class QwenSpace(Closing):
         retries: int = 2,
     ) -> QwenSpace:
         """Pick the facade and keep the recipe; see the class."""
-        facade, place = _find(cls, name)
+        facade, place = find(cls, name)
         self = object.__new__(facade)
         self.name = facade.aliases[0] if facade.aliases and not place else name
         self.src = src or place or facade.space_id
@@ -149,6 +149,10 @@ class QwenSpace(Closing):
     def __repr__(self) -> str:
         elsewhere = "" if self.src in (self.space_id, self.name) else f", src={self.src!r}"
         return f"{type(self).__name__}({self.name!r}{elsewhere})"
+
+    def _repr_markdown_(self) -> str:
+        takes = "text and images" if self.max_images else "text"
+        return f"**{self.name}**: {self.label}, {self.src}, takes {takes}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return functools.partial(type(self), **self._recipe), (self.name,)
@@ -199,6 +203,25 @@ class QwenSpace(Closing):
         """
         with self.stream(messages, system=system, images=images, **options) as stream:
             return stream.result()
+
+    def show(
+        self,
+        messages: Messages,
+        *,
+        system: str | None = None,
+        images: Images = (),
+        **options: Unpack[NoOptions],
+    ) -> Shown:
+        """Ask, and show the answer in a notebook as it arrives. Takes what `stream` takes.
+
+        Nothing is asked before it is used: as the last line of a cell, awaited, or by its `result()`.
+
+        Example:
+            reply = await QwenSpace("qwen-2.5").show("Why is the sky blue?")
+        """
+        from .show import Shown
+
+        return Shown(self.stream(messages, system=system, images=images, **options))
 
     def conversation(self, system: str | None = None, **options: Unpack[NoOptions]) -> Conversation:
         """Begin a chat that remembers its turns.
@@ -265,36 +288,3 @@ class QwenSpace(Closing):
                     f"{self.name} does not take {option}={value!r}. It takes: {', '.join(takes)}."
                 )
         return dict(options)
-
-
-def _find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], str]:
-    """The facade for a name, and the place that the name says, ``""`` if it is an alias."""
-    if not isinstance(name, str):
-        raise UnknownSpaceError(f"A Space goes by a name, not by a {type(name).__name__}.")
-    key = name.strip().lower()
-    if cls.aliases:  # a facade was called by its class
-        return cls, "" if key in (*cls.aliases, "qwen-2.5") else name
-    if key in FACADES:
-        return FACADES[key], ""
-    for facade in FACADES.values():
-        if key.rstrip("/") in (facade.space_id.lower(), facade.url):
-            return facade, name
-    if "://" in name or name.count("/") == 1:
-        return cls, name
-    from difflib import get_close_matches  # here and not above, for it takes time to import
-
-    near = get_close_matches(key, FACADES, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(FACADES)}."
-    raise UnknownSpaceError(
-        f"No Space is called {name!r}. {hint} Any other Gradio chat goes by 'owner/name' or its URL."
-    )
-
-
-def available_spaces() -> list[type[QwenSpace]]:
-    """The facades there are, with their facts.
-
-    Example:
-        >>> [facade.aliases[0] for facade in available_spaces()]
-        ['qvq-72b', 'qwen-2-72b', 'qwen-2.5']
-    """
-    return sorted(set(FACADES.values()), key=lambda facade: facade.aliases[0])

@@ -47,6 +47,9 @@ class SpaceStatus:
         parameters: our argument -> the Space's own name for it, what the endpoint takes.
         history: how earlier turns are sent: ``"pairs"``, ``"messages"``, ``"parts"``, or ``None`` where
             they are folded into the prompt.
+        stage: of a Space on the Hub, such as ``"RUNNING"``, when it was reached; ``None`` for an address.
+        hardware: of a Space on the Hub, such as ``"a10g-small"``, where the Hub tells.
+        queue_size: requests that wait there, where the server tells.
     """
 
     url: str
@@ -54,6 +57,23 @@ class SpaceStatus:
     endpoint: str
     parameters: Mapping[str, str]
     history: HistoryForm | None
+    stage: str | None = None
+    hardware: str | None = None
+    queue_size: int | None = None
+
+    def _repr_markdown_(self) -> str:
+        facts = {
+            "url": self.url,
+            "stage": self.stage,
+            "hardware": self.hardware,
+            "queue": self.queue_size,
+            "Gradio": self.gradio,
+            "endpoint": f"`{self.endpoint}`",
+            "parameters": ", ".join(f"{ours}: `{theirs}`" for ours, theirs in self.parameters.items()),
+            "history": self.history or "folded into the prompt",
+        }
+        rows = [f"| {name} | {value} |" for name, value in facts.items() if value is not None]
+        return "\n".join(["| | |", "| --- | --- |", *rows])
 
 
 class Transport:
@@ -95,10 +115,12 @@ class Transport:
             return
         # The SDK uploads a file when its job runs, so it must live as long.
         with tempfile.TemporaryDirectory(prefix="qwen_spaces_") if images else nullcontext("") as folder:
-            files = [connection.file(image.saved(Path(folder))) for image in images]
+            saved = [image.saved(Path(folder)) for image in images]
+            upload = sum(path.stat().st_size for path in saved if isinstance(path, Path)) or None
+            files = [connection.file(path) for path in saved]
             args, kwargs = endpoint.bind(messages, options, files)
             try:
-                connection.run(endpoint.name, args, kwargs, feed)
+                connection.run(endpoint.name, args, kwargs, feed, upload=upload)
             except ConnectError:  # it has gone, or changed: what was fetched of it holds no more
                 self._reached = None
                 raise
@@ -112,6 +134,9 @@ class Transport:
             endpoint=endpoint.name,
             parameters=dict(endpoint.names),
             history=endpoint.history,
+            stage=connection.located.stage,
+            hardware=connection.located.hardware,
+            queue_size=connection.queue_size(),
         )
 
     def close(self) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
+from pathlib import Path
 
 import pytest
 
-from qwen_spaces import InvalidImageError, InvalidMessagesError, Message, QwenSpace, SpaceError
+from qwen_spaces import (
+    Conversation,
+    InvalidImageError,
+    InvalidMessagesError,
+    Message,
+    QwenSpace,
+    SpaceError,
+)
 
 from .conftest import Servers, run_async
 from .test_images import picture
@@ -75,3 +85,85 @@ def test_a_space_is_pickled_as_its_recipe(servers: Servers) -> None:
     assert "Hi" in again.ask("Hi").text
     assert "hf_secret" not in repr(space)
     assert b"hf_" not in pickle.dumps(QwenSpace("qwen-2.5"))
+
+
+@pytest.fixture
+def talk(servers: Servers) -> Conversation:
+    """A conversation of one turn with an image."""
+    chat = QwenSpace("qvq-72b", src=servers["qvq-72b"]).conversation(system="Be brief.")
+    chat.ask("What is this? \u2028 \U0001f600", images=picture("PNG", (2, 3), "red"))
+    return chat
+
+
+def test_a_turn_can_be_taken_back_and_asked_again(talk: Conversation) -> None:
+    before = talk.messages
+    asked = talk.undo()
+    assert asked == before[1]
+    assert talk.messages == before[:1]
+    talk.ask(asked.content, images=asked.image_urls)
+    assert talk.messages == before
+    talk.undo()
+    assert talk.undo() is None
+
+
+def test_the_system_prompt_can_be_changed_and_taken_away(talk: Conversation) -> None:
+    turns = talk.messages[1:]
+    talk.system = "Be long."
+    assert talk.messages == (Message("system", "Be long."), *turns)
+    assert "System: Be long." in talk.ask("And this?").text
+    talk.system = None
+    assert talk.system is None
+    assert talk.messages[:2] == turns
+
+
+def test_what_was_saved_is_loaded_in_another_conversation(
+    talk: Conversation, servers: Servers, tmp_path: Path
+) -> None:
+    path = tmp_path / "talk.json"
+    path.write_text("something older")
+    talk.save(path)
+    assert json.loads(path.read_text("utf-8"))["messages"][0] == {"role": "system", "content": "Be brief."}
+    other = QwenSpace("qvq-72b", src=servers["qvq-72b"]).conversation(system="Lost.")
+    other.load(str(path))
+    assert other.messages == talk.messages
+    assert other.system == "Be brief."
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_whole_is_left_as_it_was(
+    talk: Conversation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "talk.json"
+    path.write_text("something older")
+
+    def full(_: int) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        talk.save(path)
+    assert path.read_text() == "something older"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "holds no conversation"),
+        ("[1, 2]", "holds no conversation"),
+        ('{"messages": []}', "holds no conversation"),
+        ('{"qwen_spaces": 2, "messages": []}', "newer qwen_spaces"),
+        (
+            '{"qwen_spaces": 1, "messages": [{"role": "king", "content": ""}]}',
+            "Message 0 has the role 'king'",
+        ),
+        ('{"qwen_spaces": 1, "messages": 5}', "holds no conversation"),
+    ],
+)
+def test_a_file_of_something_else_is_refused(text: str, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "talk.json"
+    path.write_text(text)
+    chat = QwenSpace("qvq-72b").conversation(system="Be brief.")
+    with pytest.raises(InvalidMessagesError, match=why):
+        chat.load(path)
+    assert chat.system == "Be brief."

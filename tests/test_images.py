@@ -76,6 +76,15 @@ def test_an_image_goes_through_every_door(servers: Servers, door: str) -> None:
     assert "31x17" in "".join(deltas_through(door, stream))
 
 
+def test_a_reader_is_told_how_much_is_uploaded(servers: Servers, prompt: str) -> None:
+    image = picture("PNG", (40, 30), "red")
+    space = QwenSpace("qvq-72b", src=servers["qvq-72b"])
+    for images, upload in ((image, len(image)), ((), None)):
+        with space.stream(f"{prompt} [[wait=0.1]]", images=images) as stream:
+            told = [event for event in stream.events() if event.type == "status" and event.stage == "queued"]
+        assert told[0].upload == upload
+
+
 def test_an_image_in_a_message_reaches_the_space(servers: Servers) -> None:
     url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     content = [{"type": "text", "text": "Hi [[pace=0]]"}, {"type": "image_url", "image_url": {"url": url}}]

@@ -91,7 +91,7 @@ def test_every_command_runs(code: str, environment: dict[str, str], tmp_path: Pa
 
 
 def test_every_block_is_in_a_language_that_is_run_here() -> None:
-    assert {language for _, language, _ in blocks()} == {"python", "sh"}
+    assert {language for _, language, _ in blocks()} == {"python", "sh", "text"}
 
 
 def test_the_two_commands_stand_alone_in_their_blocks() -> None:

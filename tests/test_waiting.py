@@ -68,6 +68,15 @@ def test_a_space_that_is_not_up_yet_is_awaited(coming: str, stages: Stages) -> N
     assert "Are you awake?" in stream.text
 
 
+def test_the_status_tells_how_the_space_runs(stages: Stages, servers: Servers) -> None:
+    stages("RUNNING_BUILDING")
+    status = QwenSpace("qwen-2.5").status()
+    assert (status.stage, status.hardware, status.queue_size) == ("RUNNING_BUILDING", "cpu-basic", 0)
+    assert "| hardware | cpu-basic |" in status._repr_markdown_()
+    by_address = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).status()
+    assert (by_address.stage, by_address.hardware, by_address.queue_size) == (None, None, 0)
+
+
 def test_all_streams_that_wait_are_told(stages: Stages) -> None:
     stages(*["SLEEPING"] * 12, "RUNNING")
     space = QwenSpace("qwen-2.5", timeouts=Timeouts(connect=0.5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import ssl
@@ -18,12 +19,13 @@ from gradio_client import handle_file
 from ..errors import AuthenticationError, QwenSpacesError
 from ..feed import Feed, Status
 from .faults import connect_error, stream_error
-from .hub import locate
+from .hub import Located, locate
 from .session import Session
 
 logger = logging.getLogger("qwen_spaces")
 
 READ = 60.0  # seconds without a byte; a Gradio server sends a heartbeat every 15
+ASIDE = 5.0  # seconds for what is good to know and no more
 
 
 class Connection:
@@ -65,10 +67,12 @@ class Connection:
         try:
             # One context for all requests: the SDK makes one for each, at 47 ms of CPU.
             verify = httpx.create_ssl_context(verify=ssl_verify)
-            self.url = src
+            self.located = Located(src)
             if "://" not in src:
-                self.url = locate(src, token=token, proxy=proxy, verify=verify, wake=wake, feed=feed, say=say)
+                how: dict[str, Any] = {"token": token, "proxy": proxy, "verify": verify, "wake": wake}
+                self.located = locate(src, feed=feed, say=say, **how)
                 say(Status("connecting"))
+            self.url = self.located.url
             self._settings: dict[str, Any] = {
                 "token": _token_for(self.url, token),
                 "headers": dict(headers or {}),
@@ -102,15 +106,35 @@ class Connection:
             if dependency.get("api_name") and (dependency.get("types") or {}).get("generator")
         )
 
+    def queue_size(self) -> int | None:
+        """How many requests wait there now; ``None`` where the server does not tell."""
+        client = self._client
+        kwargs = {**client.httpx_kwargs, "verify": client.ssl_verify, "timeout": ASIDE}
+        with contextlib.suppress(Exception):  # it is told beside other things
+            answer = httpx.get(
+                f"{client.src_prefixed}queue/status", headers=client.headers, cookies=client.cookies, **kwargs
+            )
+            return int(answer.json()["queue_size"])
+        return None
+
     def file(self, path_or_url: str | Path) -> dict[str, Any]:
         """What stands for a file in the arguments of `run`, which uploads it if it is a local one."""
         stand_in: dict[str, Any] = handle_file(path_or_url)
         return stand_in
 
-    def run(self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object], feed: Feed) -> None:
+    def run(
+        self,
+        api_name: str,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        feed: Feed,
+        *,
+        upload: int | None = None,
+    ) -> None:
         """Submit one request and feed all that the Space answers; blocks until the job is over.
 
-        Each request has a session of its own, for a cancel ends every job of its session.
+        Each request has a session of its own, for a cancel ends every job of its session. `upload` is the
+        size of its files in bytes.
 
         Raises:
             QwenSpacesError: one of its kinds, for whatever went wrong.
@@ -118,7 +142,7 @@ class Connection:
         session = Session(self.url, shared=self._client, feed=feed, **self._settings)
         if feed.submitted is None:
             feed.submitted = time.monotonic()
-        feed.say(Status("queued"))  # which wakes the reader: other bounds hold now
+        feed.say(Status("queued", upload=upload))  # which wakes the reader: other bounds hold now
         try:
             feed.put(session.answer(api_name, args, kwargs, feed))
         except QwenSpacesError:

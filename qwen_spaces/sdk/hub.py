@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import huggingface_hub
 import huggingface_hub.utils as hub
@@ -19,6 +19,14 @@ LOOK = 0.5, 5.0  # seconds between two looks at a Space that is not there yet: a
 # Stages as the Hub names them (huggingface_hub 2.4, `SpaceStage`; SLEEPING is the Hub's, not in that list).
 _UP = ("RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING")
 _COMING = ("SLEEPING", "BUILDING", "APP_STARTING")
+
+
+class Located(NamedTuple):
+    """Where a Space runs, and on what, as the Hub tells; ``None`` where it does not."""
+
+    url: str
+    stage: str | None = None
+    hardware: str | None = None
 
 
 _quiet = threading.RLock()
@@ -48,8 +56,8 @@ def locate(
     wake: float | None,
     feed: Feed,
     say: Callable[[Status], None],
-) -> str:
-    """The address of the Space `space_id`, once it runs; blocks.
+) -> Located:
+    """Where the Space `space_id` is, once it runs; blocks.
 
     Args:
         space_id: ``owner/name``.
@@ -69,9 +77,10 @@ def locate(
         pause, began = LOOK[0], time.monotonic()
         while True:
             info = _info(client, space_id, token)
-            stage, host = (info.get("runtime") or {}).get("stage", "RUNNING"), str(info.get("host"))
+            runtime, host = info.get("runtime") or {}, str(info.get("host"))
+            stage = runtime.get("stage", "RUNNING")
             if stage in _UP:
-                return host
+                return Located(host, stage, (runtime.get("hardware") or {}).get("current"))
             if stage not in _COMING:
                 raise SpaceUnavailableError(
                     f"The Space {space_id} does not run: {stage}. Ask its owner to restart it, pass a "

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..conversation import Conversation
     from ..images import Images
     from ..messages import Messages
+    from ..show import Shown
     from ..stream import TextStream
 
 Size = Literal[
@@ -82,5 +83,14 @@ class Qwen2_5(QwenSpace):  # noqa: N801  (the model's own name)
             images: Images = (),
             **options: Unpack[Options],
         ) -> Reply: ...
+
+        def show(
+            self,
+            messages: Messages,
+            *,
+            system: str | None = None,
+            images: Images = (),
+            **options: Unpack[Options],
+        ) -> Shown: ...
 
         def conversation(self, system: str | None = None, **options: Unpack[Options]) -> Conversation: ...

@@ -39,8 +39,12 @@ def _run(scenario: Scenario, workers: dict[str, Worker], url: str) -> dict[str, 
         for name in readers[:: -1 if number % 2 else 1]:
             if (found := runs[name]) is None:
                 continue
-            warm_up = scenario if number else dataclasses.replace(scenario, question=_short(scenario))
-            measured = workers[name].ask(warm_up, url)
+            if scenario.fresh:
+                workers[name].close()
+            warm_up = dataclasses.replace(scenario, question=_short(scenario))
+            measured = workers[name].ask(warm_up, url) if scenario.fresh or not number else {}
+            if number and measured is not None:
+                measured = workers[name].ask(scenario, url)
             if measured is None:
                 runs[name] = None
                 _say(f"  {name} did not end within {scenario.patience:g} s")
@@ -95,8 +99,8 @@ def main() -> None:
         results = {"machine": _machine(), "single": singles, "scenarios": _measure(asked.only, asked.repeats)}
         if asked.only:
             print(json.dumps(results["scenarios"], indent=1))
-            return
-        kept.write_text(json.dumps(report.condensed(results), indent=1) + "\n")
+            sys.exit(any(not runs for found in results["scenarios"] for runs in found["runs"].values()))
+        kept.write_text(json.dumps(report.condensed(results)) + "\n")
     results = json.loads(kept.read_text())
     print(report.table(results), "\n\n", report.targets(results), sep="")
     draw(results, _HERE / "figure.png")

@@ -27,8 +27,8 @@ _STYLES = {
 
 
 def draw(results: Mapping[str, Any], path: Path) -> None:
-    """Draw what `report.condensed` gives, 1200 x 480 pixels."""
-    picture, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), dpi=120, layout="constrained")
+    """Draw what `report.condensed` gives, 1200 x 528 pixels."""
+    picture, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4.4), dpi=120, layout="constrained")
     scenarios = results["scenarios"]
     paced = next(found["runs"] for found in scenarios if found["name"] == "paced")
     streams = [found for found in scenarios if found["name"] == "streams"]
@@ -50,7 +50,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     right.set_title("20 tokens a stream, one each 100 ms")
     for axes in (left, right):
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7, frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
+    picture.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     picture.savefig(path)
     pyplot.close(picture)

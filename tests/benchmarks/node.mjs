@@ -110,7 +110,7 @@ async function read(app, question, record) {
   record.end();
 }
 
-async function measure(url, question, count, cold) {
+async function measure(url, question, count, cold, curve) {
   if (!cold) await keep(url, count);
   globalThis.gc();
   writeFileSync("/proc/self/clear_refs", "5"); // forget the peak of the memory
@@ -136,11 +136,11 @@ async function measure(url, question, count, cold) {
     wall,
     peak,
     curve: [],
-    late: count === 1 && question.tokens <= 1000 ? whole[0].lateness() : null,
+    late: question.tokens === 500 && !curve ? whole[0].lateness() : null,
   };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { url, question, count, cold } = JSON.parse(line);
-  process.stdout.write(`${JSON.stringify(await measure(url, question, count, cold))}\n`);
+  const { url, question, count, cold, curve } = JSON.parse(line);
+  process.stdout.write(`${JSON.stringify(await measure(url, question, count, cold, curve))}\n`);
 }

@@ -74,7 +74,7 @@ def _condensed(runs: list[dict[str, Any]]) -> dict[str, Any]:
         values = [run[name] for run in runs if run[name] is not None]
         found[name] = _spread(values) if values else None
     if late := [seconds for run in runs for seconds in run["late"] or ()]:
-        found["late"] = [round(seconds, 6) for seconds in quantiles(late, n=100, method="inclusive")]
+        found["late"] = [round(seconds, 5) for seconds in quantiles(late, n=100, method="inclusive")]
     if tenths := [run["curve"] for run in runs if len(run["curve"]) > 2]:
         found["start"] = _spread([_cost(curve[0], curve[1]) for curve in tenths])
         found["end"] = _spread([_cost(curve[-2], curve[-1]) for curve in tenths])
@@ -123,7 +123,8 @@ def targets(results: Results) -> str:
     """What was aimed at, what was reached."""
 
     def get(scenario: str, reader: str, field: str, number: int = 0) -> float:
-        return _value(results, scenario, number, reader, field) or float("nan")
+        value = _value(results, scenario, number, reader, field)
+        return float("nan") if value is None else value
 
     def alone(name: str) -> float:
         return float(results["single"][name][0])

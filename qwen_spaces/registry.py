@@ -1,0 +1,45 @@
+"""The facades there are, and which of them a name means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .errors import UnknownSpaceError
+
+if TYPE_CHECKING:
+    from .space import QwenSpace
+
+FACADES: dict[str, type[QwenSpace]] = {}  # alias -> facade; they register themselves
+
+
+def find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], str]:
+    """The facade for a name, and the place that the name says, ``""`` if it is an alias."""
+    if not isinstance(name, str):
+        raise UnknownSpaceError(f"A Space goes by a name, not by a {type(name).__name__}.")
+    key = name.strip().lower()
+    if cls.aliases:  # a facade was called by its class
+        return cls, "" if key in (*cls.aliases, "qwen-2.5") else name
+    if key in FACADES:
+        return FACADES[key], ""
+    for facade in FACADES.values():
+        if key.rstrip("/") in (facade.space_id.lower(), facade.url):
+            return facade, name
+    if "://" in name or name.count("/") == 1:
+        return cls, name
+    from difflib import get_close_matches  # here and not above, for it takes time to import
+
+    near = get_close_matches(key, FACADES, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(FACADES)}."
+    raise UnknownSpaceError(
+        f"No Space is called {name!r}. {hint} Any other Gradio chat goes by 'owner/name' or its URL."
+    )
+
+
+def available_spaces() -> list[type[QwenSpace]]:
+    """The facades there are, with their facts.
+
+    Example:
+        >>> [facade.aliases[0] for facade in available_spaces()]
+        ['qvq-72b', 'qwen-2-72b', 'qwen-2.5']
+    """
+    return sorted(set(FACADES.values()), key=lambda facade: facade.aliases[0])
