@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -69,13 +68,12 @@ from .wire import (
 
 SOON = 1.0  # seconds by which an error may come after its bound
 SPACE = "qwen-2-72b"
-TLS = ssl.create_default_context()  # 40 ms of CPU, which is much for two hundred Spaces
 PATIENT = Timeouts(connect=5, first=5, gap=5)
 
 
 def space(url: str, **more: Any) -> QwenSpace:
     """The Space at `url`, which tries once: what is tried again is another matter."""
-    return QwenSpace(SPACE, src=url, **{"retries": 0, "ssl_verify": TLS, **more})
+    return QwenSpace(SPACE, src=url, **{"retries": 0, **more})
 
 
 @dataclass(frozen=True)

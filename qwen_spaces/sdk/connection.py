@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import re
 import ssl
@@ -65,8 +66,7 @@ class Connection:
     ) -> None:
         http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=timeout)}
         try:
-            # One context for all requests: the SDK makes one for each, at 47 ms of CPU.
-            verify = httpx.create_ssl_context(verify=ssl_verify)
+            verify = _context(ssl_verify) if isinstance(ssl_verify, bool) else ssl_verify
             self.located = Located(src)
             if "://" not in src:
                 how: dict[str, Any] = {"token": token, "proxy": proxy, "verify": verify, "wake": wake}
@@ -149,6 +149,12 @@ class Connection:
             raise
         except Exception as error:
             raise stream_error(error, session.lost, self.url) from error
+
+
+@functools.cache
+def _context(verify: bool) -> ssl.SSLContext:
+    # One for all requests of the program: the SDK makes one for each, at 47 ms of CPU.
+    return httpx.create_ssl_context(verify=verify)
 
 
 def _token_for(url: str, token: str | bool | None) -> str | bool:
