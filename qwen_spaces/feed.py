@@ -144,7 +144,10 @@ class Feed:
     def take(self) -> News:
         """All that is new, without waiting."""
         with self._changed:
-            news = News(self._status, self._snapshot, "".join(self._more), self._arrived, self.ended)
+            snapshot, more = self._snapshot, "".join(self._more)
+            if snapshot is not None and more:  # both are new, so that they are one delta
+                snapshot, more = Snapshot(snapshot.text + more, snapshot.reasoning), ""
+            news = News(self._status, snapshot, more, self._arrived, self.ended)
             self._status = self._snapshot = None
             self._more.clear()
             return news

@@ -26,6 +26,23 @@ def test_the_newest_output_replaces_the_unread_one() -> None:
     assert feed.take()[:2] == (None, None)
 
 
+def test_text_that_goes_behind_is_one_with_the_unread_snapshot() -> None:
+    feed = Feed()
+    feed.put("a")
+    feed.grow("b")
+    feed.grow("c")
+    assert feed.take()[1:3] == (Snapshot("abc"), "")
+    feed.grow("d")
+    feed.grow("e")
+    assert feed.take()[1:3] == (None, "de")
+    feed.grow("f")
+    feed.put("another")
+    assert feed.take()[1:3] == (Snapshot("another"), "")
+    feed.end()
+    feed.grow("late")
+    assert feed.take()[1:3] == (None, "")
+
+
 def test_the_first_end_stands_and_nothing_comes_after() -> None:
     feed = Feed()
     error = ValueError()
