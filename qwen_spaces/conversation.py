@@ -7,8 +7,9 @@ import json
 import os
 import tempfile
 import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .answer import Reply
 from .errors import InvalidMessagesError
@@ -55,8 +56,14 @@ class Conversation:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The system prompt if there is one, and all completed turns."""
+        """The system prompt if there is one, and all completed turns; may be set, to go on elsewhere."""
         return self._messages
+
+    @messages.setter
+    def messages(self, messages: Iterable[Message | Mapping[str, Any]]) -> None:
+        turns = checked(messages)
+        with self._lock:
+            self._messages = turns
 
     @property
     def system(self) -> str | None:
@@ -158,9 +165,7 @@ class Conversation:
             raise InvalidMessagesError(
                 f"{path} has format {version!r}, of a newer qwen_spaces. Update yours to read it."
             )
-        turns = checked(messages)
-        with self._lock:
-            self._messages = turns
+        self.messages = messages
 
 
 def _plain(message: Message) -> dict[str, object]:

@@ -127,6 +127,9 @@ def test_what_was_saved_is_loaded_in_another_conversation(
     other.load(str(path))
     assert other.messages == talk.messages
     assert other.system == "Be brief."
+    another = QwenSpace("qvq-72b").conversation()
+    another.messages = talk.messages[:1]
+    assert another.system == "Be brief."
     assert list(tmp_path.iterdir()) == [path]
 
 

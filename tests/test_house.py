@@ -18,15 +18,17 @@ import qwen_spaces
 PACKAGE = Path(qwen_spaces.__file__).parent
 FLOORS = [  # from the ground up; a room imports from lower floors only
     {"errors", "closing", "replicas"},
-    {"messages", "images", "snapshot", "timeouts"},
+    {"messages", "images", "registry", "snapshot", "timeouts"},
     {"feed", "contract"},
     {"answer", "retries", "sdk"},
     {"reader", "transport"},
     {"stream"},
+    {"screens"},
+    {"show"},
     {"conversation"},
     {"space"},
     {"spaces"},
-    {"cli", "providers"},
+    {"cli", "notebook", "providers"},
     {"__init__", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
