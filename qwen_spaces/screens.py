@@ -1,0 +1,147 @@
+"""Where a growing answer is shown: the outputs of a notebook cell, or the lines of a terminal."""
+
+from __future__ import annotations
+
+import html
+import sys
+import time
+import uuid
+from typing import Any, TypeAlias
+
+import click
+
+from .errors import QwenSpacesError, StreamCancelledError
+from .feed import Status
+from .stream import TextStream
+
+Bundle: TypeAlias = dict[str, str]  # MIME type -> what is shown of that type
+
+_STAGES = {
+    "connecting": "Connecting",
+    "waking": "Waking the Space",
+    "queued": "In the queue",
+    "running": "Waiting for the first word",
+}
+# Nothing in it may end the line, nor be Markdown or mathematics.
+_INERT = str.maketrans(
+    {"\n": "<br>", "\r": "", "`": "&#96;", "$": "&#36;", "\\": "&#92;"}
+    | {character: html.escape(character) for character in "&<>\"'"}
+)
+
+
+class Cell:
+    """The outputs of one answer in a notebook cell: its reasoning, its text, and how it ended."""
+
+    def __init__(self, shell: Any) -> None:
+        self._publish = shell.display_pub.publish
+        self._began = time.monotonic()
+        self._outputs: list[tuple[str, Bundle]] = []  # its display id, and what it shows
+
+    def draw(self, stream: TextStream, *ending: Bundle) -> None:
+        """Show what there is now, and below it how it ended."""
+        bundles = []
+        if stream.reasoning:
+            bundles.append(_folded(stream.reasoning, unfolded=not stream.text))
+        if stream.text:
+            bundles.append({"text/markdown": stream.text, "text/plain": stream.text})
+        bundles.extend(ending)
+        if not bundles:
+            bundles.append(_dim(waiting(stream.status, time.monotonic() - self._began)))
+        bundles += [_dim("")] * (len(self._outputs) - len(bundles))  # for text that the Space took back
+        for place, bundle in enumerate(bundles):
+            if place == len(self._outputs):
+                self._outputs.append((uuid.uuid4().hex, {}))
+            name, shown = self._outputs[place]
+            if bundle != shown:
+                self._publish(bundle, transient={"display_id": name}, update=bool(shown))
+                self._outputs[place] = name, bundle
+
+    def end(self, stream: TextStream, error: BaseException | None = None) -> None:
+        """Show the last of it."""
+        if error is None:
+            self.draw(stream)
+        elif isinstance(error, QwenSpacesError) and not isinstance(error, StreamCancelledError):
+            self.draw(stream, _box(error))
+        else:
+            self.draw(stream, _dim("Interrupted."))
+
+
+class Paper:
+    """Where nothing can be drawn again, as in a terminal: the text is printed as it comes."""
+
+    def __init__(self) -> None:
+        self._printed = 0  # characters
+        self._over = False
+
+    def draw(self, stream: TextStream) -> None:
+        """Print what is new."""
+        more = stream.text[self._printed :]
+        self._printed += len(more)
+        click.echo(more, nl=False)
+
+    def end(self, stream: TextStream, error: BaseException | None = None) -> None:  # noqa: ARG002
+        """Print the last of it; the error is for whoever catches it."""
+        self.draw(stream)
+        if self._printed and not self._over:
+            click.echo()
+        self._over = True
+
+
+def screen() -> Cell | Paper:
+    """What can show an answer here."""
+    running = shell()
+    names = [kind.__name__ for kind in type(running).__mro__]
+    if running is None or "TerminalInteractiveShell" in names:  # which cannot draw again what it has shown
+        return Paper()
+    return Cell(running)
+
+
+def shell() -> Any:
+    """The IPython we run in, or ``None``; where it is not imported, we do not."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
+def waiting(status: Status | None, seconds: float) -> str:
+    """Where a request stands, in words, `seconds` after its start.
+
+    Example:
+        >>> waiting(Status("queued", position=3, queue_size=8, eta=20.4), 5.2)
+        'In the queue, 3 before this one, 8 waiting, about 20 s to go, 5 s so far ...'
+    """
+    status = status or Status("connecting")
+    parts = ["Trying again" if status.reason else _STAGES[status.stage]]
+    if status.upload is not None:
+        parts = [f"Uploading {status.upload / 1e6:.1f} MB"]
+    elif status.position is not None:
+        parts.append(f"{status.position} before this one" if status.position else "next")
+        if status.queue_size:
+            parts.append(f"{status.queue_size} waiting")
+    if status.eta:
+        parts.append(f"about {status.eta:.0f} s to go")
+    if seconds >= 1:
+        parts.append(f"{seconds:.0f} s so far")
+    return f"{', '.join(parts)} ... {status.reason}".rstrip()
+
+
+def _folded(reasoning: str, *, unfolded: bool) -> Bundle:
+    """The thinking, unfolded while there is nothing else."""
+    # In one line, for a blank one would end the HTML and let Markdown read on.
+    start = f"<details{' open' if unfolded else ''}><summary>Reasoning</summary><blockquote>"
+    return {
+        "text/markdown": f"{start}{reasoning.translate(_INERT)}</blockquote></details>",
+        "text/plain": reasoning,
+    }
+
+
+def _dim(text: str) -> Bundle:
+    return {"text/html": f'<div style="opacity: 0.6">{text.translate(_INERT)}</div>', "text/plain": text}
+
+
+def _box(error: QwenSpacesError) -> Bundle:
+    kind, text = type(error).__name__, str(error)
+    style = "border-left: 4px solid #d32f2f; padding: 0.2em 0.8em"
+    return {
+        "text/html": f'<div style="{style}"><b>{kind}</b><br>{text.translate(_INERT)}</div>',
+        "text/plain": f"{kind}: {text}",
+    }
