@@ -8,6 +8,7 @@ Example:
 """
 
 import logging
+import warnings
 
 from .answer import Done, Event, Metrics, Reasoning, Reply, Text
 from .conversation import Conversation
@@ -87,3 +88,5 @@ __all__ = [
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+# What the SDK and Gradio import complains in notebooks about progress bars that are not drawn here.
+warnings.filterwarnings("ignore", "IProgress not found")

@@ -16,6 +16,12 @@ from .errors import StreamCancelledError, UnexpectedOutputError
 from .snapshot import Snapshot, read
 
 Stage = Literal["connecting", "waking", "queued", "running"]
+_IN_WORDS: dict[Stage, str] = {
+    "connecting": "Connecting",
+    "waking": "The Space wakes up",
+    "queued": "Waiting in the queue",
+    "running": "The Space is at work",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,22 @@ class Status:
     reason: str = ""
     upload: int | None = None
     type: Literal["status"] = field(default="status", init=False, repr=False)
+
+    def __str__(self) -> str:
+        """In words, without the seconds.
+
+        >>> str(Status("queued", position=0, queue_size=3))
+        'Waiting in the queue, at place 1 of 3'
+        """
+        if self.reason:
+            return f"Another try follows: {self.reason}"
+        if self.upload is not None:
+            size = f"{self.upload / 1e6:.1f} MB" if self.upload >= 1e6 else f"{self.upload / 1e3:.1f} kB"
+            return f"Uploading {size}"
+        if self.position is None:
+            return _IN_WORDS[self.stage]
+        among = f" of {self.queue_size}" if self.queue_size else ""
+        return f"{_IN_WORDS[self.stage]}, at place {self.position + 1}{among}"
 
 
 class News(NamedTuple):

@@ -16,12 +16,6 @@ from .stream import TextStream
 
 Bundle: TypeAlias = dict[str, str]  # MIME type -> what is shown of that type
 
-_STAGES = {
-    "connecting": "Connecting",
-    "waking": "Waking the Space",
-    "queued": "In the queue",
-    "running": "Waiting for the first word",
-}
 # Nothing in it may end the line, nor be Markdown or mathematics.
 _INERT = str.maketrans(
     {"\n": "<br>", "\r": "", "`": "&#96;", "$": "&#36;", "\\": "&#92;"}
@@ -107,21 +101,15 @@ def waiting(status: Status | None, seconds: float) -> str:
 
     Example:
         >>> waiting(Status("queued", position=3, queue_size=8, eta=20.4), 5.2)
-        'In the queue, 3 before this one, 8 waiting, about 20 s to go, 5 s so far ...'
+        'Waiting in the queue, at place 4 of 8, about 20 s to go, 5 s so far ...'
     """
     status = status or Status("connecting")
-    parts = ["Trying again" if status.reason else _STAGES[status.stage]]
-    if status.upload is not None:
-        parts = [f"Uploading {status.upload / 1e6:.1f} MB"]
-    elif status.position is not None:
-        parts.append(f"{status.position} before this one" if status.position else "next")
-        if status.queue_size:
-            parts.append(f"{status.queue_size} waiting")
+    parts = [str(status)]
     if status.eta:
         parts.append(f"about {status.eta:.0f} s to go")
     if seconds >= 1:
         parts.append(f"{seconds:.0f} s so far")
-    return f"{', '.join(parts)} ... {status.reason}".rstrip()
+    return f"{', '.join(parts)} ..."
 
 
 def _folded(reasoning: str, *, unfolded: bool) -> Bundle:

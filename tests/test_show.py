@@ -55,11 +55,11 @@ def test_the_status_stands_where_the_answer_will(page: Page) -> None:
     page.run(ASKED, shown=Shown(told(*waits, "Hello.", page=page)))
     assert [data["text/plain"] for data in page.seen] == [
         "Connecting ...",
-        "Waking the Space ...",
-        "In the queue, 3 before this one, 8 waiting, about 20 s to go ...",
-        "Trying again, about 2 s to go ... <i>Full</i>",
+        "The Space wakes up ...",
+        "Waiting in the queue, at place 4 of 8, about 20 s to go ...",
+        "Another try follows: <i>Full</i>, about 2 s to go ...",
         "Uploading 2.5 MB ...",
-        "Waiting for the first word ...",
+        "The Space is at work ...",
         "Hello.",
     ]
     assert "&lt;i&gt;Full" in page.seen[3]["text/html"]

@@ -49,7 +49,7 @@ class Output:
         """Show what is new."""
         if isinstance(event, Status):
             if not (self._answering or self._thought):
-                self._status.show(*in_words(event))
+                self._status.show(str(event), event.eta)
         elif isinstance(event, Reasoning):
             self._think(event.text)
         elif isinstance(event, Text):
@@ -158,7 +158,7 @@ class JsonLines(Json):
     def show(self, event: Event) -> None:
         """Write it."""
         if isinstance(event, Status):
-            self._status.show(*in_words(event))
+            self._status.show(str(event), event.eta)
         else:
             self._status.clear()
         told = dataclasses.asdict(event)
@@ -176,28 +176,6 @@ def as_object(reply: Reply, space: str) -> dict[str, Any]:
         "rewritten": reply.rewritten,
         "metrics": dataclasses.asdict(reply.metrics),
     }
-
-
-def in_words(status: Status) -> tuple[str, float | None]:
-    """Where a request stands, and the seconds that it will take if they are known."""
-    if status.reason:
-        return f"Another try follows: {status.reason}", status.eta
-    if status.stage == "connecting":
-        return "Connecting", None
-    if status.stage == "waking":
-        return "The Space wakes up", None
-    if status.stage == "running":
-        return "The Space is at work", None
-    if status.upload is not None:
-        return f"Uploading {_bytes(status.upload)}", None
-    if status.position is None:
-        return "Waiting in the queue", status.eta
-    size = f" of {status.queue_size}" if status.queue_size else ""
-    return f"Waiting in the queue, at place {status.position + 1}{size}", status.eta
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
 
 
 def output_for(*, plain: bool, reasoning: bool, stream: bool = True) -> Output:

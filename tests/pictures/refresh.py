@@ -6,7 +6,6 @@ python -m tests.pictures.refresh [NOTEBOOK ...]
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -32,7 +31,6 @@ def clean(notebook: Any) -> None:
 
 
 def main() -> None:
-    os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # tqdm's, where there is no ipywidgets
     for path in map(Path, sys.argv[1:] or sorted(NOTEBOOKS.glob("*.ipynb"))):
         notebook = nbformat.read(path, as_version=4)
         NotebookClient(notebook, timeout=60, kernel_name="python3", coalesce_streams=True).execute()
