@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +21,10 @@ import pytest
 
 from qwen_spaces import TextStream
 from qwen_spaces.sdk import session
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # So it is where the tests run in the background of a script, and programs under test would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 T = TypeVar("T")
 HERE = Path(__file__).parent

@@ -133,6 +133,17 @@ def test_what_was_saved_is_loaded_in_another_conversation(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_notebook_shows_who_said_what_and_a_reply_as_its_markdown(talk: Conversation) -> None:
+    shown = talk._repr_markdown_()
+    for message in talk.messages:
+        assert f"**{message.role}**\n\n{message.content}" in shown
+    reply = talk.ask("And this?")
+    assert reply._repr_markdown_() == reply.text
+    assert QwenSpace("qvq-72b")._repr_markdown_() == (
+        "**qvq-72b**: Qwen QVQ-72B, Qwen/QVQ-72B-preview, takes text and images"
+    )
+
+
 def test_a_file_that_cannot_be_written_whole_is_left_as_it_was(
     talk: Conversation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,9 @@ assert_type(QwenSpace("qwen-2.5").ask("Hi", system="Be brief.", size="Coder-7B")
 assert_type(QwenSpace("qwen-2.5").conversation(size="Math-7B"), Conversation)
 assert_type(QwenSpace("qvq-72b").ask("Hi", images=["cat.png", b"...", Path("cat.png")]), Reply)
 
+assert_type(QwenSpace("qwen-2.5").show("Hi", size="7B").result(), Reply)
+
+QwenSpace("qvq-72b").show("Hi", size="7B")  # type: ignore[call-arg]
 QwenSpace("qvq-72b").stream("Hi", size="7B")  # type: ignore[call-arg]
 QwenSpace("qwen-2-72b").ask("Hi", size="7B")  # type: ignore[call-arg]
 QwenSpace("qwen-2.5").stream("Hi", size="8B")  # type: ignore[arg-type]
@@ -86,6 +89,12 @@ async def a_notebook() -> None:
     async for delta in space.stream("Hi"):
         assert_type(delta, str)
     assert_type(await space.stream("Hi"), Reply)
+    assert_type(await space.show("Hi"), Reply)
+    chat = space.conversation(system="Be brief.")
+    assert_type(await chat.show("Hi"), Reply)
+    assert_type(chat.undo(), Message | None)
+    chat.messages = [{"role": "user", "content": "Hi"}]
+    chat.system = 7  # type: ignore[assignment]
     async with space.stream("Hi") as stream:
         async for event in stream.events():
             assert_type(event, Status | Reasoning | Text | Done)
