@@ -82,11 +82,7 @@ def locate(
             if stage in _UP:
                 return Located(host, stage, (runtime.get("hardware") or {}).get("current"))
             if stage not in _COMING:
-                raise SpaceUnavailableError(
-                    f"The Space {space_id} does not run: {stage}. Ask its owner to restart it, pass a "
-                    "duplicate as src=..., take another alias, or answer from a local replica (--local).",
-                    stage=stage,
-                )
+                raise _unavailable(space_id, stage)
             if wake is not None and time.monotonic() - began >= wake:
                 raise SpaceTimeoutError(
                     f"The Space {space_id} is still {stage} after {wake:g} s.", phase="wake"
@@ -98,6 +94,14 @@ def locate(
             if feed.ended:
                 raise StreamCancelledError("The stream was cancelled.")
             pause = min(pause * 1.5, LOOK[1])
+
+
+def _unavailable(space_id: str, stage: str) -> SpaceUnavailableError:
+    return SpaceUnavailableError(
+        f"The Space {space_id} does not run: {stage}. Ask its owner to restart it, pass a "
+        "duplicate as src=..., take another alias, or answer from a local replica (--local).",
+        stage=stage,
+    )
 
 
 def _info(client: Any, space_id: str, token: str | bool | None) -> dict[str, Any]:
