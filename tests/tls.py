@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import functools
+import queue
 import ssl
 import threading
 import urllib.parse
 from collections.abc import Iterator
+from typing import Any
 
+import trio
 import trustme
 
 
@@ -20,34 +23,36 @@ def serve_tls(url: str) -> Iterator[tuple[str, ssl.SSLContext]]:
     server_side, client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert("127.0.0.1").configure_cert(server_side)
     authority.configure_trust(client_side)
+    ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        with contextlib.suppress(OSError):
-            writer.close()
+    async def relay(client: trio.SSLStream[trio.SocketStream]) -> None:
+        there = await trio.open_tcp_stream(str(backend.hostname), backend.port or 80)
+        async with client, there, trio.open_nursery() as nursery:
+            nursery.start_soon(_copy, client, there, nursery.cancel_scope)
+            nursery.start_soon(_copy, there, client, nursery.cancel_scope)
 
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(backend.hostname, backend.port)
-        await asyncio.gather(pipe(reader, back), pipe(there, writer))
+    async def serve() -> None:
+        async with trio.open_nursery() as nursery:
+            listen = functools.partial(trio.serve_ssl_over_tcp, relay, 0, server_side, host="127.0.0.1")
+            (listener,) = await nursery.start(listen)
+            stop = functools.partial(
+                trio.lowlevel.current_trio_token().run_sync_soon, nursery.cancel_scope.cancel
+            )
+            ready.put((listener.transport_listener.socket.getsockname()[1], stop))
 
-    async def hang_up() -> None:
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
-
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(relay, "127.0.0.1", 0, ssl=server_side))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread = threading.Thread(target=trio.run, args=[serve], daemon=True)
     thread.start()
+    port, stop = ready.get(timeout=5)
     try:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", client_side
+        yield f"https://127.0.0.1:{port}", client_side
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        stop()
         thread.join(5)
-        server.close()
-        loop.run_until_complete(hang_up())
-        loop.close()
+
+
+async def _copy(source: Any, target: Any, scope: trio.CancelScope) -> None:
+    """Pass on what comes; the end of either side, and a client that does not trust us, ends both."""
+    with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        async for chunk in source:
+            await target.send_all(chunk)
+    scope.cancel()
