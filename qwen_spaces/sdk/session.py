@@ -107,7 +107,8 @@ class Session(Client):  # type: ignore[misc]
             job.cancel_fn()
         except Exception as error:
             logger.debug("The cancel did not reach %s: %r", self.src, error)
-        self.wire.hang_up()
+        for wire in (self.wire, self._stream):
+            wire.hang_up()
 
     # What follows takes the place of the SDK's own.
 
