@@ -11,9 +11,9 @@ import anyio.to_thread
 
 from .answer import Reply
 from .closing import Closing
-from .contract import Contract
+from .contract import Contract, check_images
 from .conversation import Conversation
-from .errors import InvalidImageError, UnsupportedOptionError
+from .errors import UnsupportedOptionError
 from .images import Images, as_images
 from .messages import Messages, as_messages
 from .registry import FACADES, find
@@ -272,9 +272,7 @@ class QwenSpace(Closing):
             *as_images([url for message in checked for url in message.image_urls]),
             *as_images(images),
         )
-        if len(pictures) > self.max_images:
-            takes = {0: "no images", 1: "one image"}.get(self.max_images, f"at most {self.max_images} images")
-            raise InvalidImageError(f"{self.name} takes {takes} in a request; {len(pictures)} were given.")
+        check_images(len(pictures), self.max_images, self.name)
         run = functools.partial(self._transport.run, Request(checked, self._checked(options), pictures))
         return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=on_reply)
 

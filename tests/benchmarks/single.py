@@ -16,6 +16,7 @@ from .processes import served
 from .question import Question
 
 _REPEATS = 7
+_PATIENCE = 10.0  # seconds
 _TIMED = "import time; began = time.perf_counter(); import {}; print(time.perf_counter() - began)"
 
 
@@ -41,6 +42,7 @@ def _stop_after(cancelled: Callable[[], float], url: str) -> float:
     before = len(httpx.get(f"{url}/stops").json())
     at = cancelled()
     while len(stops := httpx.get(f"{url}/stops").json()) == before:
+        assert time.monotonic() < at + _PATIENCE, "the server was not told"
         time.sleep(0.01)
     return float(stops[-1] - at)
 
