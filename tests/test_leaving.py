@@ -221,8 +221,8 @@ def test_a_stream_that_waits_in_the_queue_can_be_left(endless: str, prompt: str,
         for event in waiting.events():
             if isinstance(event, Status) and event.stage == "queued" and event.position is not None:
                 break
-        del deltas
         waiting.close()
+        del deltas  # leaves what runs, so not before the one that waits has gone
     servers.wait_for("end", endless, STOP)
     assert "after" in space.ask("after [[pace=0]]").text
     assert not servers.saw("begin", prompt)

@@ -95,7 +95,11 @@ class Session(Client):  # type: ignore[misc]
             self._tasks.clear()
             mailboxes.clear()
         else:
-            _poll(job, feed)
+            try:
+                _poll(job, feed)
+            finally:  # its threads would stay until a garbage collection
+                for pool in (self.executor, self.helper_executor):
+                    pool.shutdown(wait=False)
         if feed.ended and self._helper.event_id:  # its reader has left
             self._cancel(job)
         return job.result()
