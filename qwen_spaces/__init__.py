@@ -39,7 +39,19 @@ from .feed import Status
 from .messages import Message
 from .registry import available_spaces
 from .space import QwenSpace
-from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
+from .spaces import (
+    QVQ_72B,
+    GradioChat,
+    Qwen2_5,
+    Qwen2_5_1M,
+    Qwen2_5_72B,
+    Qwen2_5_Coder,
+    Qwen2_5_Max,
+    Qwen2_5_VL_72B,
+    Qwen2_72B,
+    Qwen3,
+    Qwen3_VL,
+)
 from .stream import TextStream
 from .timeouts import Timeouts
 from .transport import SpaceStatus
@@ -56,6 +68,7 @@ __all__ = [
     "Done",
     "EmptyReplyError",
     "Event",
+    "GradioChat",
     "InvalidImageError",
     "InvalidMessagesError",
     "Message",
@@ -64,7 +77,14 @@ __all__ = [
     "QueueFullError",
     "QuotaExceededError",
     "Qwen2_5",
+    "Qwen2_5_1M",
+    "Qwen2_5_72B",
+    "Qwen2_5_Coder",
+    "Qwen2_5_Max",
+    "Qwen2_5_VL_72B",
     "Qwen2_72B",
+    "Qwen3",
+    "Qwen3_VL",
     "QwenSpace",
     "QwenSpacesError",
     "RateLimitedError",

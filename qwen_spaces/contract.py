@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
-from .errors import ContractError, InvalidImageError
-from .messages import Message, folded, pairs, split, system_prompt
+from .endpoint import Endpoint, HistoryForm, Step
+from .errors import ContractError
 
-HistoryForm = Literal["pairs", "messages", "parts"]
 ApiInfo: TypeAlias = Mapping[str, Mapping[str, Any]]  # "/name" -> {"parameters": [...], ...}
+ByName: TypeAlias = Mapping[str, Mapping[str, Any]]  # a parameter's name -> what the API info says of it
 
 # Our argument -> the names that Spaces give it, best first (public apps and their callers, read 2026-11).
 PARAMETERS: Mapping[str, tuple[str, ...]] = {
@@ -18,6 +18,9 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "history": ("history", "chat_history", "_chatbot"),
     "system": ("system", "system_prompt", "system_message", "sys_prompt"),
 }
+_SENT = {"prompt", "history", "chat", "images"}  # ours that every request has
+_EMPTY: Mapping[str, object] = {"Textbox": "", "Image": None}  # what a page sends if nothing was filled in
+_CHATS = ("/chat", "/model_chat")  # of several endpoints that fit, these are it
 _NO_CHAT = ("/update_", "/clear", "/reset", "/modify", "/lambda", "/regenerate", "/undo")
 
 
@@ -28,62 +31,27 @@ class Contract:
     Attributes:
         space_id: ``owner/name`` on the Hub.
         endpoints: api names of the chat endpoint, best first.
-        options: our option -> the Space's parameter names.
+        parameters: our argument -> the Space's name for it, where that is not one of `PARAMETERS`. A name
+            with a dot, such as ``"message.text"``, is a key of the dict that the parameter takes.
+        options: our option -> the Space's names for it.
         positional: our arguments in the order of the endpoint's inputs, where their names are unknown.
         defaults: our argument -> its value, used only where the Space's API has no default of its own.
+        before: the calls that come before the one that answers.
+        placeholder: what the answer says before there is one.
+        remembers: whether the Space keeps the earlier turns of a session.
+        open: whether nothing is known of it, so that each further parameter is an option.
     """
 
     space_id: str
     endpoints: tuple[str, ...] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     positional: tuple[str, ...] = ()
-    defaults: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """The endpoint that was found.
-
-    Attributes:
-        name: its api name, such as ``"/model_chat"``.
-        names: our argument -> the Space's parameter name, in the endpoint's order; by position, our own.
-        history: the form in which it takes earlier turns; ``None`` if it takes none.
-        required: what has no default in the Space's API, as our argument -> the value to send.
-        by_position: whether it is called by position.
-    """
-
-    name: str
-    names: Mapping[str, str]
-    history: HistoryForm | None
-    required: Mapping[str, object]
-    by_position: bool
-
-    def bind(
-        self, messages: Sequence[Message], options: Mapping[str, object], files: Sequence[object]
-    ) -> tuple[tuple[object, ...], dict[str, object]]:
-        """The positional and the keyword arguments of one call.
-
-        What the endpoint has no parameter for, be it the earlier turns or the system prompt, is
-        folded into the prompt.
-        """
-        turns, prompt = split(messages)
-        system = system_prompt(messages)
-        if (turns and self.history is None) or (system is not None and "system" not in self.names):
-            turns, prompt, system = (), folded(messages), None
-        given: dict[str, object] = {**self.required, **options, "prompt": prompt}
-        if self.history is not None:
-            given["history"] = _rendered(turns, self.history)
-        if system is not None:
-            given["system"] = system
-        if files:
-            given["image"] = files[0]
-        if homeless := [name for name in given if name not in self.names]:
-            raise ContractError(
-                f"The Space's endpoint {self.name} has no parameter for {', '.join(homeless)}."
-            )
-        if self.by_position:
-            return tuple(given.get(name) for name in self.names), {}
-        return (), {self.names[name]: value for name, value in given.items()}
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    before: tuple[Step, ...] = ()
+    placeholder: str = ""
+    remembers: bool = False
+    open: bool = False
 
 
 def resolve(info: ApiInfo, contract: Contract, *, generators: frozenset[str] = frozenset()) -> Endpoint:
@@ -100,27 +68,32 @@ def resolve(info: ApiInfo, contract: Contract, *, generators: frozenset[str] = f
     Raises:
         ContractError: none fits, or several fit equally well; it lists what there is.
     """
+    has = f"The Space has: {'; '.join(_signatures(info)) or 'none'}."
+    if missing := [step.endpoint for step in contract.before if step.endpoint not in info]:
+        raise ContractError(f"There is no endpoint {', '.join(missing)}. {has}")
     for name in (*contract.endpoints, *(f"{name}_1" for name in contract.endpoints)):
         if name in info and (found := _fit(name, info[name], contract)):
             return found
-    fits = [
-        found
+    chats = {
+        name: endpoint
         for name, endpoint in info.items()
-        if not name.startswith(_NO_CHAT) and (found := _fit(name, endpoint, contract, by_kind=True))
-    ]
-    best = [found for found in fits if found.name in generators] or fits
+        # An endpoint that puts out nothing, as a "like" button's, cannot answer.
+        if not (
+            contract.before or name.startswith(_NO_CHAT) or (contract.open and not endpoint.get("returns"))
+        )
+    }
+    fits = (_fit(name, endpoint, contract, by_kind=True) for name, endpoint in chats.items())
+    best = [found for found in fits if found]
+    if not best and contract.open:
+        best = [found for name, endpoint in chats.items() if (found := _fit_text(name, endpoint, contract))]
+    best = [found for found in best if found.name in generators] or best
     best = [found for found in best if not _is_twin(found.name, info)] or best
+    if contract.open:
+        best = [found for found in best if found.name in _CHATS] or best
     if len(best) == 1:
         return best[0]
-    problem = "several endpoints could be the chat" if best else "no endpoint takes a chat message"
-    raise ContractError(f"{problem.capitalize()}. The Space has: {'; '.join(_signatures(info)) or 'none'}.")
-
-
-def check_images(count: int, most: int, space: str) -> None:
-    """Raise `InvalidImageError` where there are more images than a Space takes."""
-    if count > most:
-        takes = {0: "no images", 1: "one image"}.get(most, f"at most {most} images")
-        raise InvalidImageError(f"{space} takes {takes} in a request; {count} were given.")
+    problem = "Several endpoints could be the chat" if best else "No endpoint takes a chat message"
+    raise ContractError(f"{problem}. {has}")
 
 
 def _fit(
@@ -129,26 +102,34 @@ def _fit(
     parameters = endpoint.get("parameters", [])
     if contract.positional:
         return _fit_positional(name, parameters, contract.positional, by_kind=by_kind)
-    wanted = {**PARAMETERS, **contract.options}
-    by_name = {parameter.get("parameter_name"): parameter for parameter in parameters}
+    by_name = _by_name(endpoint)
+    # Where calls come before the one that answers, they take the prompt.
+    usual = {} if contract.before else PARAMETERS
+    own = {ours: (theirs,) for ours, theirs in contract.parameters.items()}
     names = {
         ours: theirs
-        for ours, candidates in wanted.items()
-        if (theirs := next((candidate for candidate in candidates if candidate in by_name), None))
+        for ours, candidates in {**usual, **contract.options, **own}.items()
+        if (theirs := next((theirs for theirs in candidates if _holder(theirs) in by_name), None))
     }
-    required: dict[str, object] = {}
-    ours_of = {theirs: ours for ours, theirs in names.items()}
-    for theirs, parameter in by_name.items():
-        ours = ours_of.get(theirs, "")
-        if parameter.get("parameter_has_default") or ours in ("prompt", "history"):
-            continue
-        if ours not in contract.defaults:
-            return None
-        required[ours] = contract.defaults[ours]
-    if "prompt" not in names or not _is_text(by_name[names["prompt"]]):
+    asked = "chat" if contract.before else "prompt"
+    if asked not in names:
         return None
-    form = _history_form(by_name[names["history"]]) if "history" in names else None
-    return Endpoint(name, names, form, required, by_position=False)
+    parameter = by_name[_holder(names[asked])]
+    if contract.open and {"text", "files"} <= set(_schema(parameter).get("properties", ())):
+        names |= {"prompt": f"{names[asked]}.text", "images": f"{names[asked]}.files"}
+    elif asked not in own and not _is_text(parameter):
+        return None
+    return _whole(name, names, by_name, contract)
+
+
+def _fit_text(name: str, endpoint: Mapping[str, Any], contract: Contract) -> Endpoint | None:
+    """An endpoint that takes one text, whatever its name, and gives a text."""
+    by_name = _by_name(endpoint)
+    texts = [theirs for theirs, parameter in by_name.items() if parameter.get("component") == "Textbox"]
+    given = [_schema(output).get("type") for output in endpoint.get("returns", [])]
+    if len(texts) != 1 or "string" not in given:
+        return None
+    return _whole(name, {"prompt": texts[0]}, by_name, contract)
 
 
 def _fit_positional(
@@ -161,11 +142,70 @@ def _fit_positional(
         _is_text(parameter) == (ours == "prompt") for ours, parameter in zip(wanted, parameters, strict=False)
     ):
         return None
-    return Endpoint(name, {ours: ours for ours in wanted}, None, {}, by_position=True)
+    return Endpoint(name, {ours: ours for ours in wanted}, by_position=True)
+
+
+def _whole(name: str, names: Mapping[str, str], by_name: ByName, contract: Contract) -> Endpoint | None:
+    """The endpoint with all that it takes; ``None`` if it needs what nothing of ours is for."""
+    options = None
+    if contract.open:
+        pictures = [theirs for theirs, parameter in by_name.items() if parameter.get("component") == "Image"]
+        if pictures and "images" not in names:
+            names = {**names, "image": pictures[0]}
+        taken = {*names, *map(_holder, names.values()), *_SENT, "image"}
+        options = {theirs: _schema(parameter) for theirs, parameter in by_name.items() if theirs not in taken}
+        names = {**names, **{option: option for option in options}}
+    required: dict[str, object] = {}
+    dicts: dict[str, dict[str, object]] = {}
+    needed = set()
+    for theirs, parameter in by_name.items():
+        default = parameter.get("parameter_default")
+        keys = {place.partition(".")[2]: ours for ours, place in names.items() if _holder(place) == theirs}
+        ours = keys.get("", "")
+        if keys and not ours:
+            known = {one: contract.defaults[one] for one in keys.values() if one in contract.defaults}
+            by_key = {key: known[one] for key, one in keys.items() if one in known}
+            dicts[theirs] = {**by_key, **(default if isinstance(default, Mapping) else {})}
+            if not parameter.get("parameter_has_default"):  # else it is left out where nothing is asked
+                required |= known
+        elif parameter.get("parameter_has_default") or ours in _SENT:
+            continue
+        elif ours in contract.defaults:
+            required[ours] = contract.defaults[ours]
+        elif options is None or not ours:
+            return None
+        elif parameter.get("component") in _EMPTY:
+            required[ours] = _EMPTY[parameter["component"]]
+        else:
+            needed.add(ours)
+    form = _history_form(by_name[names["history"]]) if "history" in names else None
+    return Endpoint(
+        name,
+        names,
+        form,
+        required,
+        before=contract.before,
+        dicts=dicts,
+        options=options,
+        needed=frozenset(needed),
+    )
+
+
+def _by_name(endpoint: Mapping[str, Any]) -> ByName:
+    return {str(parameter.get("parameter_name")): parameter for parameter in endpoint.get("parameters", [])}
+
+
+def _holder(place: str) -> str:
+    """The parameter that a name means, which may be a key of its dict."""
+    return place.partition(".")[0]
+
+
+def _schema(parameter: Mapping[str, Any]) -> Mapping[str, Any]:
+    return parameter.get("type") or {}
 
 
 def _is_text(parameter: Mapping[str, Any]) -> bool:
-    return bool((parameter.get("type") or {}).get("type") == "string")
+    return bool(_schema(parameter).get("type") == "string")
 
 
 def _is_twin(name: str, info: ApiInfo) -> bool:
@@ -175,12 +215,12 @@ def _is_twin(name: str, info: ApiInfo) -> bool:
 
 def _signatures(info: ApiInfo) -> Iterator[str]:
     for name, endpoint in info.items():
-        yield f"{name}({', '.join(str(p.get('parameter_name')) for p in endpoint.get('parameters', []))})"
+        yield f"{name}({', '.join(_by_name(endpoint))})"
 
 
 def _history_form(parameter: Mapping[str, Any]) -> HistoryForm:
     """The form of a chat history, told by its JSON schema (Gradio 4.44, 5.50 and 6.31 compared, 2026-11)."""
-    schema = parameter.get("type") or {}
+    schema = _schema(parameter)
     definitions = {**schema.get("$defs", {}), **schema.get("definitions", {})}
 
     def followed(part: Any) -> Mapping[str, Any]:
@@ -196,11 +236,3 @@ def _history_form(parameter: Mapping[str, Any]) -> HistoryForm:
             content = followed(properties["content"])
             return "parts" if content.get("type") == "array" else "messages"
     return "pairs"
-
-
-def _rendered(turns: Sequence[Message], form: HistoryForm) -> list[Any]:
-    if form == "pairs":
-        return pairs(turns)
-    if form == "messages":
-        return [{"role": turn.role, "content": turn.content} for turn in turns]
-    return [{"role": turn.role, "content": [{"type": "text", "text": turn.content}]} for turn in turns]

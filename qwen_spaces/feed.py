@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 import anyio
 import anyio.lowlevel
 
-from .errors import StreamCancelledError, UnexpectedOutputError
-from .snapshot import Snapshot, read
+from .errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
+from .snapshot import Snapshot, read, turns
 
 Stage = Literal["connecting", "waking", "queued", "running"]
 _IN_WORDS: dict[Stage, str] = {
@@ -90,6 +90,8 @@ class Feed:
         self._on_leave: Callable[[], None] | None = None
         self.ended = False
         self.error: BaseException | None = None
+        self.turns = 0  # of the user's, which the Space must know; 0 where it need not
+        self.placeholder = ""  # what the answer says before there is one
         self.raw: object = None  # the newest output that said something, as the SDK gave it
         self.released = threading.Event()  # set once nothing of the request is left on our side
         self.waking = False  # whether the Space is awaited, not yet reached
@@ -114,8 +116,15 @@ class Feed:
         """Give the reader what an output of the Space says; one that nobody can read ends the request."""
         try:
             snapshot = read(output)
+            if snapshot and self.placeholder and snapshot.text.strip() == self.placeholder:
+                snapshot = Snapshot("", snapshot.reasoning)
+            if (turns(output) or self.turns) < self.turns:
+                raise ConnectionLostError(
+                    "The Space has forgotten the conversation, as one does that was started again. "
+                    "Ask again: the earlier turns are then sent along."
+                )
         except Exception as error:
-            if not isinstance(error, UnexpectedOutputError):
+            if not isinstance(error, (UnexpectedOutputError, ConnectionLostError)):
                 error = UnexpectedOutputError(f"The Space put out what cannot be read: {error!r}", raw=output)
             self.abandon(error)
             return

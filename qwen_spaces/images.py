@@ -62,11 +62,11 @@ class Image:
         kind = {"jpg": "jpeg"}.get(self.suffix, self.suffix)
         return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
-    def saved(self, folder: Path) -> str | Path:
-        """What can be handed to Gradio: the address, the path, or a file written into `folder`."""
+    def saved(self, folder: Path, name: str = "image") -> str | Path:
+        """What can be handed to Gradio: the address, the path, or a file called `name` in `folder`."""
         if self.data is None:
             return self.url or self.path or ""
-        path = folder / f"image.{self.suffix}"
+        path = folder / f"{name}.{self.suffix}"
         path.write_bytes(self.data)
         return path
 

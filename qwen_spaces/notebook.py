@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import shlex
 from typing import Any
 
@@ -31,7 +32,7 @@ class QwenMagics(Magics):
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self._names: dict[str, Any] = shell.user_ns
-        self._spaces: dict[tuple[str, str | None], QwenSpace] = {}
+        self._opened = functools.cache(QwenSpace)
 
     @magic_arguments()
     @argument(
@@ -115,10 +116,7 @@ class QwenMagics(Magics):
     def _space(self, given: argparse.Namespace) -> QwenSpace:
         if isinstance(named := self._names.get(given.model), QwenSpace):
             return named
-        key = given.model, given.src
-        if key not in self._spaces:
-            self._spaces[key] = QwenSpace(given.model, src=given.src)
-        return self._spaces[key]
+        return self._opened(given.model, src=given.src)
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .errors import UnknownSpaceError
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from .space import QwenSpace
 
 FACADES: dict[str, type[QwenSpace]] = {}  # alias -> facade; they register themselves
+OTHERS: list[type[QwenSpace]] = []  # the facade for any other address, which registers itself, too
 
 
 def find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], str]:
@@ -17,7 +19,7 @@ def find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], str]:
     if not isinstance(name, str):
         raise UnknownSpaceError(f"A Space goes by a name, not by a {type(name).__name__}.")
     key = name.strip().lower()
-    if cls.aliases:  # a facade was called by its class
+    if cls.aliases or cls in OTHERS:  # a facade was called by its class
         return cls, "" if key in (*cls.aliases, "qwen-2.5") else name
     if key in FACADES:
         return FACADES[key], ""
@@ -25,7 +27,7 @@ def find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], str]:
         if key.rstrip("/") in (facade.space_id.lower(), facade.url):
             return facade, name
     if "://" in name or name.count("/") == 1:
-        return cls, name
+        return OTHERS[-1], name
     from difflib import get_close_matches  # here and not above, for it takes time to import
 
     near = get_close_matches(key, FACADES, n=1)
@@ -35,11 +37,23 @@ def find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], str]:
     )
 
 
+def in_words(values: Sequence[object]) -> str:
+    """The values that an option takes.
+
+    Example:
+        >>> in_words(range(1, 39))
+        '1 to 38'
+    """
+    if isinstance(values, range):
+        return f"{values[0]} to {values[-1]}"
+    return ", ".join(map(str, values))
+
+
 def available_spaces() -> list[type[QwenSpace]]:
     """The facades there are, with their facts.
 
     Example:
-        >>> [facade.aliases[0] for facade in available_spaces()]
+        >>> [facade.aliases[0] for facade in available_spaces()][:3]
         ['qvq-72b', 'qwen-2-72b', 'qwen-2.5']
     """
     return sorted(set(FACADES.values()), key=lambda facade: facade.aliases[0])

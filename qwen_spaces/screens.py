@@ -52,12 +52,10 @@ class Cell:
 
     def end(self, stream: TextStream, error: BaseException | None = None) -> None:
         """Show the last of it."""
-        if error is None:
-            self.draw(stream)
-        elif isinstance(error, QwenSpacesError) and not isinstance(error, StreamCancelledError):
-            self.draw(stream, _box(error))
-        else:
-            self.draw(stream, _dim("Interrupted."))
+        endings = [_dim("Interrupted.")] if error else []
+        if isinstance(error, QwenSpacesError) and not isinstance(error, StreamCancelledError):
+            endings = [_box(error)]
+        self.draw(stream, *endings)
 
 
 class Paper:
@@ -104,12 +102,9 @@ def waiting(status: Status | None, seconds: float) -> str:
         'Waiting in the queue, at place 4 of 8, about 20 s to go, 5 s so far ...'
     """
     status = status or Status("connecting")
-    parts = [str(status)]
-    if status.eta:
-        parts.append(f"about {status.eta:.0f} s to go")
-    if seconds >= 1:
-        parts.append(f"{seconds:.0f} s so far")
-    return f"{', '.join(parts)} ..."
+    to_go = f", about {status.eta:.0f} s to go" if status.eta else ""
+    so_far = f", {seconds:.0f} s so far" if seconds >= 1 else ""
+    return f"{status}{to_go}{so_far} ..."
 
 
 def _folded(reasoning: str, *, unfolded: bool) -> Bundle:

@@ -115,9 +115,7 @@ class ShownReply(Reply):
     cell: int = field(default=0, repr=False)  # the cell's number
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Reply) and all(
-            getattr(self, each.name) == getattr(other, each.name) for each in fields(Reply)
-        )
+        return isinstance(other, Reply) and _fields(self) == _fields(other)
 
     __hash__ = Reply.__hash__
 
@@ -141,7 +139,9 @@ def _pause(stream: TextStream) -> float:
 
 def _seen(reply: Reply) -> Reply:
     """The reply, which the cell that runs will not show again."""
-    if (running := shell()) is None:
-        return reply
-    given = {each.name: getattr(reply, each.name) for each in fields(Reply)}
-    return ShownReply(**given, cell=running.execution_count)
+    running = shell()
+    return ShownReply(**_fields(reply), cell=running.execution_count) if running else reply
+
+
+def _fields(reply: Reply) -> dict[str, Any]:
+    return {each.name: getattr(reply, each.name) for each in fields(Reply)}

@@ -8,6 +8,8 @@ from typing import Any
 
 from .errors import UnexpectedOutputError
 
+_RED = '<span style="color: var(--color-red-500)">'
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -45,10 +47,8 @@ def read(output: object) -> Snapshot | None:
         Snapshot(text='Hello.', reasoning='')
     """
     values = list(output) if isinstance(output, tuple) else [output]
-    for value in values:
-        history = _history(value)
-        if history is not None:
-            return _last_answer(history, output)
+    if history := chat_in(output):
+        return _last_answer(history, output)
     # An empty list is a chat in which nothing is said yet; the strings beside it are no answer.
     if all(value is None or _is_update(value) for value in values) or [] in values:
         return None
@@ -58,6 +58,29 @@ def read(output: object) -> Snapshot | None:
     if strings and (not unknown or values[0] == strings[0] != ""):
         return Snapshot(strings[0])
     raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
+
+
+def chat_in(output: object) -> Sequence[Any]:
+    """The chat history in an output; empty where there is none.
+
+    Example:
+        >>> chat_in(("", [["Hi", None]]))
+        [['Hi', None]]
+    """
+    values = output if isinstance(output, tuple) else (output,)
+    return next((history for value in values if (history := _history(value))), [])
+
+
+def turns(output: object) -> int | None:
+    """How often the user has spoken in the chat in an output; ``None`` where there is none.
+
+    Example:
+        >>> turns(("", [["Hi", "Hello."]]))
+        1
+    """
+    history = chat_in(output)
+    spoken = [turn for turn in history if not isinstance(turn, Mapping) or turn.get("role") == "user"]
+    return len(spoken) or None
 
 
 def cut(old: str, new: str) -> Delta | None:
@@ -133,9 +156,15 @@ def _cell(cell: object, output: object) -> Snapshot:
     if isinstance(cell, Mapping) and isinstance(text := cell.get("text", cell.get("content")), str):
         return Snapshot("", text) if cell.get("type") == "tool" else Snapshot(text)
     if isinstance(cell, (list, tuple)):
-        parts = [_cell(part, output) for part in cell]
+        parts = [_cell(part, output) for part in cell if not _tells_a_failure(part)]
         return Snapshot("".join(part.text for part in parts), "".join(part.reasoning for part in parts))
     raise UnexpectedOutputError(f"The Space answered with {_brief(cell)}, which is no text.", raw=output)
+
+
+def _tells_a_failure(part: object) -> bool:
+    """Whether it is no text of the answer, but why there is no more, as Qwen3's apps say before they fail."""
+    text = part.get("content") if isinstance(part, Mapping) else None
+    return isinstance(text, str) and text.startswith(_RED) and text.endswith("</span>")
 
 
 def _brief(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, overload
 
 import anyio
@@ -11,15 +11,17 @@ import anyio.to_thread
 
 from .answer import Reply
 from .closing import Closing
-from .contract import Contract, check_images
+from .contract import Contract
 from .conversation import Conversation
-from .errors import UnsupportedOptionError
+from .endpoint import check_images
+from .errors import UnknownSpaceError, UnsupportedOptionError
 from .images import Images, as_images
 from .messages import Messages, as_messages
-from .registry import FACADES, find
+from .registry import FACADES, OTHERS, find, in_words
+from .request import Memory, Request
 from .stream import OnReply, TextStream
 from .timeouts import Timeouts
-from .transport import Request, SpaceStatus, Transport
+from .transport import SpaceStatus, Transport
 
 if TYPE_CHECKING:
     import ssl
@@ -27,7 +29,18 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from .show import Shown
-    from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
+    from .spaces import (
+        QVQ_72B,
+        Qwen2_5,
+        Qwen2_5_1M,
+        Qwen2_5_72B,
+        Qwen2_5_Coder,
+        Qwen2_5_Max,
+        Qwen2_5_VL_72B,
+        Qwen2_72B,
+        Qwen3,
+        Qwen3_VL,
+    )
 
 
 class Settings(TypedDict, total=False):
@@ -76,10 +89,11 @@ class QwenSpace(Closing):
 
     contract: ClassVar[Contract] = Contract("")
     aliases: ClassVar[tuple[str, ...]] = ()  # the short name first, then the long one of the old providers
-    options: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # option -> the values it takes
-    max_images: ClassVar[int] = 0
+    options: ClassVar[Mapping[str, Sequence[object]]] = {}  # option -> the values it takes
+    max_images: ClassVar[int | None] = 0  # in a request; ``None``: as many as one likes
+    reasons: ClassVar[bool] = False  # whether it marks its thinking, apart from the answer
 
-    label: ClassVar[str] = "A Gradio chat"
+    label: ClassVar[str] = ""
     url: ClassVar[str] = ""
     api_endpoint: ClassVar[str] = ""
     space_id: ClassVar[str] = ""
@@ -100,12 +114,14 @@ class QwenSpace(Closing):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.contract.open:
+            OTHERS.append(cls)
         if "aliases" not in vars(cls):
             return
         short, long = cls.aliases
         cls.space_id, cls.default_model = cls.contract.space_id, long
         cls.models, cls.model_aliases = [short], {short: long}
-        if cls.max_images:
+        if cls.max_images != 0:
             cls.vision_models, cls.default_vision_model = [short], long
         FACADES.update(dict.fromkeys(cls.aliases, cls))
 
@@ -119,6 +135,32 @@ class QwenSpace(Closing):
     def __new__(
         cls, name: Literal["qvq-72b", "qwen-qvq-72b-preview"], **how: Unpack[Settings]
     ) -> QVQ_72B: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2.5-72b", "qwen-qwen2-5-72b-instruct"], **how: Unpack[Settings]
+    ) -> Qwen2_5_72B: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2.5-max", "qwen-qwen2-5-max-demo"], **how: Unpack[Settings]
+    ) -> Qwen2_5_Max: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2.5-coder", "qwen-qwen2-5-coder-demo"], **how: Unpack[Settings]
+    ) -> Qwen2_5_Coder: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2.5-vl-72b", "qwen-qwen2-5-vl-72b-instruct"], **how: Unpack[Settings]
+    ) -> Qwen2_5_VL_72B: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2.5-1m", "qwen-qwen2-5-1m-demo"], **how: Unpack[Settings]
+    ) -> Qwen2_5_1M: ...
+    @overload
+    def __new__(cls, name: Literal["qwen-3", "qwen-qwen3-demo"], **how: Unpack[Settings]) -> Qwen3: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-3-vl", "qwen-qwen3-vl-demo"], **how: Unpack[Settings]
+    ) -> Qwen3_VL: ...
     @overload
     def __new__(cls, name: str = "qwen-2.5", **how: Unpack[Settings]) -> Self: ...
     def __new__(
@@ -137,8 +179,10 @@ class QwenSpace(Closing):
         """Pick the facade and keep the recipe; see the class."""
         facade, place = find(cls, name)
         self = object.__new__(facade)
-        self.name = facade.aliases[0] if facade.aliases and not place else name
         self.src = src or place or facade.space_id
+        if not self.src:
+            raise UnknownSpaceError(f"{facade.__name__} goes by an address: 'owner/name' or a URL.")
+        self.name = place or (facade.aliases[0] if facade.aliases else self.src)
         self.timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(total=float(timeouts))
         how = {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
         bounds = {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
@@ -151,7 +195,7 @@ class QwenSpace(Closing):
         return f"{type(self).__name__}({self.name!r}{elsewhere})"
 
     def _repr_markdown_(self) -> str:
-        takes = "text and images" if self.max_images else "text"
+        takes = "text" if self.max_images == 0 else "text and images"
         return f"**{self.name}**: {self.label}, {self.src}, takes {takes}"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -231,9 +275,10 @@ class QwenSpace(Closing):
             options: as for `stream`, for every turn.
         """
         given = self._checked(dict(options))
+        memory = Memory() if self.contract.remembers else None
 
         def open_stream(messages: Messages, on_reply: OnReply) -> TextStream:
-            return self._open(messages, options=given, on_reply=on_reply)
+            return self._open(messages, options=given, on_reply=on_reply, memory=memory)
 
         return Conversation(open_stream, system=system)
 
@@ -266,6 +311,7 @@ class QwenSpace(Closing):
         system: str | None = None,
         images: Images = (),
         on_reply: OnReply | None = None,
+        memory: Memory | None = None,
     ) -> TextStream:
         checked = as_messages(messages, system)
         pictures = (
@@ -273,16 +319,30 @@ class QwenSpace(Closing):
             *as_images(images),
         )
         check_images(len(pictures), self.max_images, self.name)
-        run = functools.partial(self._transport.run, Request(checked, self._checked(options), pictures))
-        return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=on_reply)
+        request = Request(checked, self._checked(options), pictures, memory)
+
+        def answered(reply: Reply) -> None:
+            request.answered(reply.message)
+            if on_reply:
+                on_reply(reply)
+
+        run = functools.partial(self._transport.run, request)
+        return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=answered)
 
     def _checked(self, options: Mapping[str, object]) -> dict[str, object]:
+        if self.contract.open:  # checked when its endpoint is found
+            return dict(options)
+        checked = {}
         for option, value in options.items():
             if option not in self.options:
                 has = ", ".join(self.options) or "none"
                 raise UnsupportedOptionError(f"{self.name} has no option {option!r}. It has: {has}.")
-            if value not in (takes := self.options[option]):
+            # A number may come as text, from the command line.
+            fits = [known for known in self.options[option] if value in (known, str(known))]
+            if not fits:
+                takes = in_words(self.options[option])
                 raise UnsupportedOptionError(
-                    f"{self.name} does not take {option}={value!r}. It takes: {', '.join(takes)}."
+                    f"{self.name} does not take {option}={value!r}. It takes: {takes}."
                 )
-        return dict(options)
+            checked[option] = fits[0]
+        return checked

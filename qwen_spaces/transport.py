@@ -7,17 +7,17 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from .contract import Contract, Endpoint, HistoryForm, resolve
+from .contract import Contract, resolve
+from .endpoint import Endpoint, HistoryForm, kind_of
 from .errors import ConnectError
 from .feed import Feed, Status
-from .images import Image
-from .messages import Message
+from .request import Request
 
 if TYPE_CHECKING:
     from .sdk import Connection
@@ -26,14 +26,6 @@ LEAVE = 2.0  # seconds that `close` waits for the servers to be told, all togeth
 EXIT = 1.0  # seconds that the end of the program waits for the same
 
 _requests: dict[Feed, Transport] = {}  # what runs, in all Spaces; a fork has its parent's, too
-
-
-class Request(NamedTuple):
-    """What is asked of a Space, checked."""
-
-    messages: Sequence[Message]
-    options: Mapping[str, object]
-    images: Sequence[Image]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +37,7 @@ class SpaceStatus:
         gradio: the version of its Gradio server.
         endpoint: the api name of the chat endpoint.
         parameters: our argument -> the Space's own name for it, what the endpoint takes.
+        options: what an address that is no facade's was found to take beyond that, as name -> its kind.
         history: how earlier turns are sent: ``"pairs"``, ``"messages"``, ``"parts"``, or ``None`` where
             they are folded into the prompt.
         stage: of a Space on the Hub, such as ``"RUNNING"``, when it was reached; ``None`` for an address.
@@ -57,6 +50,7 @@ class SpaceStatus:
     endpoint: str
     parameters: Mapping[str, str]
     history: HistoryForm | None
+    options: Mapping[str, str] = field(default_factory=dict)
     stage: str | None = None
     hardware: str | None = None
     queue_size: int | None = None
@@ -70,6 +64,7 @@ class SpaceStatus:
             "Gradio": self.gradio,
             "endpoint": f"`{self.endpoint}`",
             "parameters": ", ".join(f"{ours}: `{theirs}`" for ours, theirs in self.parameters.items()),
+            "options": ", ".join(f"`{name}`: {kind}" for name, kind in self.options.items()) or None,
             "history": self.history or "folded into the prompt",
         }
         rows = [f"| {name} | {value} |" for name, value in facts.items() if value is not None]
@@ -109,18 +104,19 @@ class Transport:
             del _requests[feed]
 
     def _try(self, request: Request, feed: Feed) -> None:
-        messages, options, images = request
         connection, endpoint = self._connect(feed)
         if feed.ended:  # its reader has left meanwhile
             return
+        messages, images, feed.turns = request.resumed()
+        feed.placeholder = self._contract.placeholder
         # The SDK uploads a file when its job runs, so it must live as long.
         with tempfile.TemporaryDirectory(prefix="qwen_spaces_") if images else nullcontext("") as folder:
-            saved = [image.saved(Path(folder)) for image in images]
+            saved = [image.saved(Path(folder), f"image{place or ''}") for place, image in enumerate(images)]
             upload = sum(path.stat().st_size for path in saved if isinstance(path, Path)) or None
             files = [connection.file(path) for path in saved]
-            args, kwargs = endpoint.bind(messages, options, files)
+            calls = endpoint.calls(messages, request.options, files, resumed=feed.turns > 0)
             try:
-                connection.run(endpoint.name, args, kwargs, feed, upload=upload)
+                connection.run(calls, feed, session_hash=request.session_hash, upload=upload)
             except ConnectError:  # it has gone, or changed: what was fetched of it holds no more
                 self._reached = None
                 raise
@@ -134,6 +130,7 @@ class Transport:
             endpoint=endpoint.name,
             parameters=dict(endpoint.names),
             history=endpoint.history,
+            options={option: kind_of(schema) for option, schema in (endpoint.options or {}).items()},
             stage=connection.located.stage,
             hardware=connection.located.hardware,
             queue_size=connection.queue_size(),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 SIX = int(gr.__version__.partition(".")[0]) >= 6
 
@@ -97,7 +99,28 @@ def odd_output() -> gr.Blocks:
     return demo
 
 
+def thief() -> gr.Blocks:
+    """A chat in several calls, the first of which puts out a file that was never given."""
+    secret = Path(get_upload_folder(), "secret.txt")
+    secret.parent.mkdir(parents=True, exist_ok=True)
+    secret.write_text("secret")
+    file = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
+
+    def predict(_chatbot: Any) -> Iterator[Any]:
+        for text in words(f"chat={json.dumps(_chatbot)}"):
+            yield [["Hi", text]]
+
+    with gr.Blocks() as demo:
+        chat, text, button = gr.JSON([]), gr.Textbox(), gr.Button()
+        picture = gr.Image(type="filepath")
+        button.click(lambda history, file: history, [chat, picture], chat, api_name="add_file")
+        button.click(lambda history, text: [[file, None]], [chat, text], chat, api_name="add_text")
+        button.click(predict, chat, chat, api_name="predict")
+    return demo
+
+
 APPS = {
+    "thief": thief,
     "shuffled": shuffled,
     "turned": turned,
     "role_messages": role_messages,

@@ -122,7 +122,7 @@ def test_the_tab_key_completes_commands_spaces_and_files(tmp_path: Path) -> None
         return [f"{text[: len(text) + one.start_position]}{one.text}" for one in found]
 
     assert completed("/s") == ["/system", "/save"]
-    assert completed("/model qwen-2.") == ["/model qwen-2.5"]
+    assert completed("/model qwen-2-") == ["/model qwen-2-72b"]
     assert completed(f"/image {tmp_path}/pic") == [f"/image {tmp_path}/picture.png"]
     assert completed("Hello") == completed("") == []
 

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -299,7 +300,7 @@ def test_replica_serves_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -
     asked: list[object] = []
     monkeypatch.setattr("qwen_spaces.replicas.server.run", lambda *what, **how: asked.extend([what, how]))
     assert invoke("replica", "qwen-qvq-72b-preview", "--port", "0") == (0, "", "")
-    assert asked == [("qvq-72b",), {"port": 0, "host": "127.0.0.1"}]
+    assert asked == [("qvq-72b",), {"port": 0, "host": "127.0.0.1", "brain": None}]
 
 
 def test_every_help_has_examples_and_the_version_is_told() -> None:
@@ -316,6 +317,9 @@ def test_every_example_runs(
     """Our command in this process, where it has a Hub of its own, whatever stands around it in a shell."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(replica_server, "run", lambda *_, **__: print("Replica"))
+    # That it serves until Ctrl-C is shown in test_gateway.py; here it listens on loopback only.
+    monkeypatch.setattr("qwen_spaces.gateway.server.run", lambda *_, **__: None)
+    monkeypatch.setattr("qwen_spaces.cli.serve._listen", lambda *_: socket.create_server(("127.0.0.1", 0)))
     Path("cat.png").write_bytes(picture("PNG", (64, 48), "orange"))
     Path("notes.txt").write_text("The sky is blue.\n")
     if example.startswith("eval"):

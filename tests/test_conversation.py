@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from qwen_spaces import (
     QwenSpace,
     SpaceError,
 )
+from qwen_spaces.images import as_images
+from qwen_spaces.request import Memory, Request
 
 from .conftest import Servers, run_async
 from .test_images import picture
@@ -181,3 +184,52 @@ def test_a_file_of_something_else_is_refused(text: str, why: str, tmp_path: Path
     with pytest.raises(InvalidMessagesError, match=why):
         chat.load(path)
     assert chat.system == "Be brief."
+
+
+def test_a_session_is_resumed_by_the_next_turn_and_by_one_alone() -> None:
+    said = [
+        Message("user", f"q{place}") if place % 2 == 0 else Message("assistant", "a") for place in range(8)
+    ]
+    memory = Memory()
+
+    def ask(*messages: Message) -> tuple[Request, Sequence[Message], int]:
+        request = Request(messages, {}, (), memory)
+        sent, _, turns = request.resumed()
+        return request, sent, turns
+
+    # The first three messages are told at once, so that they are one turn of the session.
+    first, sent, turns = ask(*said[:3])
+    assert (list(sent), turns) == (said[:3], 0)
+    first.answered(said[3])
+    second, sent, turns = ask(*said[:5])
+    assert (list(sent), turns, second.session_hash) == (said[4:5], 2, first.session_hash)
+    at_once, sent, turns = ask(*said[:5])
+    assert (list(sent), turns) == (said[:5], 0)
+    second.answered(said[5])
+    third, sent, turns = ask(*said[:7])
+    assert (list(sent), turns, third.session_hash) == (said[6:7], 3, first.session_hash)
+    after_a_failure, sent, turns = ask(*said[:7])
+    assert (list(sent), turns) == (said[:7], 0)
+    after_a_failure.answered(said[7])
+    changed, sent, turns = ask(said[2], said[1], said[0])
+    assert (list(sent), turns) == ([said[2], said[1], said[0]], 0)
+    sessions = {request.session_hash for request in (first, at_once, after_a_failure, changed)}
+    assert len(sessions - {None}) == 4
+    assert Request(said[:1], {}, ()).resumed() == (said[:1], (), 0)
+
+
+def test_a_resumed_session_gets_the_new_images_and_the_system_prompt() -> None:
+    url = "https://example.org/{}.png".format
+    system, answer = Message("system", "S"), Message("assistant", "a")
+    asked = [Message("user", "q", (url(1), url(2))), Message("user", "q", (url(3),)), Message("user", "q")]
+    memory = Memory()
+    messages = [system]
+    for message, new in zip(asked, ([1, 2], [3], []), strict=True):
+        messages.append(message)
+        urls = [url for message in messages for url in message.image_urls]
+        request = Request(tuple(messages), {}, as_images(urls), memory)
+        sent, images, _ = request.resumed()
+        assert list(sent) == [system, message]
+        assert [image.url for image in images] == [url(number) for number in new]
+        messages.append(answer)
+        request.answered(answer)

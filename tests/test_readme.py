@@ -13,14 +13,19 @@ from pathlib import Path
 import pytest
 
 from qwen_spaces import QwenSpace, available_spaces
+from qwen_spaces.gateway import create_app
+from qwen_spaces.registry import in_words
 
 from .conftest import Servers
+from .gateway import serve_gateway
 from .hub import serve_hub
 from .test_images import picture
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^## ([^\n]+)$|^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 BY_CI = ("Try it", "Test it")  # the two commands that .ci/run runs in a fresh clone
+FRIENDS = ("With LangChain", "With `llm`")  # run in tests/integrations, where these are installed
+GATEWAY = "http://127.0.0.1:8000/v1"  # where the README has it; here it is on a free port
 
 # Runs each block as a notebook would, with `await` at the top, and tells which one has printed nothing.
 RUNNER = """
@@ -61,6 +66,12 @@ def environment(servers: Servers) -> Iterator[dict[str, str]]:
         }
 
 
+@pytest.fixture(scope="module")
+def gateway(servers: Servers) -> Iterator[str]:
+    with serve_gateway(create_app({"qwen-2.5": servers["qwen-2.5"]})) as url:
+        yield f"{url}/v1"
+
+
 def run(command: list[str], given: str, environment: dict[str, str], folder: Path) -> str:
     (folder / "cat.png").write_bytes(picture("PNG", (64, 48), "orange"))
     ended = subprocess.run(
@@ -77,14 +88,20 @@ def run(command: list[str], given: str, environment: dict[str, str], folder: Pat
     return ended.stdout
 
 
-def test_every_python_block_runs(environment: dict[str, str], tmp_path: Path) -> None:
-    codes = [code for _, language, code in blocks() if language == "python"]
+def test_every_python_block_runs(
+    environment: dict[str, str], gateway: str, tmp_path: Path
+) -> None:
+    codes = [
+        code.replace(GATEWAY, gateway)
+        for heading, language, code in blocks()
+        if language == "python" and heading not in FRIENDS
+    ]
     assert len(codes) > 5
     run([sys.executable, "-c", RUNNER], json.dumps(codes), environment, tmp_path)
 
 
 @pytest.mark.parametrize(
-    "code", [code for heading, language, code in blocks() if language == "sh" and heading not in BY_CI]
+    "code", [code for heading, language, code in blocks() if language == "sh" and heading not in (*BY_CI, *FRIENDS)]
 )
 def test_every_command_runs(code: str, environment: dict[str, str], tmp_path: Path) -> None:
     assert run(["sh", "-e"], code, environment, tmp_path)
@@ -104,14 +121,20 @@ def test_the_two_commands_stand_alone_in_their_blocks() -> None:
 
 def row(facade: type[QwenSpace]) -> str:
     """A Space's line in the README's table."""
-    options = "; ".join(f"`{name}`: {', '.join(values)}" for name, values in facade.options.items()) or "none"
+    options = "; ".join(f"`{name}`: {in_words(values)}" for name, values in facade.options.items()) or "none"
+    contract = facade.contract
     cells = (
         f"`{facade.aliases[0]}`",
         f"`{facade.space_id}`",
         f"`{facade.__name__}`",
-        "text, one image" if facade.max_images else "text",
+        {0: "text", 1: "text, one image", None: "text, images"}[facade.max_images],
         options,
-        "folded into the prompt" if facade.contract.positional else "native",
+        "apart" if facade.reasons else "-",
+        "in its session"
+        if contract.remembers
+        else "folded into the prompt"
+        if contract.positional or contract.before
+        else "native",
     )
     return f"| {' | '.join(cells)} |"
 

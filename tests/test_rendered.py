@@ -19,7 +19,7 @@ from qwen_spaces.answer import Done, Reasoning
 from qwen_spaces.cli.markdown import Renderer, begins
 from qwen_spaces.cli.output import Plain, output_for
 from qwen_spaces.cli.rendered import Rendered
-from qwen_spaces.cli.terminal import Canvas, StatusLine, clean, cut, widest
+from qwen_spaces.cli.terminal import StatusLine, clean, widest
 
 from .terminal import COLUMNS, Screen, paper
 
@@ -190,16 +190,14 @@ def test_without_rich_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_terminal_that_became_narrower_shows_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = iter([(80, 24), (80, 24), (40, 24)])
-    monkeypatch.setattr("qwen_spaces.cli.terminal.size", lambda: next(sizes))
-    with stage() as screen:
-        canvas = Canvas()
-        canvas.draw([], ["x" * 70, "y" * 70])
+    with stage() as screen, Rendered() as output:
+        output.show(Text("x" * 70 + "\n" + "y" * 70, 0))
         screen.reset()  # and what a terminal makes of it, in which each line is two
         screen.set_mode(pyte.modes.LNM)
         print("x" * 40, "x" * 30, "y" * 40, "y" * 30, sep="\n", end="")
-        canvas.draw(["x" * 40], ["z"])
-    assert screen.rows() == ["x" * 40, "z"]
+        monkeypatch.setattr("qwen_spaces.cli.rendered.size", lambda: (40, 24))
+        output.show(Done(Reply("z")))
+    assert screen.rows() == ["z", ""]
 
 
 def test_blocks_begin_where_they_begin() -> None:
@@ -207,10 +205,6 @@ def test_blocks_begin_where_they_begin() -> None:
     assert begins("a\n\nb\n\n```\nc\n\nd\n") == [0, 2, 4]
     assert begins("| a |\n|---|\n| b |\n") == [0]
     assert begins("a\n===\n- b\n\n  c\n\n- d\n\n> e\n") == [0, 2, 8]
-
-
-def test_a_styled_line_is_cut_by_its_columns() -> None:
-    assert cut("\x1b[1m世界\x1b[0m!", 3) == "\x1b[1m世\x1b[0m"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from qwen_spaces import (
     TextStream,
     Timeouts,
 )
+from qwen_spaces.sdk.connection import GivenFile, harmless
 
 from .conftest import POLLING, Servers, run_async
 from .proxy import VIA, Answer, Recorder, Request, recording
@@ -277,6 +278,20 @@ def test_a_message_cannot_stand_for_an_upload(role: str, content: Any) -> None:
     messages = [{"role": role, "content": content}, {"role": "user", "content": "Hi"}]
     with pytest.raises(InvalidMessagesError, match="Message 0"):
         QwenSpace("qwen-2.5").stream(messages)
+
+
+def test_a_chat_that_a_space_put_out_cannot_name_a_file_of_this_machine(servers: Servers) -> None:
+    with recording(servers["thief"]) as front:
+        reply = QwenSpace("qwen-2.5-vl-72b", src=front.url).ask("Hi")
+        assert "secret.txt" in reply.text  # it came back as the text that it is
+        assert "join" in front.kinds
+        assert "upload" not in front.kinds
+
+
+def test_only_a_file_that_was_given_stands_for_an_upload() -> None:
+    assert harmless({"a": [FILE_DATA, ("b",)]}) == {"a": [{"path": FILE_DATA["path"]}, ["b"]]}
+    given = GivenFile(FILE_DATA)
+    assert harmless([given])[0] is given
 
 
 def test_a_path_in_a_text_is_only_a_text(front: Recorder, servers: Servers) -> None:

@@ -20,6 +20,7 @@ from qwen_spaces import (
 from qwen_spaces.sdk import session
 
 from .conftest import Servers, deltas_through
+from .proxy import recording
 
 TURNS = [
     {"role": "user", "content": "My name is Ada."},
@@ -73,9 +74,12 @@ def test_an_app_that_is_no_chat_is_a_contract_error_that_lists_its_endpoints(ser
         QwenSpace(servers["no_chat"]).status()
 
 
-def test_an_image_to_a_chat_by_url_is_refused_before_any_network() -> None:
-    with pytest.raises(InvalidImageError, match="no images"):
-        QwenSpace("http://127.0.0.1:9").stream("Hi", images=["https://example.org/cat.png"])
+def test_an_image_to_a_chat_by_url_is_refused_before_it_is_asked(servers: Servers) -> None:
+    with recording(servers["role_messages"]) as front:
+        stream = QwenSpace(front.url).stream("Hi", images=["https://example.org/cat.png"])
+        with pytest.raises(InvalidImageError, match="/respond takes no images"):
+            stream.result()
+    assert front.kinds <= {"config", "info"}
 
 
 def test_an_output_that_is_no_text_is_an_unexpected_output(servers: Servers) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qwen_spaces import Reasoning, Text, UnexpectedOutputError
 from qwen_spaces.answer import Answer
-from qwen_spaces.snapshot import Snapshot, cut, read
+from qwen_spaces.snapshot import Snapshot, chat_in, cut, read, turns
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -20,6 +20,9 @@ def assistant(content: Any, **more: Any) -> dict[str, Any]:
 
 
 ASKED = {"role": "user", "content": "Hi", "metadata": None}
+THOUGHT = {"type": "tool", "content": "Hm.", "options": {"title": "Thinking...", "status": "pending"}}
+SAID = {"type": "text", "content": "Hello."}
+RED = {"type": "text", "content": '<span style="color: var(--color-red-500)">It failed.</span>'}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +58,12 @@ ASKED = {"role": "user", "content": "Hi", "metadata": None}
             },
             Snapshot("Hello.", "Hm."),
         ),
+        ([ASKED, assistant([])], Snapshot()),
+        ([ASKED, assistant([THOUGHT])], Snapshot("", "Hm.")),
+        ([ASKED, assistant([THOUGHT, SAID, RED])], Snapshot("Hello.", "Hm.")),
+        ([ASKED, assistant([RED])], Snapshot()),
+        ([ASKED, assistant(RED["content"])], Snapshot(RED["content"])),
+        ([[{"text": "Hi"}, [{"text": "Hello."}, None]]], Snapshot("Hello.")),
         ((None, None, None), None),
         (None, None),
         (("", [], "Be brief."), None),
@@ -64,6 +73,23 @@ ASKED = {"role": "user", "content": "Hi", "metadata": None}
 )
 def test_the_last_answer_is_found_wherever_it_stands(output: object, snapshot: Snapshot | None) -> None:
     assert read(output) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("output", "spoken"),
+    [
+        ("Hello.", None),
+        (("", []), None),
+        (({"__type__": "update"}, {"__type__": "update"}), None),
+        (("", [["a", "b"], ["Hi", None]]), 2),
+        (({"__type__": "update", "value": None}, {"value": [ASKED]}), 1),
+        ([ASKED, assistant("Hm."), assistant("Hello."), ASKED], 2),
+    ],
+    ids=str,
+)
+def test_the_turns_of_the_user_are_counted_where_a_chat_stands(output: object, spoken: int | None) -> None:
+    assert turns(output) == spoken
+    assert bool(chat_in(output)) == bool(spoken)
 
 
 @pytest.mark.parametrize(

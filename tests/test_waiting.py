@@ -195,7 +195,7 @@ def test_what_would_not_help_is_not_tried_again(servers: Servers, prompt: str) -
 def test_a_space_that_has_changed_meanwhile_is_reached_anew() -> None:
     with serve("qwen-2-72b") as url:
         port = int(url.rpartition(":")[2])
-        space = QwenSpace(url, retries=0)
+        space = QwenSpace("qwen-2-72b", src=url, retries=0)
         assert space.status().parameters.keys() == {"prompt", "history", "system"}
     with pytest.raises(ConnectError):
         space.stream("Hi", system="Nobody is there.").result(timeout=5)

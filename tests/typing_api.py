@@ -13,9 +13,12 @@ from qwen_spaces import (
     QVQ_72B,
     Conversation,
     Done,
+    GradioChat,
     Message,
     Qwen2_5,
+    Qwen2_5_VL_72B,
     Qwen2_72B,
+    Qwen3,
     QwenSpace,
     Reasoning,
     Reply,
@@ -31,7 +34,10 @@ assert_type(QwenSpace("qwen-2.5"), Qwen2_5)
 assert_type(QwenSpace("qwen-qwen2-5"), Qwen2_5)
 assert_type(QwenSpace("qwen-2-72b"), Qwen2_72B)
 assert_type(QwenSpace("qvq-72b", src="http://127.0.0.1:7860", timeouts=20.0), QVQ_72B)
+assert_type(QwenSpace("qwen-3"), Qwen3)
+assert_type(QwenSpace("qwen-2.5-vl-72b"), Qwen2_5_VL_72B)
 assert_type(QwenSpace("someone/their-chat-space"), QwenSpace)
+assert_type(GradioChat("someone/their-chat-space").ask("Hi", temperature=0.2), Reply)
 assert_type(Qwen2_72B(src="http://127.0.0.1:7860"), Qwen2_72B)
 assert_type(Qwen2_5(), Qwen2_5)
 QwenSpace(token=False, proxy=None, headers={"x": "y"}, auth=("a", "b"), ssl_verify=False)
@@ -45,6 +51,12 @@ assert_type(QwenSpace("qvq-72b").ask("Hi", images=["cat.png", b"...", Path("cat.
 
 assert_type(QwenSpace("qwen-2.5").show("Hi", size="7B").result(), Reply)
 
+assert_type(QwenSpace("qwen-3").ask("Hi", model="qwen3-8b", thinking_budget=4), Reply)
+
+QwenSpace("qwen-3").ask("Hi", model="qwen3-9b")  # type: ignore[arg-type]
+QwenSpace("qwen-3").ask("Hi", thinking_budget="much")  # type: ignore[arg-type]
+QwenSpace("qwen-2.5-coder").ask("Hi", size="72B")  # type: ignore[arg-type]
+QwenSpace("qwen-2.5-max").ask("Hi", size="72B")  # type: ignore[call-arg]
 QwenSpace("qvq-72b").show("Hi", size="7B")  # type: ignore[call-arg]
 QwenSpace("qvq-72b").stream("Hi", size="7B")  # type: ignore[call-arg]
 QwenSpace("qwen-2-72b").ask("Hi", size="7B")  # type: ignore[call-arg]

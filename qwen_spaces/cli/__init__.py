@@ -12,6 +12,7 @@ from .. import __version__
 from .ask import ask
 from .chat import chat
 from .exits import told
+from .serve import serve
 from .spaces import replica, spaces, status
 
 
@@ -50,5 +51,5 @@ def main(debug: bool) -> None:  # noqa: ARG001  (`tell` reads it)
             stream.reconfigure(errors="replace")  # better a "?" than no answer
 
 
-for command in (ask, chat, spaces, status, replica):
+for command in (ask, chat, spaces, status, replica, serve):
     main.add_command(command)

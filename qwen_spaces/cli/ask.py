@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from ..space import QwenSpace
 from .options import Command, Setup, shared_options
-from .output import Json, JsonLines, Output, output_for
+from .output import Json
 from .terminal import StatusLine
 
 
@@ -46,17 +45,12 @@ def ask(prompt: str | None, as_json: bool, as_lines: bool, no_stream: bool, **gi
     with setup.space() as space:
         options: Any = setup.options
         stream = space.stream(text, system=setup.system, images=setup.images, **options)
-        with _output(space, setup, as_json, as_lines, no_stream) as output, stream:
+        output = setup.output(stream=not no_stream)
+        if as_json or as_lines:
+            output = Json(space=space.name, stream=as_lines)
+        with output, stream:
             for event in stream.events():
                 output.show(event)
-
-
-def _output(space: QwenSpace, setup: Setup, as_json: bool, as_lines: bool, no_stream: bool) -> Output:
-    if as_json:
-        return Json(space=space.name)
-    if as_lines:
-        return JsonLines(space=space.name)
-    return output_for(plain=setup.plain, reasoning=not setup.hide_reasoning, stream=not no_stream)
 
 
 def _prompt(given: str | None) -> str:

@@ -19,7 +19,6 @@ from ..images import as_images
 from ..registry import available_spaces
 from .exits import tell
 from .options import Command, Setup, shared_options
-from .output import output_for
 from .terminal import clean, is_terminal
 
 HELP = {
@@ -53,15 +52,13 @@ def chat(**given: Any) -> None:
       qwen-spaces chat -m qwen-2-72b -s "Be brief."
       printf 'My name is Ada.\\nWhat is my name?\\n' | qwen-spaces chat
     """  # noqa: D301  (click reads the \b)
-    typed = is_terminal(sys.stdin)
-    lines = piped()
+    typed, lines = is_terminal(sys.stdin), piped()
     if typed:
-        from .keyboard import typing
+        from .keyboard import Typed
 
-        lines = typing(list(HELP))
+        lines = Typed(list(HELP))
     with contextlib.ExitStack() as stack:
         talk = Talk(Setup(**given), stack, typed=typed)
-        talk.note(f"{talk.name}. /help lists the commands, Ctrl-D leaves.")
         talk.run(lines)
     sys.exit(0 if typed else talk.code)
 
@@ -76,19 +73,14 @@ class Talk:
     """
 
     def __init__(self, setup: Setup, stack: contextlib.ExitStack, *, typed: bool) -> None:
-        self._setup, self._typed = setup, typed
-        self._opened = stack.enter_context(contextlib.ExitStack())
-        self._space = self._opened.enter_context(setup.space())
+        self._setup, self._stack, self._typed = setup, stack, typed
+        self._space = stack.enter_context(setup.space())
         options: Any = setup.options
         self._conversation = self._space.conversation(setup.system, **options)
         self._images: list[str] = [*setup.images]  # for the next message
         self._again: tuple[str, tuple[str, ...]] | None = None  # what was asked and not answered
         self.code = 0  # the exit code of the last error
-
-    @property
-    def name(self) -> str:
-        """The Space's."""
-        return self._space.name
+        self.note(f"{self._space.name}. /help lists the commands, Ctrl-D leaves.")
 
     def note(self, text: str) -> None:
         """Tell the one who sits there."""
@@ -99,9 +91,9 @@ class Talk:
         """Do what they say until they end."""
         while True:
             try:
-                line = next(lines, "/bye")
-                if self.do(line) == "/bye":
-                    return
+                self.do(next(lines))
+            except StopIteration:
+                return
             except KeyboardInterrupt:
                 if not self._typed:
                     raise
@@ -113,29 +105,25 @@ class Talk:
             if self._typed:
                 click.echo(err=True)
 
-    def do(self, line: str) -> str:
-        """Ask, or do what a command says; gives its name."""
-        if not line.strip():
-            return ""
-        if not re.match(r"/[a-z?]+(\s|$)", line):
-            images, self._images = tuple(self._images), []
-            self._ask(line, images)
-            return ""
+    def do(self, line: str) -> None:
+        """Ask, or do what a command says; ``StopIteration`` if that is to leave."""
         word, _, rest = line.strip().partition(" ")
+        if not re.fullmatch(r"/[a-z?]+", word):
+            if word:
+                images, self._images = tuple(self._images), []
+                self._ask(line, images)
+            return
         word = SAME.get(word, word)
         if word not in HELP:
             near = get_close_matches(word, HELP, n=1)
             hint = f"Did you mean {near[0]}?" if near else "/help lists what there is."
             raise click.UsageError(f"There is no {word}. {hint}")
-        if word != "/bye":
-            getattr(self, f"_{word[1:]}")(rest.strip())
-        return word
+        getattr(self, f"_{word[1:]}")(rest.strip())
 
     def _ask(self, prompt: str, images: tuple[str, ...]) -> None:
         self._again = (prompt, images)
-        setup = self._setup
         stream = self._conversation.stream(prompt, images=images)
-        with output_for(plain=setup.plain, reasoning=not setup.hide_reasoning) as output, stream:
+        with self._setup.output() as output, stream:
             for event in stream.events():
                 if isinstance(event, Done):
                     self._again = None
@@ -183,26 +171,25 @@ class Talk:
         self.note(f"Loaded {len(self._conversation.messages)} messages.")
 
     def _model(self, name: str) -> None:
-        if name:
-            self._move(name)
-        names = ", ".join(facade.aliases[0] for facade in available_spaces())
-        self.note(f"{self.name}, of {names}" if not name else f"Now at {self.name}.")
-
-    def _move(self, name: str) -> None:
-        """Go on at another Space, without options and addresses that were for the old one."""
+        if not name:
+            names = ", ".join(facade.aliases[0] for facade in available_spaces())
+            self.note(f"{self._space.name}, of {names}")
+            return
+        # Without options and addresses, which were for the old one.
         setup = dataclasses.replace(self._setup, model=name, options={}, src=None)
-        with contextlib.ExitStack() as opening:
-            space = opening.enter_context(setup.space())
-            conversation = space.conversation()
-            conversation.messages = self._conversation.messages
-            self._opened.close()
-            self._opened.push(opening.pop_all())
+        space = self._stack.enter_context(setup.space())
+        conversation = space.conversation()
+        conversation.messages = self._conversation.messages
         self._setup, self._space, self._conversation = setup, space, conversation
+        self.note(f"Now at {space.name}.")
 
     def _help(self, _: str) -> None:
         for word, (argument, text) in HELP.items():
             click.echo(f"{f'{word} {argument}':15} {text}", err=True)
         click.echo(KEYS, err=True)
+
+    def _bye(self, _: str) -> None:
+        raise StopIteration
 
 
 def is_complete(text: str) -> bool:
@@ -226,20 +213,18 @@ def message(text: str) -> str:
     quoted = text.strip()
     if quoted.startswith('"""') and is_complete(quoted):
         return quoted[3:-3].strip("\n")
-    return text.replace("\\\n", "\n").rstrip("\\")
+    return text.replace("\\\n", "\n").rstrip("\\\n")
 
 
 def piped() -> Iterator[str]:
     """The messages on stdin."""
     text = ""
     for line in sys.stdin or ():
-        text += line.rstrip("\n")
+        text += line
         if is_complete(text):
             yield message(text)
             text = ""
-        else:
-            text += "\n"
-    if text.strip():
+    if text:
         yield message(text)
 
 

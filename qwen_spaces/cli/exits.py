@@ -65,17 +65,16 @@ def _said(error: Exception) -> str:
 def told() -> Iterator[None]:
     """End the program with one line and an exit code where something goes wrong."""
     try:
-        try:
-            yield
-        except KeyboardInterrupt:
-            click.echo("Cancelled.", err=True)
-            sys.exit(CTRL_C)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-            raise
-        except Exception as error:
-            sys.exit(tell(error))
+        yield
+    except KeyboardInterrupt:
+        click.echo("Cancelled.", err=True)
+        sys.exit(CTRL_C)
     except BrokenPipeError:
         # Python flushes stdout at its end, and would complain.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE)
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except Exception as error:
+        sys.exit(tell(error))

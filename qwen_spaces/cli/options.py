@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from ..registry import available_spaces
 from ..space import QwenSpace
 from ..timeouts import Timeouts
 from .exits import TOKEN
+from .output import Output, output_for
 from .terminal import StatusLine
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,35 +44,29 @@ class Setup:
     @contextlib.contextmanager
     def space(self) -> Iterator[QwenSpace]:
         """The Space; a replica of it runs meanwhile if that is wanted."""
-        with contextlib.ExitStack() as stack:
-            src = self.src
-            if self.local:
-                src = stack.enter_context(replica_of(QwenSpace(self.model).name))
-            yield stack.enter_context(
-                QwenSpace(self.model, src=src, token=self.token, timeouts=_bounds(self.timeout))
-            )
+        where: contextlib.AbstractContextManager[str | None] = contextlib.nullcontext(self.src)
+        if self.local:
+            where = replica_of(QwenSpace(self.model).name)
+        bounds = _bounds(self.timeout)
+        with where as src, QwenSpace(self.model, src=src, token=self.token, timeouts=bounds) as space:
+            yield space
+
+    def output(self, *, stream: bool = True) -> Output:
+        """Where an answer goes."""
+        return output_for(plain=self.plain, reasoning=not self.hide_reasoning, stream=stream)
 
 
 class Command(click.Command):
     """A command whose ``-o`` takes ``NAME VALUE`` as well as ``NAME=VALUE``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse them."""
-        return super().parse_args(ctx, joined(args))
-
-
-def joined(arguments: Sequence[str]) -> list[str]:
-    """The arguments with every ``-o NAME VALUE`` as ``-o NAME=VALUE``.
-
-    >>> joined(["-o", "size", "7B", "-o", "size=7B", "Hi"])
-    ['-o', 'size=7B', '-o', 'size=7B', 'Hi']
-    """
-    left, done = list(arguments), list[str]()
-    while left and left[0] != "--":
-        done.append(left.pop(0))
-        if done[-1] in ("-o", "--option") and len(left) > 1 and "=" not in left[0]:
-            done.append(f"{left.pop(0)}={left.pop(0)}")
-    return done + left
+        """Parse them, every ``-o NAME VALUE`` as ``-o NAME=VALUE``."""
+        left, done = list(args), list[str]()
+        while left and left[0] != "--":
+            done.append(left.pop(0))
+            if done[-1] in ("-o", "--option") and len(left) > 1 and "=" not in left[0]:
+                done.append(f"{left.pop(0)}={left.pop(0)}")
+        return super().parse_args(ctx, done + left)
 
 
 def complete_model(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -156,19 +151,17 @@ def replica_of(name: str) -> Iterator[str]:
     """A replica on this machine; gives its address."""
     status = StatusLine()
     status.show("Starting a replica on this machine")
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(status.clear)
         try:
             from ..replicas import NAMES, serve
         except ImportError as error:
             raise MissingExtraError(str(error)) from error
         if name not in NAMES:
             raise click.UsageError(f"There is no replica of {name}. There are: {', '.join(NAMES)}.")
-        with contextlib.ExitStack() as stack:
-            url = stack.enter_context(serve(name))
-            status.clear()
-            yield url
-    finally:
+        url = stack.enter_context(serve(name))
         status.clear()
+        yield url
 
 
 def _bounds(seconds: float | None) -> Timeouts:

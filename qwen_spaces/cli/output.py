@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ..answer import Done, Event, Reasoning, Reply, Text
-from ..errors import MissingExtraError, QwenSpacesError
+from ..errors import QwenSpacesError
 from ..feed import Status
 from .terminal import StatusLine, clean, is_terminal
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
 
 
 class Output:
@@ -25,166 +21,135 @@ class Output:
 
     Args:
         reasoning: whether to show the thinking before the answer.
+        stream: whether to show what is not complete.
     """
 
-    def __init__(self, *, reasoning: bool = True) -> None:
+    def __init__(self, *, reasoning: bool = True, stream: bool = True) -> None:
         self._status = StatusLine()
         self._thinks = reasoning and is_terminal(sys.stderr)
-        self._thought = ""  # what was shown of it
-        self._answering = False
+        self._stream = stream
+        self._shown = ""  # what was shown last: of the thinking, or of the answer
+        self._reply: Reply | None = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Output:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
-            self._status.clear()
             self._end_thought()
         finally:
-            self.end()
+            self.end(self._reply)
 
     def show(self, event: Event) -> None:
         """Show what is new."""
         if isinstance(event, Status):
-            if not (self._answering or self._thought):
+            if not self._shown:
                 self._status.show(str(event), event.eta)
         elif isinstance(event, Reasoning):
-            self._think(event.text)
-        elif isinstance(event, Text):
-            self._status.clear()
+            if self._thinks:
+                self._status.clear()
+                self._shown = clean(event.text)
+                click.secho(self._shown, dim=True, err=True, nl=False)
+        elif isinstance(event, Done):
+            self._reply = event.reply
+        elif self._stream:
             self._end_thought()
-            self._answering = True
+            self._shown = event.text
             self.text(event)
-        else:
-            self._status.clear()
-            self._end_thought()
-            self.done(event.reply)
 
     def text(self, text: Text) -> None:
         """The answer grows, or changes."""
 
-    def done(self, reply: Reply) -> None:
-        """The answer is complete."""
-
-    def end(self) -> None:
-        """Nothing comes any more, because the answer is complete or because it failed."""
-
-    def _think(self, text: str) -> None:
-        if self._thinks and not self._answering:
-            self._status.clear()
-            self._thought += clean(text)
-            click.secho(clean(text), dim=True, err=True, nl=False)
+    def end(self, reply: Reply | None) -> None:
+        """Nothing comes any more; without a `reply` the answer has failed."""
 
     def _end_thought(self) -> None:
-        if self._thought and not self._answering:
-            click.echo("\n" if self._thought.endswith("\n") else "\n\n", err=True, nl=False)
-            self._thought = ""
+        self._status.clear()
+        if self._thinks and self._shown:
+            click.echo("\n" if self._shown.endswith("\n") else "\n\n", err=True, nl=False)
+        self._thinks = False
 
 
 class Plain(Output):
     """The text as it comes, without anything of ours. What was written cannot be taken back."""
 
-    def __init__(self, *, reasoning: bool = True) -> None:
-        super().__init__(reasoning=reasoning)
-        self._filter = clean if is_terminal(sys.stdout) else str
-        self._written = 0  # characters of the answer
-        self._rewritten = False
+    def __init__(self, *, reasoning: bool = True, stream: bool = True) -> None:
+        super().__init__(reasoning=reasoning, stream=stream)
+        self._written = 0  # characters of the answer; -1 if it has changed since
         self._last = "\n"
 
     def text(self, text: Text) -> None:
         """Write it; from the first change on, wait for the whole."""
-        self._rewritten |= text.start != self._written
-        if not self._rewritten:
+        if text.start == self._written:
             self._write(text.text)
             self._written += len(text.text)
+        else:
+            self._written = -1
 
-    def done(self, reply: Reply) -> None:
-        """Write an answer that was changed once more, as it is."""
-        if self._rewritten:
-            self.end()
+    def end(self, reply: Reply | None) -> None:
+        """Write an answer that is awaited, or that was changed, as it is; then begin a new line."""
+        if reply and self._written < 0:
+            self._end_line()
             click.secho("The Space changed what it had said. Its whole answer:", dim=True, err=True)
+        if reply and (self._written < 0 or not self._stream):
             self._write(reply.text)
+        self._end_line()
 
-    def end(self) -> None:
-        """Begin a new line."""
+    def _end_line(self) -> None:
         if self._last != "\n":
             self._write("\n")
 
     def _write(self, text: str) -> None:
         if text:
-            click.echo(self._filter(text), nl=False)
+            click.echo(clean(text) if is_terminal(sys.stdout) else text, nl=False)
             self._last = text[-1]
 
 
-class Whole(Plain):
-    """The text when it is complete."""
-
-    def text(self, text: Text) -> None:
-        """Wait."""
-
-    def done(self, reply: Reply) -> None:
-        """Write it."""
-        self._write(reply.text)
-
-
 class Json(Output):
-    """One JSON object when the answer is complete.
+    """One JSON object when the answer is complete, or the events as such objects, one a line, as they come.
 
     Args:
         space: the name of the Space, which is in it.
+        stream: whether it is the events.
     """
 
-    def __init__(self, *, space: str) -> None:
-        super().__init__(reasoning=False)
+    def __init__(self, *, space: str, stream: bool) -> None:
+        super().__init__(reasoning=False, stream=stream)
         self._space = space
 
-    def done(self, reply: Reply) -> None:
-        """Write it."""
-        click.echo(json.dumps(as_object(reply, self._space), indent=2))
-
-
-class JsonLines(Json):
-    """The events as JSON objects, one a line, as they come."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         super().__exit__(kind, error, trace)
-        if isinstance(error, QwenSpacesError):
+        if self._stream and isinstance(error, QwenSpacesError):
             click.echo(json.dumps({"type": "error", "error": type(error).__name__, "message": str(error)}))
 
     def show(self, event: Event) -> None:
-        """Write it."""
-        if isinstance(event, Status):
-            self._status.show(str(event), event.eta)
-        else:
+        """Write it, if it is the events."""
+        if self._stream:
             self._status.clear()
-        told = dataclasses.asdict(event)
-        if isinstance(event, Done):
-            told = as_object(event.reply, self._space)
-        click.echo(json.dumps({"type": event.type, **told}))
+            told = self._object(event.reply) if isinstance(event, Done) else dataclasses.asdict(event)
+            click.echo(json.dumps({"type": event.type, **told}))
+        super().show(event)
 
+    def end(self, reply: Reply | None) -> None:
+        """Write it, if it is the one."""
+        if reply and not self._stream:
+            click.echo(json.dumps(self._object(reply), indent=2))
 
-def as_object(reply: Reply, space: str) -> dict[str, Any]:
-    """A reply for JSON."""
-    return {
-        "space": space,
-        "text": reply.text,
-        "reasoning": reply.reasoning,
-        "rewritten": reply.rewritten,
-        "metrics": dataclasses.asdict(reply.metrics),
-    }
+    def _object(self, reply: Reply) -> dict[str, Any]:
+        return {
+            "space": self._space,
+            "text": reply.text,
+            "reasoning": reply.reasoning,
+            "rewritten": reply.rewritten,
+            "metrics": dataclasses.asdict(reply.metrics),
+        }
 
 
 def output_for(*, plain: bool, reasoning: bool, stream: bool = True) -> Output:
     """The output of an answer for people: Markdown on a terminal where `rich` is installed, else as it is."""
     if not plain and is_terminal(sys.stdout):
-        try:
+        with contextlib.suppress(ImportError):
             from .rendered import Rendered
-        except MissingExtraError:
-            pass
-        else:
+
             return Rendered(reasoning=reasoning, stream=stream)
-    return Plain(reasoning=reasoning) if stream else Whole(reasoning=reasoning)
+    return Plain(reasoning=reasoning, stream=stream)

@@ -3,58 +3,39 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import click
 
 from ..answer import Reply, Text
-from ..errors import MissingExtraError
+from .markdown import Renderer, begins
 from .output import Output
-from .terminal import Canvas, clean, size, without_echo
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-try:
-    from .markdown import Renderer, begins
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] not in ("rich", "markdown_it", "pygments"):
-        raise
-    raise MissingExtraError("Rendered Markdown needs: pip install 'qwen-spaces[cli]'") from error
+from .terminal import clean, size, widest, without_echo
 
 FRAME = 1 / 30  # seconds from one drawing to the next
 
 
 class Rendered(Output):
-    """Markdown on a terminal.
-
-    Args:
-        reasoning: as for `Output`.
-        stream: whether to show what is not complete.
-    """
+    """Markdown on a terminal."""
 
     def __init__(self, *, reasoning: bool = True, stream: bool = True) -> None:
-        super().__init__(reasoning=reasoning)
-        self._stream = stream
-        self._renderer, self._canvas = Renderer(), Canvas()
+        super().__init__(reasoning=reasoning, stream=stream)
+        self._renderer = Renderer()
+        self._tail = [""]  # the lines that may be drawn again; the cursor is behind the last
         self._answer = ""
-        self._blocks: list[int] = []  # where the blocks begin that are drawn for good
-        self._settled = 0  # where the rest begins, in characters of the answer
-        self._any = False  # whether anything is drawn for good
+        self._blocks = [0]  # the lines at which blocks begin; all but the last are drawn for good
         self._next = 0.0  # when to draw again, in seconds of `time.monotonic()`
         self._silence = without_echo()  # a key would tear what is drawn again
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Output:
         self._silence.__enter__()
         return self
 
     def text(self, text: Text) -> None:
         """Draw it."""
-        if not self._stream:
-            return
         self._answer = self._answer[: text.start] + text.text
-        if text.start < self._settled:
-            self._go_back(text.start)
+        changed = self._answer.count("\n", 0, text.start)  # its line
+        if changed < self._blocks[-1]:
+            self._go_back(changed)
         # What comes meanwhile is gathered by the stream, and drawn at once.
         time.sleep(max(0.0, self._next - time.monotonic()))
         began = time.monotonic()
@@ -62,50 +43,42 @@ class Rendered(Output):
         now = time.monotonic()
         self._next = now + max(FRAME, now - began)
 
-    def done(self, reply: Reply) -> None:
-        """Take it as it is; `end` draws it."""
-        self._answer = reply.text
-
-    def end(self) -> None:
+    def end(self, reply: Reply | None) -> None:
         """Draw the rest."""
         try:
+            self._answer = reply.text if reply else self._answer
             self._draw(whole=True)
         finally:
             self._silence.__exit__(None, None, None)
 
-    def _go_back(self, start: int) -> None:
+    def _go_back(self, changed: int) -> None:
         """Begin anew at the block that has changed; what is above stays, for it may have left the screen."""
-        self._canvas.draw([])
-        if self._any:
-            click.echo()
-        click.secho("The Space changed what it had said, from here on:", dim=True, err=True)
-        self._settled = max((begin for begin in self._blocks if begin <= start), default=0)
-        self._blocks = [begin for begin in self._blocks if begin < self._settled]
+        while self._blocks[-1] > changed:
+            self._blocks.pop()
+        note = click.style("The Space changed what it had said, from here on:", dim=True)
+        self._put(["", note] + [""] * (self._blocks == [0]), [])
 
     def _draw(self, *, whole: bool = False) -> None:
-        columns, rows = size()
-        rest = self._answer[self._settled :]
-        text = clean(rest)
+        columns, _ = size()
+        lines = clean(self._answer).split("\n")
+        first = self._blocks[-1]
         # A line that is not complete may yet turn out to be something else.
-        begun = begins(text if whole else text[: text.rfind("\n") + 1])
-        lines = text.split("\n")
-        here = len(lines) if whole else begun[-1] if begun[1:] else 0
-        ready, growing = "\n".join(lines[:here]), "\n".join(lines[here:])
-        done = self._renderer.lines(ready, columns)
-        tail = self._renderer.lines(growing, columns, last=rows)
-        above = [""] if self._any and done else []
-        gap = [""] if tail and (self._any or done) else []
-        self._canvas.draw([*above, *done], [*gap, *tail])
-        if here:
-            starts = _offsets(rest, self._settled)
-            self._blocks += [starts[line] for line in begun if line < here]
-            self._settled = len(self._answer) if whole else starts[here]
-            self._any |= bool(done)
+        begun = begins("\n".join([*lines[first:-1], lines[-1] if whole else ""]))
+        self._blocks += [first + line for line in begun[1:]] + [len(lines)] * whole
+        here = self._blocks[-1]
+        done = self._renderer.lines("\n".join(lines[first:here]), columns)
+        tail = self._renderer.lines("\n".join(lines[here:]), columns, crop=True)
+        self._put([""] * bool(first and done) + done, [""] * bool(here and tail) + tail)
 
+    def _put(self, done: list[str], tail: list[str]) -> None:
+        """Put `done` above the tail for good, and show this `tail`, of which a low screen has the end.
 
-def _offsets(text: str, start: int) -> list[int]:
-    """Where the lines of a text begin that begins itself at `start`."""
-    offsets = [start]
-    for line in text.split("\n"):
-        offsets.append(offsets[-1] + len(line) + 1)
-    return offsets
+        What has left the screen is never touched.
+        """
+        columns, rows = size()
+        # Those rows that they take now, on a terminal that may have become narrower since.
+        up = sum(max(1, -(-widest(line) // columns)) for line in self._tail) - 1
+        self._tail = tail[-(rows - 1) :] or [""]
+        # From its second line on, for tmux keeps what is erased from the top of the screen on.
+        start = f"\x1b[{up}A\r\x1b[K\n\x1b[J\x1b[A" if up else "\r\x1b[K"
+        click.echo(start + "\n".join([*done, *self._tail]), nl=False)

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from ..errors import MissingExtraError, QwenSpacesError
-from ..registry import available_spaces
+from ..registry import available_spaces, in_words
 from ..space import QwenSpace
 from ..timeouts import Timeouts
 from .options import complete_model, src_option, token_option
@@ -44,17 +44,23 @@ def spaces(check: bool, as_json: bool, token: str | None) -> None:
         objects = [{**_facts(facade), **found.get(facade.aliases[0], {})} for facade in facades]
         click.echo(json.dumps(objects, indent=2))
         return
-    rows = [("ALIAS", "SPACE", "TAKES", "OPTIONS")]
-    for facade in facades:
-        options = "; ".join(f"{name}: {', '.join(values)}" for name, values in facade.options.items())
-        rows.append((facade.aliases[0], facade.space_id, _takes(facade), options or "-"))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        _tell_row(row, widths, bold=row is rows[0])
+    heads = ("ALIAS", "SPACE", "TAKES", "REASONING")
+    rows = {
+        facade: (facade.aliases[0], facade.space_id, _takes(facade), "apart" if facade.reasons else "-")
+        for facade in facades
+    }
+    widths = [max(map(len, column)) for column in zip(heads, *rows.values(), strict=True)]
+
+    def line(row: Sequence[str]) -> str:
+        return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+    click.secho(line(heads), bold=True)
+    for facade, row in rows.items():
+        click.echo(line(row))
         if look := found.get(row[0]):
-            colour = "green" if look["reachable"] else "red"
-            for line in _wrapped(_found(look), 4):
-                click.secho(line, fg=colour)
+            click.secho("\n".join(_wrapped(_found(look), 4)), fg="green" if look["reachable"] else "red")
+        for name, values in facade.options.items():
+            click.echo("\n".join(_wrapped(f"{name}: {in_words(values)}", 4)))
 
 
 @click.command()
@@ -84,6 +90,7 @@ def status(name: str, src: str | None, token: str | None, as_json: bool) -> None
     found["parameters"] = ", ".join(
         f"{ours}={theirs}" if ours != theirs else ours for ours, theirs in found["parameters"].items()
     )
+    found["options"] = "; ".join(f"{name}: {kind}" for name, kind in found["options"].items()) or None
     for label, value in found.items():
         if value is not None:
             first, *more = _wrapped(str(value), 12)
@@ -96,28 +103,44 @@ def status(name: str, src: str | None, token: str | None, as_json: bool) -> None
 @click.argument("name", shell_complete=complete_model)
 @click.option("--port", default=7860, show_default=True, help="0 is any free one.")
 @click.option("--host", default="127.0.0.1", show_default=True)
-def replica(name: str, port: int, host: str) -> None:
+@click.option("--backend", "url", metavar="URL", help="An OpenAI-compatible server that answers.")
+@click.option("--model", help="The backend's model, if it has several.")
+@click.option("--api-key", envvar="QWEN_SPACES_BACKEND_KEY", show_envvar=True, help="The backend's key.")
+def replica(name: str, port: int, host: str, url: str | None, model: str | None, api_key: str | None) -> None:
     """Run the replica of a Space on this machine until Ctrl-C.
 
+    It answers by saying what it was given; with a backend, a real model does.
+
     \b
-    Example:
+    Examples:
       qwen-spaces replica qwen-2.5 --port 7860
+      qwen-spaces replica qwen-2.5 --backend http://127.0.0.1:11434/v1 --model qwen2.5:0.5b
     """  # noqa: D301  (click reads the \b)
     alias = QwenSpace(name).name
+    if model and not url:
+        raise click.UsageError("--model is the model of a --backend.")
     try:
         from ..replicas.server import NAMES, run
+
+        if url:
+            from ..replicas.backend import backend
     except ImportError as error:
         raise MissingExtraError(str(error)) from error
     if alias not in NAMES:
         raise click.UsageError(f"There is no replica of {alias}. There are: {', '.join(NAMES)}.")
     try:
-        run(alias, port=port, host=host)
+        brain = backend(url, model, api_key) if url else None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        run(alias, port=port, host=host, brain=brain)
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
 
 
 def _takes(facade: type[QwenSpace]) -> str:
-    return {0: "text", 1: "text, one image"}.get(facade.max_images, f"text, {facade.max_images} images")
+    takes = {0: "text", 1: "text, one image", None: "text, images"}
+    return takes.get(facade.max_images, f"text, {facade.max_images} images")
 
 
 def _facts(facade: type[QwenSpace]) -> dict[str, Any]:
@@ -127,6 +150,7 @@ def _facts(facade: type[QwenSpace]) -> dict[str, Any]:
         "space": facade.space_id,
         "url": facade.url,
         "max_images": facade.max_images,
+        "reasoning": facade.reasons,
         "options": {name: list(values) for name, values in facade.options.items()},
     }
 
@@ -169,15 +193,6 @@ def _found(look: dict[str, Any]) -> str:
     if look["reachable"]:
         return f"reachable in {look['seconds'] * 1000:.0f} ms, Gradio {look['gradio']}"
     return " ".join(clean(look["error"]).split())
-
-
-def _tell_row(row: Sequence[str], widths: Sequence[int], *, bold: bool) -> None:
-    """A row of the table; on a terminal its last cell is wrapped."""
-    *cells, last = row
-    start = "  ".join([*(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)), ""])
-    lines = _wrapped(last, len(start))
-    for number, line in enumerate(lines):
-        click.secho(start + line.lstrip() if number == 0 else line, bold=bold or None)
 
 
 def _wrapped(text: str, indent: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""A terminal: whether there is one, what may be written to it, a line that vanishes, lines drawn again."""
+"""A terminal: whether there is one, what may be written to it, and a line that vanishes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TextIO
 
+import click
+
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and newline
-_STYLES = re.compile(r"\x1b\[[0-9;]*m")
-_ERASE_LINE, _ERASE_BELOW = "\r\x1b[K", "\r\x1b[J"
+STYLES = re.compile(r"\x1b\[[0-9;]*m")
 TICK = 0.1  # seconds between two looks of the status line
 PATIENCE = 2.0  # seconds after which it tells how long it waits
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -44,43 +45,20 @@ def widest(line: str) -> int:
     >>> widest("abc"), widest("世界"), widest("👩‍💻")
     (3, 4, 4)
     """
-    text = _STYLES.sub("", line)
-    if text.isascii():
-        return len(text)
-    columns = 0
-    for character in text:
-        if character == "\ufe0f":  # makes the one before it an emoji, which is wide
-            columns += 1
-        elif unicodedata.category(character) not in ("Mn", "Me", "Cf"):
-            flag = "\U0001f1e6" <= character <= "\U0001f1ff"
-            columns += 2 if flag or unicodedata.east_asian_width(character) in "WF" else 1
-    return columns
-
-
-def cut(line: str, columns: int) -> str:
-    """As much of a styled line as surely fits.
-
-    >>> cut("世界 and all", 5)
-    '世界 '
-    """
-    if widest(line) <= columns:
-        return line
-    kept, left = [], columns
-    for part in re.findall(rf"{_STYLES.pattern}|.", line):
-        left -= widest(part)
-        if left >= 0 or not widest(part):
-            kept.append(part)
-    return "".join(kept)
+    text = STYLES.sub("", line)
+    flags = sum("\U0001f1e6" <= character <= "\U0001f1ff" for character in text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    nothing = sum(unicodedata.category(character) in ("Mn", "Me", "Cf") for character in text)
+    # U+FE0F is nothing itself, and makes the one before it an emoji, which is wide.
+    return len(text) + flags + wide - nothing + text.count("\ufe0f")
 
 
 class StatusLine:
     """One dim line on stderr, if that is a terminal: what is waited for, and for how long."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._text = ""
-        self._since = self._until = 0.0
-        self._ticking: threading.Event | None = None
+        self._lock, self._over = threading.Lock(), threading.Event()
+        self._over.set()
 
     def show(self, text: str, eta: float | None = None) -> None:
         """Show `text`, and a countdown of `eta` seconds or else the time since the line came up."""
@@ -89,18 +67,17 @@ class StatusLine:
         with self._lock:
             now = time.monotonic()
             self._text, self._until = " ".join(clean(text).split()), now + (eta or 0.0)
-            if self._ticking is None:
-                self._since, self._ticking = now, threading.Event()
-                threading.Thread(target=self._tick, args=(self._ticking,), daemon=True).start()
+            if self._over.is_set():
+                self._since, self._over = now, threading.Event()
+                threading.Thread(target=self._tick, args=(self._over,), daemon=True).start()
             self._draw()
 
     def clear(self) -> None:
         """Take it away."""
         with self._lock:
-            if self._ticking:
-                self._ticking.set()
-                self._ticking = None
-                _write(sys.stderr, _ERASE_LINE)
+            if not self._over.is_set():
+                self._over.set()
+                click.echo("\r\x1b[K", nl=False, err=True)
 
     def _tick(self, over: threading.Event) -> None:
         while not over.wait(TICK):
@@ -114,47 +91,11 @@ class StatusLine:
         timing = f" ({gone:.0f} s)" if gone >= PATIENCE else ""
         if left > 0.5:
             timing = f" (about {left:.0f} s)"
+        text, room = self._text, size(sys.stderr)[0] - len(timing) - 3
+        while widest(text) > room:
+            text = text[:-1]
         frame = SPINNER[int(now / TICK) % len(SPINNER)]
-        columns = size(sys.stderr)[0]
-        text = cut(self._text, max(0, columns - len(timing) - 3))
-        _write(sys.stderr, f"\r\x1b[2m{frame} {text}{timing}\x1b[0m\x1b[K")
-
-
-class Canvas:
-    """Lines on stdout: done ones stay for ever, the tail below them is drawn again and again.
-
-    What has left the screen is never touched: a tail that is too high shows its last lines.
-    """
-
-    def __init__(self) -> None:
-        self._tail = [""]  # the lines that may be drawn again; the cursor is behind the last
-        self._columns = size()[0]
-
-    def draw(self, done: Sequence[str], tail: Sequence[str] = ()) -> None:
-        """Put `done` above the tail for good, and show this `tail`, lines with styles.
-
-        A done line may be wider than the terminal, which wraps it.
-        """
-        columns, rows = size()
-        shown = [cut(line, columns) for line in tail[-(rows - 1) :]] or [""]
-        new, old = [*done, *shown], self._tail
-        same = 0
-        if columns == self._columns:
-            same = _alike(old, new[:-1])  # the last one is always drawn, so the cursor is behind it
-        heights = [max(1, -(-widest(line) // columns)) for line in old[same:]]
-        up = min(sum(heights) - 1, rows - 1)
-        if same == len(old):
-            _write(sys.stdout, "\n" + "\n".join(new[same:]))
-        elif new != old:
-            back = f"\x1b[{up}A" if up > 0 else ""
-            _write(sys.stdout, f"{back}{_ERASE_BELOW}" + "\n".join(new[same:]))
-        self._tail, self._columns = shown, columns
-
-
-def _alike(old: Sequence[str], new: Sequence[str]) -> int:
-    """How many lines both begin with."""
-    both = enumerate(zip(old, new, strict=False))
-    return next((place for place, (was, now) in both if was != now), min(len(old), len(new)))
+        click.echo(f"\r\x1b[2m{frame} {text}{timing}\x1b[0m\x1b[K", nl=False, err=True)
 
 
 def size(stream: TextIO | None = None) -> tuple[int, int]:
@@ -170,15 +111,12 @@ def without_echo() -> Iterator[None]:
     """Keep what is typed meanwhile off the terminal that stdout is; it waits for whoever reads it next."""
     try:
         import termios
-    except ImportError:  # another system
-        yield
-        return
-    try:
+
         terminal = sys.stdout.fileno()
-        is_ours = os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
+        is_ours = os.tcgetpgrp(terminal) == os.getpgrp()  # else, in the background, this would stop us
+    except (ImportError, OSError):  # another system, no terminal
         is_ours = False
-    if not is_ours:  # in the background, where this would stop the program
+    if not is_ours:
         yield
         return
     before = termios.tcgetattr(terminal)
@@ -189,8 +127,3 @@ def without_echo() -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(terminal, termios.TCSANOW, before)
-
-
-def _write(stream: TextIO, text: str) -> None:
-    stream.write(text)
-    stream.flush()

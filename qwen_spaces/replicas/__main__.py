@@ -11,9 +11,22 @@ from .server import NAMES, run
 @click.argument("name", type=click.Choice(NAMES))
 @click.option("--port", default=0, show_default="any free one", help="Port to listen on.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-def main(name: str, port: int, host: str) -> None:
+@click.option("--backend", "url", metavar="URL", help="An OpenAI-compatible server that answers.")
+@click.option("--model", help="Its model, if it has several.")
+@click.option("--api-key", envvar="QWEN_SPACES_BACKEND_KEY", show_envvar=True, help="Its key.")
+def main(name: str, port: int, host: str, url: str | None, model: str | None, api_key: str | None) -> None:
     """Serve the replica NAME on this machine until Ctrl-C, and print its URL."""
-    run(name, port, host)
+    brain = None
+    if url:
+        try:
+            from .backend import backend
+
+            brain = backend(url, model, api_key)
+        except (ImportError, ValueError) as error:
+            raise click.ClickException(str(error)) from error
+    elif model:
+        raise click.UsageError("--model is the model of a --backend.")
+    run(name, port, host, brain)
 
 
 if __name__ == "__main__":

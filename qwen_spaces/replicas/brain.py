@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -32,14 +32,25 @@ import gradio as gr
 from .pictures import describe
 from .scripts import chunks, code_points, long_text, words
 
-__all__ = ["Brain", "answer", "long_text"]
+__all__ = ["Brain", "Thought", "answer", "long_text"]
 
-Brain = Callable[..., Iterator[Any]]
-"""``brain(system, history, prompt, image[, model=])`` yields the whole text so far, step by step.
+Brain = Callable[..., Iterator[Any] | AsyncGenerator[Any, None]]
+"""``brain(system, history, prompt, image)`` yields the whole text so far, step by step.
 
-``history`` is ``[(user, assistant), ...]``, ``image`` a path or None. A step of ``None`` says nothing
-and is not sent: a slow brain yields it so that it can be left. A brain that is left is closed.
+``history`` is ``[(user, assistant), ...]``, ``image`` a path or None: the newest where there are several. A
+brain that has a parameter of that name gets ``model``, the Space's name for it; ``images``, the paths of
+all images of the conversation; ``thinking``, the tokens it may spend on a `Thought`, 0 for none.
+
+A step of ``None`` says nothing and is not sent: a slow brain yields it so that it can be left. A brain
+that is left is closed. One that is an asynchronous generator can be left at any await.
 """
+
+
+class Thought(str):
+    """A step of a brain that thinks: the whole thought so far. Only some Spaces show thoughts."""
+
+    __slots__ = ()
+
 
 PACE = 0.03  # seconds a word
 SLOW = 0.2  # seconds a step
@@ -53,7 +64,13 @@ QUOTA = (  # the ZeroGPU text, as users report it
 
 
 def answer(
-    system: str, history: list[tuple[str, str]], prompt: str, image: str | None, model: str = ""
+    system: str,
+    history: list[tuple[str, str]],
+    prompt: str,
+    image: str | None,
+    model: str = "",
+    images: Sequence[str] = (),
+    thinking: int = 0,
 ) -> Iterator[str | None]:
     """Say what was given, obeying the triggers in `prompt`."""
     said = triggers(prompt)
@@ -63,7 +80,11 @@ def answer(
         return
     swift = "long" in said or "multibyte" in said
     pace = float(said.get("pace", SLOW if "slow" in said else 0 if swift else PACE))
-    steps = frames(said, reply(system, history, prompt, image, model))
+    if thinking:
+        for thought in words(f"I am {model}, and I may think for {thinking} tokens."):
+            yield Thought(thought)
+            yield from _rest(pace)
+    steps = frames(said, reply(system, history, prompt, images or (image,), model))
     for count, text in enumerate(steps):
         _fail_after(said, count)
         yield text
@@ -80,12 +101,14 @@ def triggers(prompt: str) -> dict[str, str]:
     return dict(re.findall(r"\[\[([a-z-]+)(?:=(.*?))?\]\]", prompt))
 
 
-def reply(system: str, history: list[tuple[str, str]], prompt: str, image: str | None, model: str) -> str:
+def reply(
+    system: str, history: list[tuple[str, str]], prompt: str, images: Sequence[str | None], model: str
+) -> str:
     """The answer in words."""
     parts = [f'You asked: "{prompt}"', f"This is turn {len(history) + 1}."]
     parts += [f'Before, you said: "{user}" and I answered: "{_short(bot)}"' for user, bot in history]
-    if image:
-        parts.append(f"You showed me {describe(image)}.")
+    if seen := [describe(image) for image in images if image]:
+        parts.append(f"You showed me {', and '.join(seen)}.")
     if system:
         parts.append(f'System prompt: "{system}"')
     if model:

@@ -13,7 +13,7 @@ from gradio.components.base import Component
 from gradio.data_classes import GradioRootModel
 from pydantic import StrictStr
 
-Cell = StrictStr | dict[str, Any] | None
+Cell = StrictStr | dict[str, Any] | list[dict[str, Any] | None] | None
 Pair = tuple[Cell, Cell]
 
 
@@ -21,14 +21,15 @@ class Pairs(GradioRootModel):  # noqa: D101  (Gradio would put a docstring in /i
     root: list[Pair]  # [[user, assistant], ...]
 
 
-class _WithoutStub(type(Component)):  # type: ignore[misc]
+class WithoutStub(type(Component)):  # type: ignore[misc]
     """Gradio's metaclass writes a ``.pyi`` beside every component's source; this one leaves no files."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> Any:
+        """Make the class, and nothing else."""
         return ABCMeta.__new__(cls, name, bases, attrs)
 
 
-class Chatbot(Component, metaclass=_WithoutStub):
+class Chatbot(Component, metaclass=WithoutStub):
     """The chatbot with pair histories, which Gradio 6 dropped and Gradio 5 deprecates."""
 
     EVENTS: list[Any] = []
@@ -63,7 +64,7 @@ class Modelscopechatbot(Chatbot):  # type: ignore[metaclass]
         return Pairs(root=[(as_cell(user), as_cell(bot)) for user, bot in value or []])
 
 
-class Radio(gr.Radio, metaclass=_WithoutStub):
+class Radio(gr.Radio, metaclass=WithoutStub):
     """A radio that takes any value, as Gradio 4 did; newer ones refuse what is not in ``choices``."""
 
     def preprocess(self, payload: Any) -> Any:
@@ -71,7 +72,7 @@ class Radio(gr.Radio, metaclass=_WithoutStub):
         return payload
 
 
-class Image(gr.Image, metaclass=_WithoutStub):
+class Image(gr.Image, metaclass=WithoutStub):
     """An image handed on as the file that was sent: Gradio's own opens it, converts it and leaves it open."""
 
     def preprocess(self, payload: Any) -> str | None:
@@ -84,6 +85,8 @@ def as_cell(value: Any) -> Any:
     """The cell on the wire, in the fields and order of ``modelscope_studio`` 0.x."""
     if value is None:
         return None
+    if isinstance(value, list):  # a place per agent
+        return [as_cell(place) for place in value]
     cell: dict[str, Any] = dict.fromkeys(("id", "elem_id", "elem_classes", "name", "text", "flushing"))
     cell.update(avatar="", files=None)
     cell.update(value if isinstance(value, dict) else {"text": value})

@@ -1,4 +1,4 @@
-"""The two Spaces that answer at ``/model_chat``: ``Qwen/Qwen2-72B-Instruct`` and ``Qwen/Qwen2.5``.
+"""The Spaces that answer at ``/model_chat``: `Qwen/Qwen2-72B-Instruct`, `Qwen/Qwen2.5` and their kin.
 
 Components are made in the order of the real apps, so that their ids are the same, and so are events.
 """
@@ -21,6 +21,7 @@ QWEN2_5_SYSTEM = "You are Qwen, created by Alibaba Cloud. You are a helpful assi
 GENERAL = ("72B", "32B", "14B", "7B", "3B", "1.5B", "0.5B")
 MATH = ("Math-72B", "Math-7B", "Math-1.5B")
 CODER = ("Coder-7B", "Coder-1.5B")
+CODERS = ("32B", "14B", "7B", "3B", "1.5B", "0.5B")  # of the Coder Space
 
 History = list[list[Any]]
 Turn = tuple[str, History, str]
@@ -28,16 +29,32 @@ Turn = tuple[str, History, str]
 
 def qwen2_72b(brain: Brain, slots: int | None) -> gr.Blocks:
     """`Qwen/Qwen2-72B-Instruct`: string cells. `slots`: answers at once (40, as the Space's own)."""
+    return _strings(brain, slots, "Qwen/Qwen2-72B-Instruct", "qwen2-72B-instruct", QWEN2_SYSTEM)
+
+
+def qwen2_5_72b(brain: Brain, slots: int | None) -> gr.Blocks:
+    """`Qwen/Qwen2.5-72B-Instruct`: the same with another label and system prompt (its captured ``/info``)."""
+    return _strings(brain, slots, "Qwen/Qwen2.5-72B-Instruct", "Qwen2.5-72B-Instruct", QWEN2_5_SYSTEM)
+
+
+def qwen2_5_max(brain: Brain, slots: int | None) -> gr.Blocks:
+    """`Qwen/Qwen2.5-Max-Demo`: the same again (callers of the Space); its label is a guess."""
+    return _strings(brain, slots, "Qwen/Qwen2.5-Max-Demo", "Qwen2.5-Max", QWEN2_SYSTEM)
+
+
+def _strings(brain: Brain, slots: int | None, space_id: str, label: str, default: str) -> gr.Blocks:
+    """A Space without a choice of models. `default`: its system prompt."""
+    model = space_id.partition("/")[2].removesuffix("-Demo")
 
     async def model_chat(query: str, history: History, system: str) -> AsyncIterator[Turn]:
-        async for turn in _turns(brain, query, history, system, "Qwen2-72B-Instruct"):
+        async for turn in _turns(brain, query, history, system, model):
             yield turn
 
     limit = slots or 40
-    demo = gr.Blocks(title="Replica of Qwen/Qwen2-72B-Instruct", analytics_enabled=False)
+    demo = gr.Blocks(title=f"Replica of {space_id}", analytics_enabled=False)
     with demo:
-        gr.Markdown("<center><font size=8>Qwen2-72B-instruct, a local replica</font></center>")
-        page = _page(QWEN2_SYSTEM, Chatbot, "qwen2-72B-instruct")
+        gr.Markdown(f"<center><font size=8>{label}, a local replica</font></center>")
+        page = _page(default, Chatbot, label)
         _connect(page, model_chat, [], {"submit": limit, "click": limit, "other": limit})
     return demo
 
@@ -68,8 +85,29 @@ def qwen2_5(brain: Brain, slots: int | None) -> gr.Blocks:
         for this, *others in ((one, two, three), (two, one, three), (three, one, two)):
             this.input(update_other_radios, inputs=[this, *others], outputs=[radio, *others])
         _connect(page, model_chat, [radio], {"submit": slots or "default", "click": slots or 5})
-        shown = [title, page.chatbot, page.system_state, page.system, page.textbox]
-        radio.change(chiose_radio, inputs=[radio, page.system], outputs=shown)
+        _connect_radio(page, radio, title, "Qwen2.5")
+    return demo
+
+
+def qwen2_5_coder(brain: Brain, slots: int | None) -> gr.Blocks:
+    """`Qwen/Qwen2.5-Coder-demo`: string cells, a model size (callers of the Space; the layout is a guess)."""
+
+    async def model_chat(query: str, history: History, system: str, radio: str) -> AsyncIterator[Turn]:
+        if radio not in CODERS:
+            raise ValueError(f"Model not exist: qwen2.5-coder-{str(radio).lower()}-instruct")
+        async for turn in _turns(brain, query, history, system, radio):
+            yield turn
+
+    limit = slots or 40
+    demo = gr.Blocks(title="Replica of Qwen/Qwen2.5-Coder-demo", analytics_enabled=False)
+    with demo:
+        gr.Markdown("<center><font size=8>Qwen2.5-Coder, a local replica</font></center>")
+        radio = Radio(choices=list(CODERS), value="32B", label="Qwen2.5-Coder：")
+        with gr.Row(), gr.Accordion():
+            title = gr.Markdown("<center><font size=8>Qwen2.5-Coder-32B-instruct</font></center>")
+        page = _page(QWEN2_5_SYSTEM, Chatbot, "32b")
+        _connect(page, model_chat, [radio], {"submit": limit, "click": limit})
+        _connect_radio(page, radio, title, "Qwen2.5-Coder")
     return demo
 
 
@@ -80,16 +118,9 @@ def update_other_radios(value: str, other_radio1: str, other_radio2: str) -> tup
     return value, "", ""
 
 
-def chiose_radio(radio: str, system: str) -> tuple[Any, Any, str, str, str]:
-    """Another size: its title, its label, and an empty question. The name is the Space's own."""
-    title = gr.update(value=f"<center><font size=8>Qwen2.5-{radio}-instruct</font></center>")
-    system = system or QWEN2_5_SYSTEM
-    return title, gr.update(label=str(radio).lower()), system, system, ""
-
-
 @dataclass
 class _Page:
-    """What the two pages have in common."""
+    """What the pages have in common."""
 
     default: str  # the system prompt
     system: Any
@@ -136,13 +167,25 @@ def _connect(page: _Page, model_chat: Callable[..., Any], more: list[Any], limit
     page.modify.click(modify_system_session, inputs=[page.system], outputs=state, **other)
 
 
+def _connect_radio(page: _Page, radio: Any, title: Any, stem: str) -> None:
+    """Another size: its title, its label, and an empty question. The event's name is the Spaces' own."""
+
+    def chiose_radio(radio: str, system: str) -> tuple[Any, Any, str, str, str]:
+        shown = gr.update(value=f"<center><font size=8>{stem}-{radio}-instruct</font></center>")
+        system = system or page.default
+        return shown, gr.update(label=str(radio).lower()), system, system, ""
+
+    shown = [title, page.chatbot, page.system_state, page.system, page.textbox]
+    radio.change(chiose_radio, inputs=[radio, page.system], outputs=shown)
+
+
 async def _turns(
     brain: Brain, query: str | None, history: History | None, system: str, model: str
 ) -> AsyncIterator[Turn]:
     """One answer as the Spaces yield it: each step is the whole history with the text so far."""
     query, history = query or "", history or []
     earlier = [(_text(user), _text(bot)) for user, bot in history]
-    async for text in answers(brain, system or "", earlier, query, None, model):
+    async for text in answers(brain, system or "", earlier, query, (), model):
         yield "", [*history, [query, text]], system
 
 

@@ -21,7 +21,7 @@ def qvq_72b(brain: Brain, slots: int | None) -> gr.Blocks:
     """`slots`: answers at once (40; the Space's own is not known)."""
 
     async def generate(image: str | None, query: str) -> AsyncIterator[str]:
-        async for text in answers(brain, "", [], query or "", image, "QVQ-72B-Preview"):
+        async for text in answers(brain, "", [], query or "", [image] if image else [], "QVQ-72B-Preview"):
             yield text
 
     demo = gr.Blocks(

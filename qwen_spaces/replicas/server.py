@@ -23,13 +23,17 @@ from fastapi import FastAPI
 from gradio.context import Context
 
 from .brain import Brain, answer
-from .model_chat import qwen2_5, qwen2_72b
+from .model_chat import qwen2_5, qwen2_5_72b, qwen2_5_coder, qwen2_5_max, qwen2_72b
 from .qvq import qvq_72b
+from .qwen3 import qwen3, qwen3_vl
+from .vision import qwen2_5_vl_72b
+from .web_ui import qwen2_5_1m
 
 T = TypeVar("T")
 
 START = 30.0  # seconds for the server to come up; a loaded test machine is slow
 STOP = 5.0  # seconds for it to go
+LOOK = 0.005  # seconds between two looks at the queue
 LINGER = 0  # seconds for open connections to end by themselves; streams would never
 
 
@@ -46,6 +50,13 @@ REPLICAS = {
     "qwen-2-72b": Replica("Qwen/Qwen2-72B-Instruct", qwen2_72b),
     "qwen-2.5": Replica("Qwen/Qwen2.5", qwen2_5, threads=5),
     "qvq-72b": Replica("Qwen/QVQ-72B-preview", qvq_72b),
+    "qwen-2.5-72b": Replica("Qwen/Qwen2.5-72B-Instruct", qwen2_5_72b),
+    "qwen-2.5-max": Replica("Qwen/Qwen2.5-Max-Demo", qwen2_5_max),
+    "qwen-2.5-coder": Replica("Qwen/Qwen2.5-Coder-demo", qwen2_5_coder),
+    "qwen-3": Replica("Qwen/Qwen3-Demo", qwen3, threads=100),
+    "qwen-3-vl": Replica("Qwen/Qwen3-VL-Demo", qwen3_vl, threads=100),
+    "qwen-2.5-vl-72b": Replica("Qwen/Qwen2.5-VL-72B-Instruct", qwen2_5_vl_72b),
+    "qwen-2.5-1m": Replica("Qwen/Qwen2.5-1M-Demo", qwen2_5_1m),
 }
 NAMES = tuple(REPLICAS)
 
@@ -71,6 +82,8 @@ def build(
         demo.queue(api_open=False, default_concurrency_limit=40, max_size=max_size)
         # Else each event makes a pandas table of all events, for a page that nobody opens.
         demo._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
+        # Gradio 6 looks 1,000 times a second whether there is something to do, which many apps feel.
+        demo._queue.sleep_when_free = max(demo._queue.sleep_when_free, LOOK)
         demo.max_threads = demo._queue.max_thread_count = max(replica.threads, slots or 0)
         return demo
 
@@ -108,12 +121,12 @@ def serve(
             _stop(server, thread, demo)
 
 
-def run(name: str, port: int = 0, host: str = "127.0.0.1") -> None:
+def run(name: str, port: int = 0, host: str = "127.0.0.1", brain: Brain | None = None) -> None:
     """Serve until Ctrl-C or SIGTERM; prints one line with the URL. For the main thread."""
     stop = threading.Event()
     asked = {sign: signal.signal(sign, lambda *_: stop.set()) for sign in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with serve(name, port=port, host=host) as url:
+        with serve(name, port=port, host=host, brain=brain) as url:
             click.echo(f"Replica of {_find(name).space_id}: {url}  (Ctrl-C stops it)")
             stop.wait()
     finally:

@@ -1,27 +1,44 @@
-"""Running a brain: each step in a worker thread, and the brain closed as soon as nobody listens."""
+"""Running a brain: off the event loop if it would block it, and closed as soon as nobody listens."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import anyio
 import anyio.to_thread
 
-from .brain import Brain
+from .brain import Brain, Thought
 
 _END: Any = object()
 
 
 async def answers(
-    brain: Brain, system: str, history: list[tuple[str, str]], prompt: str, image: str | None, model: str
+    brain: Brain,
+    system: str,
+    history: list[tuple[str, str]],
+    prompt: str,
+    images: Sequence[str],
+    model: str,
+    thinking: int = 0,
 ) -> AsyncIterator[str]:
-    """The brain's texts. Left at any step, the brain is closed when that step has ended."""
-    named = {"model": model} if _takes_model(brain) else {}
-    texts: Iterator[str | None] = iter(brain(system, history, prompt, image, **named))
+    """The brain's texts, and its thoughts if there may be any.
+
+    Left at any step, the brain is closed when that step has ended.
+    """
+    named = _taken(brain, model=model, images=list(images), thinking=thinking)
+    made = brain(system, history, prompt, images[-1] if images else None, **named)
+    texts = made if isinstance(made, AsyncGenerator) else _stepped(iter(made))
+    async for text in texts:
+        if text is not None and (thinking or not isinstance(text, Thought)):
+            yield text
+
+
+async def _stepped(texts: Iterator[str | None]) -> AsyncIterator[str | None]:
+    """The steps of an ordinary brain, each in a worker thread."""
     stepping = threading.Lock()  # Gradio cancels the task natively, which leaves the step running
     limiter = anyio.CapacityLimiter(1)  # its own: the shared one lets 40 slow answers starve the others
 
@@ -39,10 +56,11 @@ async def answers(
     if task:
         task.add_done_callback(lambda _: loop.run_in_executor(None, close))
     while (text := await anyio.to_thread.run_sync(step, limiter=limiter)) is not _END:
-        if text is not None:
-            yield text
+        yield text
 
 
-def _takes_model(brain: Brain) -> bool:
-    parameters = inspect.signature(brain).parameters.values()
-    return any(p.name == "model" or p.kind is p.VAR_KEYWORD for p in parameters)
+def _taken(brain: Brain, **named: Any) -> dict[str, Any]:
+    """What of `named` the brain has parameters for."""
+    parameters = inspect.signature(brain).parameters
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return {name: value for name, value in named.items() if takes_all or name in parameters}

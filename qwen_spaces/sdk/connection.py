@@ -9,7 +9,8 @@ import re
 import ssl
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ import httpx
 import huggingface_hub
 from gradio_client import handle_file
 
+from ..endpoint import CHAT, Call
 from ..errors import AuthenticationError, QwenSpacesError
 from ..feed import Feed, Status
+from ..snapshot import chat_in
 from .faults import connect_error, stream_error
 from .hub import Located, locate
 from .session import Session
@@ -27,6 +30,25 @@ logger = logging.getLogger("qwen_spaces")
 
 READ = 60.0  # seconds without a byte; a Gradio server sends a heartbeat every 15
 ASIDE = 5.0  # seconds for what is good to know and no more
+
+
+class GivenFile(dict[str, Any]):
+    """What stands for a file that the user gave, so that the SDK uploads it."""
+
+
+def harmless(given: Any) -> Any:
+    """The same, in which only the files that the user gave are such to the SDK.
+
+    It uploads whatever local file a dict says that has a ``path`` and a ``meta`` (gradio_client 2.7.2,
+    `is_file_obj_with_meta`), and a chat or an option may have come from the network.
+    """
+    if isinstance(given, GivenFile):
+        return given
+    if isinstance(given, Mapping):
+        return {key: harmless(value) for key, value in given.items() if key != "meta" or "path" not in given}
+    if isinstance(given, (list, tuple)):
+        return [harmless(value) for value in given]
+    return given
 
 
 class Connection:
@@ -119,32 +141,47 @@ class Connection:
 
     def file(self, path_or_url: str | Path) -> dict[str, Any]:
         """What stands for a file in the arguments of `run`, which uploads it if it is a local one."""
-        stand_in: dict[str, Any] = handle_file(path_or_url)
-        return stand_in
+        return GivenFile(handle_file(path_or_url))
 
     def run(
         self,
-        api_name: str,
-        args: tuple[object, ...],
-        kwargs: Mapping[str, object],
+        calls: Sequence[Call],
         feed: Feed,
         *,
+        session_hash: str | None = None,
         upload: int | None = None,
     ) -> None:
-        """Submit one request and feed all that the Space answers; blocks until the job is over.
+        """Make the calls of one request and feed what the last one puts out; blocks until it is over.
 
-        Each request has a session of its own, for a cancel ends every job of its session. `upload` is the
-        size of its files in bytes.
+        Each request has a session of its own, for a cancel ends every job of its session, unless
+        `session_hash` is that of one which the Space remembers. `upload` is the size of its files in bytes.
 
         Raises:
             QwenSpacesError: one of its kinds, for whatever went wrong.
         """
-        session = Session(self.url, shared=self._client, feed=feed, **self._settings)
         if feed.submitted is None:
             feed.submitted = time.monotonic()
         feed.say(Status("queued", upload=upload))  # which wakes the reader: other bounds hold now
+        *first, last = calls
+        if first and not session_hash:
+            session_hash = uuid.uuid4().hex
+        chat: object = []
+        for call in first:
+            aside = Feed()
+            feed.attach(aside.cancel)
+            output = self._answer(call, chat, aside, session_hash)
+            if feed.ended:
+                return
+            chat = chat_in(output)
+        feed.put(self._answer(last, chat, feed, session_hash))
+
+    def _answer(self, call: Call, chat: object, feed: Feed, session_hash: str | None) -> object:
+        kwargs = {name: harmless(chat if given is CHAT else given) for name, given in call.kwargs.items()}
+        args = tuple(map(harmless, call.args))
+        how: dict[str, Any] = {**self._settings, "session_hash": session_hash}
+        session = Session(self.url, shared=self._client, feed=feed, **how)
         try:
-            feed.put(session.answer(api_name, args, kwargs, feed))
+            return session.answer(call.endpoint, args, kwargs, feed)
         except QwenSpacesError:
             raise
         except Exception as error:

@@ -52,6 +52,7 @@ class Session(Client):  # type: ignore[misc]
         *,
         shared: Session | None = None,
         feed: Feed | None = None,
+        session_hash: str | None = None,
         opened_for: Feed | None = None,
         httpx_kwargs: Mapping[str, Any],
         **settings: Any,
@@ -74,6 +75,8 @@ class Session(Client):  # type: ignore[misc]
                 httpx_kwargs={**httpx_kwargs, "auth": self.wire},
                 **settings,
             )
+        if session_hash:
+            self.session_hash = session_hash
         self._pushes = feed is not None and not missing_hooks()
         if self._pushes:
             self.executor, self.helper_executor = Pool(self._tasks.append), Pool(inline)

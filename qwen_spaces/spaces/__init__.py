@@ -3,11 +3,31 @@
 import importlib
 import pkgutil
 
+from .gradio_chat import GradioChat
 from .qvq_72b import QVQ_72B
 from .qwen2_5 import Qwen2_5
+from .qwen2_5_1m import Qwen2_5_1M
+from .qwen2_5_72b import Qwen2_5_72B
+from .qwen2_5_coder import Qwen2_5_Coder
+from .qwen2_5_max import Qwen2_5_Max
+from .qwen2_5_vl_72b import Qwen2_5_VL_72B
 from .qwen2_72b import Qwen2_72B
+from .qwen3 import Qwen3
+from .qwen3_vl import Qwen3_VL
 
-__all__ = ["QVQ_72B", "Qwen2_5", "Qwen2_72B"]
+__all__ = [
+    "QVQ_72B",
+    "GradioChat",
+    "Qwen2_5",
+    "Qwen2_5_1M",
+    "Qwen2_5_72B",
+    "Qwen2_5_Coder",
+    "Qwen2_5_Max",
+    "Qwen2_5_VL_72B",
+    "Qwen2_72B",
+    "Qwen3",
+    "Qwen3_VL",
+]
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,172 @@
+"""The gateway as an ASGI app."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from openai.types import Model
+from openai.types.chat import ChatCompletion
+from pydantic import BaseModel
+from sse_starlette import EventSourceResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from .. import __version__
+from ..errors import QwenSpacesError
+from ..stream import TextStream
+from ..timeouts import Timeouts
+from .asked import ChatRequest, invalid
+from .door import CHAT, Door, Visit
+from .faults import ErrorBody, Fault, RefusedError, fault_of
+from .models import Models
+from .said import Head, begun, chunks, completion, dumped
+
+IGNORED = "x-qwen-spaces-ignored"  # the header that names what was ignored
+UNREAD = 60.0  # seconds after which a client that reads nothing is left
+MARGIN = 1.0  # seconds more for the streams than for the server that ends them, see `server`
+
+
+class ModelList(BaseModel):
+    """The answer of ``/v1/models``."""
+
+    object: str
+    data: list[Model]
+
+
+FAULTS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
+
+
+def create_app(
+    models: Mapping[str, str | None] | None = None,
+    *,
+    api_key: str | None = None,
+    origins: Collection[str] = (),
+    max_requests: int = 40,
+    grace: float = 5.0,
+    timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
+) -> FastAPI:
+    """An OpenAI-compatible app whose models are Spaces.
+
+    It has ``/v1/models``, ``/v1/models/{model}``, ``/v1/chat/completions`` and ``/healthz``.
+
+    Without `api_key`, a Hugging Face token that a client sends as its bearer token (``hf_...``) is used for
+    that request, towards Hugging Face only; the saved token otherwise. With it, the bearer token is the key.
+
+    Args:
+        models: model -> where it is, a URL or ``owner/name``, ``None`` for its usual place; a name of your
+            own stands for whatever Gradio chat is there. Without it: all of `available_spaces`.
+        api_key: what every client must send as its bearer token.
+        origins: web pages that may use it, ``"*"`` for all; a request from another page is refused.
+        max_requests: answers on their way at once; more are refused with 429 and ``Retry-After``.
+        grace: seconds that streams may go on when the server shuts down; then their jobs are ended.
+        timeouts: seconds that each phase of an answer may take.
+
+    Raises:
+        UnknownSpaceError: one of `models` is no Space, and has no place.
+
+    Example:
+        >>> app = create_app({"qwen-2.5": "https://me-my-duplicate.hf.space"}, max_requests=4)
+    """
+    known = Models(models, timeouts)
+    streams: set[TextStream] = set()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await known.aclose()
+
+    app = FastAPI(
+        title="qwen-spaces gateway", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    app.state.streams = streams
+    app.add_middleware(Door, api_key=api_key, origins=origins, max_requests=max_requests)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=[IGNORED, "Retry-After"],
+        )
+    app.add_exception_handler(RequestValidationError, _tell)
+    app.add_exception_handler(HTTPException, _tell)
+    app.add_exception_handler(QwenSpacesError, _tell)
+    app.add_exception_handler(RefusedError, _tell)
+    app.add_exception_handler(Exception, _tell)
+    _add_routes(app, known, streams, grace)
+    return app
+
+
+def _tell(request: Request, error: Exception) -> Response:
+    """An error in OpenAI's form."""
+    if isinstance(error, RequestValidationError):
+        fault = invalid(error.errors())
+    elif isinstance(error, HTTPException):
+        fault = Fault(error.status_code, str(error.detail), headers=error.headers or {})
+    else:
+        fault = fault_of(error)
+    ours = isinstance(error, QwenSpacesError)
+    request.state.visit.error = type(error).__name__ if ours or not fault.code else fault.code
+    return fault.response()
+
+
+def _add_routes(app: FastAPI, known: Models, streams: set[TextStream], grace: float) -> None:
+    @app.get("/healthz")
+    async def health() -> dict[str, str | int]:
+        return {"status": "ok", "running": len(streams)}
+
+    @app.get("/v1/models", response_model=ModelList, responses=FAULTS)
+    async def models() -> Response:
+        listed = [choice.model.model_dump(exclude_unset=True) for choice in known.listed()]
+        return _json(json.dumps({"object": "list", "data": listed}))
+
+    @app.get("/v1/models/{model:path}", response_model=Model, responses=FAULTS)
+    async def one_model(model: str) -> Response:
+        return _json(dumped(known.find(model).model))
+
+    streaming: dict[str, Any] = {"content": {"text/event-stream": {}}}
+
+    @app.post(CHAT, response_model=ChatCompletion, responses={200: streaming, **FAULTS})
+    async def chat(asked: ChatRequest, request: Request) -> Response:
+        visit: Visit = request.state.visit
+        choice = known.find(asked.model)
+        visit.model = choice.name
+        space = await visit.things.enter_async_context(known.space(choice, visit.token))
+        options: dict[str, Any] = {**choice.options, **asked.options(space)}
+        stream = await visit.things.enter_async_context(space.stream(asked.turns(), **options))
+        streams.add(stream)
+        visit.things.callback(streams.discard, stream)
+        return await _answer(stream, asked, visit, grace)
+
+
+async def _answer(stream: TextStream, asked: ChatRequest, visit: Visit, grace: float) -> Response:
+    """The response, once there is something to tell: what fails before that has a status code of its own."""
+    ignored = asked.ignored()
+    headers = {IGNORED: ", ".join(ignored)} if ignored else {}
+    head = Head.of(visit.model or asked.model)
+    if asked.stream:
+        events = stream.events()
+        first = await begun(events)
+        usage = bool(asked.stream_options and asked.stream_options.include_usage)
+        return EventSourceResponse(
+            chunks(first, events, head, visit, usage=usage),
+            headers=headers,
+            sep="\n",
+            send_timeout=UNREAD,
+            shutdown_grace_period=grace + MARGIN,
+        )
+    reply = await stream
+    metrics = reply.metrics
+    visit.first = (metrics.connect or 0) + (metrics.first or 0)
+    visit.deltas, visit.characters = metrics.deltas, len(reply.reasoning + reply.text)
+    return _json(dumped(completion(reply, head)), headers)
+
+
+def _json(content: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(content, headers=headers, media_type="application/json")

@@ -1,0 +1,114 @@
+"""The models of the gateway: which there are, and the Space behind each."""
+
+from __future__ import annotations
+
+import contextlib
+import urllib.parse
+from collections.abc import AsyncIterator, Mapping
+from typing import NamedTuple
+
+from openai.types import Model
+
+from ..errors import UnknownSpaceError
+from ..registry import FACADES, available_spaces
+from ..space import QwenSpace
+from ..timeouts import Timeouts
+
+LONGEST = 100  # characters of a name that are worth repeating
+
+
+class Choice(NamedTuple):
+    """What a client chooses by the name of a model."""
+
+    name: str
+    space: QwenSpace
+    options: Mapping[str, object] = {}
+
+    @property
+    def model(self) -> Model:
+        """In OpenAI's form. A Space tells no date, so `created` is 0."""
+        owner, _, rest = (self.space.space_id or self.space.src).partition("/")
+        return Model(id=self.name, created=0, object="model", owned_by=owner if rest[:1] != "/" else "gradio")
+
+
+class Models:
+    """The Spaces by their names; each is reached once and then shared by all requests.
+
+    A Space with an option `model` is there under the values of that, too: a client has no other way to
+    choose one.
+
+    Args:
+        places: model -> where it is, a URL or ``owner/name``; ``None`` is its usual place. A name that is
+            no alias stands for whatever Gradio chat is there. Nothing at all means every known Space.
+        timeouts: for every request.
+
+    Raises:
+        UnknownSpaceError: a name is no alias, and there is no place for it.
+    """
+
+    def __init__(self, places: Mapping[str, str | None] | None, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
+        self._choices: dict[str, Choice] = {}  # whatever a model may be called, in lower case
+        for given, src in (dict.fromkeys(known_models()) if places is None else places).items():
+            facade = FACADES.get(given.strip().lower())
+            names = facade.aliases if facade else (given,)
+            space = QwenSpace(given if facade or not src else src, src=src, timeouts=timeouts)
+            choice = Choice(names[0], space)
+            self._choices.update({name.lower(): choice for name in names})
+        for choice in self.listed():
+            for value in map(str, choice.space.options.get("model", ())):
+                self._choices.setdefault(value.lower(), Choice(value, choice.space, {"model": value}))
+
+    def listed(self) -> list[Choice]:
+        """All of them, each once."""
+        return list({choice.name: choice for choice in self._choices.values()}.values())
+
+    def find(self, given: str) -> Choice:
+        """The model that is meant.
+
+        Raises:
+            UnknownSpaceError: no model here has that name.
+        """
+        if choice := self._choices.get(given.strip().lower()):
+            return choice
+        there_are = ", ".join(choice.name for choice in self.listed())
+        raise UnknownSpaceError(f"There is no model {given[:LONGEST]!r} here. There are: {there_are}.")
+
+    @contextlib.asynccontextmanager
+    async def space(self, choice: Choice, token: str | None) -> AsyncIterator[QwenSpace]:
+        """The Space behind a model; one of its own for a request with a Hugging Face token.
+
+        That token goes to Hugging Face only: a model from elsewhere is asked without it.
+        """
+        shared = choice.space
+        if token is None or not is_hugging_face(shared.src):
+            yield shared
+            return
+        async with QwenSpace(shared.name, src=shared.src, token=token, timeouts=self._timeouts) as own:
+            yield own
+
+    async def aclose(self) -> None:
+        """End what runs in any of them."""
+        for choice in self.listed():
+            await choice.space.aclose()
+
+
+def known_models() -> list[str]:
+    """The short names of all Spaces there are."""
+    return [facade.aliases[0] for facade in available_spaces()]
+
+
+def is_hugging_face(src: str) -> bool:
+    """Whether a Space at `src` is on Hugging Face's own hosts, and reached over TLS.
+
+    >>> is_hugging_face("Qwen/Qwen2.5"), is_hugging_face("https://qwen-qwen2-5.hf.space")
+    (True, True)
+    >>> is_hugging_face("https://hf.space.example.org"), is_hugging_face("http://qwen-qwen2-5.hf.space")
+    (False, False)
+    """
+    if "://" not in src:
+        return True  # owner/name, which the Hub finds
+    parts = urllib.parse.urlsplit(src)
+    host = parts.hostname or ""
+    ours = host in ("hf.space", "huggingface.co") or host.endswith((".hf.space", ".huggingface.co"))
+    return ours and parts.scheme == "https"

@@ -1,0 +1,96 @@
+"""What a client is told: an answer in OpenAI's form, whole or in chunks."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+from openai import BaseModel
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage
+from openai.types.chat.chat_completion import Choice
+from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
+from openai.types.chat.chat_completion_chunk import ChoiceDelta
+
+from ..answer import Done, Event, Reasoning, Reply, Text
+from ..errors import QwenSpacesError, StreamCancelledError
+from ..feed import Status
+from ..stream import Deltas
+from .door import Visit
+from .faults import fault_of
+
+
+class Head(NamedTuple):
+    """What an answer and all its chunks have in common."""
+
+    id: str
+    created: int
+    model: str
+
+    @classmethod
+    def of(cls, model: str) -> Head:
+        """A new one."""
+        return cls(f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), model)
+
+
+def dumped(answer: BaseModel) -> str:
+    """JSON of ASCII characters, for some clients take U+2028 for the end of a line."""
+    return json.dumps(answer.model_dump(exclude_unset=True))
+
+
+def completion(reply: Reply, head: Head) -> ChatCompletion:
+    """The whole answer; its `usage` is absent, for a Space counts no tokens."""
+    reasoning: dict[str, Any] = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
+    message = ChatCompletionMessage(role="assistant", content=reply.text, refusal=None, **reasoning)
+    choice = Choice(index=0, message=message, finish_reason="stop", logprobs=None)
+    return ChatCompletion(**head._asdict(), object="chat.completion", choices=[choice])
+
+
+async def begun(events: Deltas[Event]) -> Event:
+    """The first event that says something of the answer."""
+    async for event in events:
+        if not isinstance(event, Status):
+            return event
+    raise StreamCancelledError("The stream was cancelled.")
+
+
+async def chunks(
+    first: Event, events: Deltas[Event], head: Head, visit: Visit, *, usage: bool
+) -> AsyncIterator[dict[str, str]]:
+    """The chunks of an answer as events for the client, to the end or to what went wrong.
+
+    Where the client asks for the usage, each chunk has it as null, and the one with the counts is absent, as
+    OpenAI's is where a stream is cut: a Space counts no tokens, and none are invented. What a Space takes
+    back of its text cannot be taken back here: the last chunk then has ``"rewritten": true``.
+    """
+    common: dict[str, Any] = {**head._asdict(), "object": "chat.completion.chunk"}
+    if usage:
+        common["usage"] = None
+
+    def chunk(finish: Any = None, **delta: Any) -> dict[str, str]:
+        choice = ChunkChoice(index=0, delta=ChoiceDelta(**delta), finish_reason=finish, logprobs=None)
+        return {"data": dumped(ChatCompletionChunk(choices=[choice], **common))}
+
+    yield chunk(role="assistant", content="")
+    event: Event | None = first
+    try:
+        while not isinstance(event, Done):
+            if isinstance(event, Reasoning):
+                visit.told(event.text)
+                yield chunk(reasoning_content=event.text)
+            elif isinstance(event, Text):
+                visit.told(event.text)
+                yield chunk(content=event.text)
+            event = await anext(events, None)
+            if event is None:
+                raise StreamCancelledError("The stream was cancelled.")
+    except QwenSpacesError as error:
+        visit.error = type(error).__name__
+        yield {"data": fault_of(error).body}
+        return
+    if event.reply.rewritten:
+        common["rewritten"] = True
+    yield chunk("stop")
+    yield {"data": "[DONE]"}

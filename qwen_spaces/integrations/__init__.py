@@ -1,0 +1,1 @@
+"""One file for each optional friend; see the extras of the same names."""

@@ -1,0 +1,195 @@
+"""The plugin for the `llm` command: ``llm -m qwen-2.5 "Why is the sky blue?"``.
+
+`llm` finds it by its entry point. Each facade is a model under its short name, its long name an alias::
+
+    llm -m qwen-2.5 -o size 7B -s "Be brief." "Why is the sky blue?"
+    llm -m qvq-72b -a cat.png "What is this?"
+    llm chat -m qwen-2.5
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import weakref
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import click
+import llm
+from llm.parts import AttachmentPart, Part, StreamEvent, TextPart
+from pydantic import Field, create_model
+
+from ..answer import Done, Event, Reasoning, Reply, Text
+from ..errors import QwenSpacesError
+from ..images import as_images
+from ..registry import available_spaces, in_words
+from ..space import QwenSpace
+from ..stream import TextStream
+
+KEY = "huggingface"  # as in `llm keys set huggingface`
+IMAGES = frozenset(f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "avif", "heic"))
+CHANGED = "\n\nThe Space changed what it had said. Its whole answer:\n\n"
+
+
+class FailedError(llm.ModelError, click.ClickException):
+    """What went wrong with the Space; `llm chat` would show a traceback of anything but click's own."""
+
+
+@llm.hookimpl
+def register_models(register: Callable[..., None]) -> None:
+    """Give `llm` a model for each Space."""
+    for facade in available_spaces():
+        facts = {
+            "model_id": facade.aliases[0],
+            "attachment_types": frozenset() if facade.max_images == 0 else IMAGES,
+            "Options": _options(facade),
+        }
+        # Classes of their own, for `llm models list --options` explains the options of a class once.
+        models = [type(facade.__name__, (kind,), facts)() for kind in (SpaceModel, AsyncSpaceModel)]
+        register(*models, aliases=facade.aliases[1:])
+
+
+class _OfSpace:
+    """What the models of both kinds have in common."""
+
+    can_stream = True
+    needs_key: str | None = KEY  # it is not needed: `get_key` does not ask for it
+    key: str | None
+    model_id: str
+
+    def __str__(self) -> str:
+        return f"Qwen Space: {self.model_id}"
+
+    def get_key(self, explicit_key: str | None = None) -> str | None:
+        """The Hugging Face token that was passed, or the saved key of the name that was passed."""
+        return self.key or llm.get_key(input=explicit_key)
+
+    def _open(self, prompt: llm.Prompt, key: str | None) -> TextStream:
+        options: Any = {name: value for name, value in dict(prompt.options).items() if value is not None}
+        src = options.pop("src", None)
+        if key is None and "://" not in (src or ""):  # a saved key goes to Hugging Face only
+            key = llm.get_key(alias=KEY)
+        return _space(os.getpid(), self.model_id, src, key).stream(_messages(prompt), **options)
+
+
+class SpaceModel(_OfSpace, llm.KeyModel):
+    """A Space as a model of `llm`."""
+
+    def execute(
+        self,
+        prompt: llm.Prompt,
+        stream: bool,
+        response: llm.Response,
+        conversation: llm.Conversation | None,  # noqa: ARG002  (the prompt has its messages)
+        key: str | None = None,
+    ) -> Iterator[str | StreamEvent]:
+        """Ask; the answer as it arrives. Closing the iterator ends the job on the server."""
+        telling = _Telling(response, as_it_comes=stream)
+        try:
+            with self._open(prompt, key) as answer:
+                for event in answer.events():
+                    yield from telling.tell(event)
+        except QwenSpacesError as error:
+            raise FailedError(str(error)) from error
+
+
+class AsyncSpaceModel(_OfSpace, llm.AsyncKeyModel):
+    """A Space as an async model of `llm`."""
+
+    async def execute(
+        self,
+        prompt: llm.Prompt,
+        stream: bool,
+        response: llm.AsyncResponse,
+        conversation: llm.AsyncConversation | None,  # noqa: ARG002  (the prompt has its messages)
+        key: str | None = None,
+    ) -> AsyncGenerator[str | StreamEvent, None]:
+        """Ask; the answer as it arrives. Closing the iterator ends the job on the server."""
+        telling = _Telling(weakref.proxy(response), as_it_comes=stream)
+        del response  # it has this generator: in a circle they would not end where it is dropped
+        try:
+            async with self._open(prompt, key) as answer:
+                async for event in answer.events():
+                    for told in telling.tell(event):
+                        yield told
+        except QwenSpacesError as error:
+            raise FailedError(str(error)) from error
+
+
+class _Telling:
+    """Tells `llm` the events of an answer.
+
+    What was told cannot be taken back: from the first change of the Space on, it waits for the whole.
+    """
+
+    def __init__(self, response: llm.Response | llm.AsyncResponse, *, as_it_comes: bool) -> None:
+        self._response = response
+        self._waits = not as_it_comes
+        self._told = 0  # characters of the answer
+
+    def tell(self, event: Event) -> Iterator[StreamEvent]:
+        if isinstance(event, Reasoning):
+            yield StreamEvent("reasoning", event.text)
+        elif isinstance(event, Text):
+            self._waits |= event.start != self._told
+            if not self._waits:
+                self._told += len(event.text)
+                yield StreamEvent("text", event.text)
+        elif isinstance(event, Done):
+            yield from self._end(event.reply)
+
+    def _end(self, reply: Reply) -> Iterator[StreamEvent]:
+        self._response.response_json = {
+            "rewritten": reply.rewritten,
+            "metrics": dataclasses.asdict(reply.metrics),
+        }
+        if self._waits:
+            yield StreamEvent("text", f"{CHANGED}{reply.text}" if self._told else reply.text)
+
+
+def _options(facade: type[QwenSpace]) -> type[llm.Options]:
+    """The options of a Space, and where it really is."""
+    fields: dict[str, Any] = {
+        name: (_kind(takes) | None, Field(None, description=f"One of: {in_words(takes)}"))
+        for name, takes in facade.options.items()
+    }
+    fields["src"] = str | None, Field(None, description="Where the Space really is: a URL or owner/name")
+    return create_model("Options", __base__=llm.Options, **fields)
+
+
+def _kind(takes: Sequence[object]) -> Any:
+    """The type of an option that takes these values."""
+    if isinstance(takes, range):  # as text on the command line, which no Literal takes
+        return Annotated[int, Field(ge=takes[0], le=takes[-1])]
+    return cast("Any", Literal)[tuple(takes)]
+
+
+@functools.lru_cache(maxsize=16)
+def _space(process: int, name: str, src: str | None, token: str | None) -> QwenSpace:
+    """One object for all prompts of a chat, so that the Space's API is fetched once."""
+    del process  # a fork cannot share the object of its parent
+    return QwenSpace(name, src=src, token=token)
+
+
+def _messages(prompt: llm.Prompt) -> list[dict[str, Any]]:
+    """The prompt and all that was said before, in the OpenAI form; the reasoning is left out."""
+    return [{"role": message.role, "content": list(_content(message.parts))} for message in prompt.messages]
+
+
+def _content(parts: list[Part]) -> Iterator[dict[str, Any]]:
+    for part in parts:
+        if isinstance(part, TextPart):
+            yield {"type": "text", "text": part.text}
+        elif isinstance(part, AttachmentPart) and part.attachment:
+            yield {"type": "image_url", "image_url": {"url": _url(part.attachment)}}
+
+
+def _url(attachment: llm.Attachment) -> str:
+    """An attachment's address as it is, its file or its content as a ``data:`` URI."""
+    if attachment.url:
+        return attachment.url
+    (image,) = as_images([Path(attachment.path) if attachment.path else attachment.content or b""])
+    return image.as_url()

@@ -1,0 +1,67 @@
+"""What is asked of a Space, and where a Space that remembers keeps it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .images import Image
+from .messages import Message
+
+
+class Known(NamedTuple):
+    """A session of a Space, and the messages that it has."""
+
+    session_hash: str
+    messages: tuple[Message, ...] = ()
+
+
+class Memory:
+    """The session in which a Space keeps one conversation. It is given up where a turn fails."""
+
+    def __init__(self) -> None:
+        self._known: list[Known] = []  # one at most, which is taken and put back
+
+    def resume(self, messages: Sequence[Message]) -> Known:
+        """The session that has all of these messages but the last; a new one if there is none."""
+        known = self._known.pop() if self._known else None
+        if known and known.messages == tuple(messages[:-1]):
+            return known
+        return Known(uuid.uuid4().hex)
+
+    def keep(self, session_hash: str, messages: Sequence[Message]) -> None:
+        """That session has these messages now."""
+        self._known[:] = [Known(session_hash, tuple(messages))]
+
+
+@dataclass
+class Request:
+    """What is asked, checked. `session_hash` is set where the Space remembers, once it is sent."""
+
+    messages: Sequence[Message]
+    options: Mapping[str, object]
+    images: Sequence[Image]
+    memory: Memory | None = None
+    session_hash: str | None = None
+
+    def resumed(self) -> tuple[Sequence[Message], Sequence[Image], int]:
+        """What is to be sent of messages and images, and how many turns of the user there then are.
+
+        That number is 0 where the Space is not asked to remember any.
+        """
+        if self.memory is None:
+            return self.messages, self.images, 0
+        self.session_hash, known = self.memory.resume(self.messages)
+        if not known:
+            return self.messages, self.images, 0
+        *earlier, last = self.messages
+        system = [message for message in earlier if message.role == "system"]
+        new = self.images[len(self.images) - len(last.image_urls) :]
+        return [*system, last], new, 1 + sum(message.role == "user" for message in known)
+
+    def answered(self, reply: Message) -> None:
+        """Remember where a Space that remembers has kept it."""
+        if self.memory and self.session_hash:
+            self.memory.keep(self.session_hash, (*self.messages, reply))

@@ -1,0 +1,83 @@
+"""The Space `Qwen/Qwen2.5-Coder-demo`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypedDict, get_args
+
+from ..contract import Contract
+from ..space import QwenSpace
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..answer import Reply
+    from ..conversation import Conversation
+    from ..images import Images
+    from ..messages import Messages
+    from ..show import Shown
+    from ..stream import TextStream
+
+Size = Literal["32B", "14B", "7B", "3B", "1.5B", "0.5B"]
+
+
+class Options(TypedDict, total=False):
+    """What `Qwen2_5_Coder` takes beyond the common arguments."""
+
+    size: Size
+
+
+class Qwen2_5_Coder(QwenSpace):  # noqa: N801  (the model's own name)
+    """`Qwen/Qwen2.5-Coder-demo`: text about code, native history, its own system prompt, the model's size.
+
+    Options:
+        size: which Qwen2.5-Coder answers; see `Size`. Without it the Space uses its own, ``"32B"`` probably.
+
+    Its endpoint is ``/model_chat(query, history, system, radio)``; some callers of the Space leave the last
+    one out (read 2026-11). The sizes are those in which the model was published.
+    """
+
+    contract = Contract(
+        "Qwen/Qwen2.5-Coder-demo",
+        endpoints=("/model_chat",),
+        options={"size": ("radio",)},
+        defaults={
+            "size": "32B",
+            "system": "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
+        },
+    )
+    aliases = ("qwen-2.5-coder", "qwen-qwen2-5-coder-demo")
+    options = {"size": get_args(Size)}
+    label = "Qwen Qwen-2.5-Coder"
+    url = "https://qwen-qwen2-5-coder-demo.hf.space"
+    api_endpoint = "https://qwen-qwen2-5-coder-demo.hf.space/gradio_api/queue/join"
+
+    if TYPE_CHECKING:
+
+        def stream(
+            self,
+            messages: Messages,
+            *,
+            system: str | None = None,
+            images: Images = (),
+            **options: Unpack[Options],
+        ) -> TextStream: ...
+
+        def ask(
+            self,
+            messages: Messages,
+            *,
+            system: str | None = None,
+            images: Images = (),
+            **options: Unpack[Options],
+        ) -> Reply: ...
+
+        def show(
+            self,
+            messages: Messages,
+            *,
+            system: str | None = None,
+            images: Images = (),
+            **options: Unpack[Options],
+        ) -> Shown: ...
+
+        def conversation(self, system: str | None = None, **options: Unpack[Options]) -> Conversation: ...

@@ -1,0 +1,27 @@
+"""The Space `Qwen/Qwen3-VL-Demo`."""
+
+from __future__ import annotations
+
+from ..contract import Contract
+from ..space import QwenSpace
+
+
+class Qwen3_VL(QwenSpace):  # noqa: N801  (the model's own name)
+    """`Qwen/Qwen3-VL-Demo`: several images and text; reasoning apart; a conversation is kept in its session.
+
+    Its endpoint is ``/add_message(input_value)`` with ``{"text", "files"}``; what it puts out is as with
+    `Qwen3` (callers of the Space, read 2026-11). A system prompt is folded into the prompt.
+    """
+
+    contract = Contract(
+        "Qwen/Qwen3-VL-Demo",
+        endpoints=("/add_message",),
+        parameters={"prompt": "input_value.text", "images": "input_value.files"},
+        remembers=True,
+    )
+    aliases = ("qwen-3-vl", "qwen-qwen3-vl-demo")
+    max_images = None
+    reasons = True
+    label = "Qwen Qwen-3-VL"
+    url = "https://qwen-qwen3-vl-demo.hf.space"
+    api_endpoint = "https://qwen-qwen3-vl-demo.hf.space/gradio_api/queue/join"

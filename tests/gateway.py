@@ -1,0 +1,42 @@
+"""A gateway in a thread of the tests' process, on a port of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import openai
+import uvicorn
+from fastapi import FastAPI
+
+
+@contextlib.contextmanager
+def serve_gateway(app: FastAPI, *, send_buffer: int | None = None) -> Iterator[str]:
+    """Serve the app; gives its address, without a path. `send_buffer`: bytes that wait for the client."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if send_buffer:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+        config = uvicorn.Config(app, ws="none", log_config=None, log_level="critical", access_log=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        until = time.monotonic() + 10
+        while not server.started:
+            assert thread.is_alive()
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive(), "the gateway does not end"
+
+
+@contextlib.contextmanager
+def openai_client(url: str, key: str = "any") -> Iterator[openai.OpenAI]:
+    """The real client, which tries nothing twice."""
+    with openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
+        yield client

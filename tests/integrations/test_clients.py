@@ -1,0 +1,117 @@
+"""Other people's clients, unchanged, against the gateway: they get what the Space says."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import warnings
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage
+from langchain_openai import ChatOpenAI
+
+from qwen_spaces import QwenSpace
+
+from ..conftest import Servers
+from ..test_images import PNG
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or its import fetches a list of prices
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import litellm
+
+its_own_warnings = pytest.mark.filterwarnings("ignore")  # litellm's, of its code and of its models
+
+PICTURE = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+
+
+@pytest.fixture
+def said(servers: Servers, prompt: str) -> str:
+    """What the Space says to the prompt."""
+    return QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).ask(prompt).text
+
+
+@pytest.fixture
+def chat(gateway: str) -> ChatOpenAI:
+    return ChatOpenAI(model="qwen-2.5", base_url=gateway, api_key="any", temperature=0.5, max_retries=0)
+
+
+@pytest.fixture
+def how(gateway: str) -> dict[str, Any]:
+    """The arguments of every call of litellm."""
+    return {"model": "openai/qwen-2.5", "api_base": gateway, "api_key": "any", "max_retries": 0}
+
+
+def turns(prompt: str) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": prompt}]
+
+
+async def test_langchain_openai_gives_the_answer(chat: ChatOpenAI, prompt: str, said: str) -> None:
+    assert chat.invoke(prompt).text == said
+    assert (await chat.ainvoke(prompt)).text == said
+    deltas = [chunk.text for chunk in chat.stream(prompt)]
+    assert "".join(deltas) == said
+    assert len(deltas) > 5
+    assert "".join([chunk.text async for chunk in chat.astream(prompt)]) == said
+
+
+async def test_langchain_openai_leaves_and_the_job_ends(
+    chat: ChatOpenAI, prompt: str, servers: Servers
+) -> None:
+    async for chunk in chat.astream(f"{prompt} [[forever]]"):
+        if chunk.text:
+            break
+    await asyncio.to_thread(servers.wait_for, "end", f"{prompt} [[forever]]")
+
+
+def test_langchain_openai_shows_an_image(gateway: str) -> None:
+    chat = ChatOpenAI(model="qvq-72b", base_url=gateway, api_key="any")
+    image = {"type": "image", "base64": PICTURE.partition(",")[2], "mime_type": "image/png"}
+    assert "31x17" in chat.invoke([HumanMessage([{"type": "text", "text": "What is this?"}, image])]).text
+
+
+@its_own_warnings
+async def test_litellm_gives_the_answer(how: dict[str, Any], prompt: str, said: str) -> None:
+    whole = litellm.completion(messages=turns(prompt), **how)
+    assert whole.choices[0].message.content == said
+    whole = await litellm.acompletion(messages=turns(prompt), **how)
+    assert whole.choices[0].message.content == said
+    deltas = [
+        chunk.choices[0].delta.content or ""
+        for chunk in litellm.completion(messages=turns(prompt), stream=True, **how)
+    ]
+    assert "".join(deltas) == said
+    assert len(deltas) > 5
+    chunks = await litellm.acompletion(messages=turns(prompt), stream=True, **how)
+    assert "".join([chunk.choices[0].delta.content or "" async for chunk in chunks]) == said
+
+
+@its_own_warnings
+def test_litellm_shows_an_image(how: dict[str, Any]) -> None:
+    content = [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": PICTURE}},
+    ]
+    turn = {"role": "user", "content": content}
+    whole = litellm.completion(messages=[turn], **{**how, "model": "openai/qvq-72b"})
+    assert "31x17" in whole.choices[0].message.content
+
+
+@its_own_warnings
+@pytest.mark.parametrize(
+    ("more", "prompt", "error"),
+    [
+        ({"model": "openai/gpt-4"}, "Hi", litellm.NotFoundError),
+        ({"n": 2}, "Hi", litellm.BadRequestError),
+        ({}, "[[quota]]", litellm.RateLimitError),
+        ({}, "[[gr-error=Out of luck]]", litellm.BadGatewayError),
+    ],
+    ids=["unknown model", "two answers", "quota", "error of the Space"],
+)
+def test_litellm_tells_the_errors_apart(
+    more: dict[str, Any], prompt: str, error: type[Exception], how: dict[str, Any]
+) -> None:
+    with pytest.raises(error):
+        litellm.completion(messages=turns(prompt), **{**how, **more})

@@ -1,0 +1,264 @@
+"""`ChatQwenSpace` in chains: what LangChain's standard tests do not look at."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import operator
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.load import dumps, loads
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+
+from qwen_spaces import (
+    InvalidImageError,
+    InvalidMessagesError,
+    QwenSpace,
+    SpaceError,
+    UnknownSpaceError,
+    UnsupportedOptionError,
+)
+from qwen_spaces.integrations.langchain import ChatQwenSpace, _Cut
+
+from ..conftest import Servers
+from ..test_images import PNG
+
+TEMPLATE = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{question}")])
+BASE64 = base64.b64encode(PNG).decode()
+
+
+@pytest.fixture
+def model(servers: Servers) -> ChatQwenSpace:
+    return ChatQwenSpace(model="qwen-2.5", src=servers["qwen-2.5"])
+
+
+def asked(servers: Servers, prompt: str, **options: Any) -> str:
+    """What the Space says without LangChain."""
+    return QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).ask(prompt, system="Be brief.", **options).text
+
+
+async def test_a_chain_gives_what_the_space_says(model: ChatQwenSpace, servers: Servers, prompt: str) -> None:
+    chain = TEMPLATE | model | StrOutputParser()
+    said = asked(servers, prompt)
+    assert chain.invoke({"question": prompt}) == said
+    assert await chain.ainvoke({"question": prompt}) == said
+    deltas = list(chain.stream({"question": prompt}))
+    assert "".join(deltas) == said
+    assert "".join([delta async for delta in chain.astream({"question": prompt})]) == said
+    assert len(deltas) > 5
+
+
+async def test_leaving_a_stream_ends_the_job(model: ChatQwenSpace, servers: Servers, prompt: str) -> None:
+    # Not with a parser behind it: LangChain reads to its end what is left of a model's stream then.
+    for chunk in (TEMPLATE | model).stream({"question": f"{prompt} [[forever]]"}):
+        assert chunk.text
+        break
+    servers.wait_for("end", f"{prompt} [[forever]]")
+    chain = TEMPLATE | model | StrOutputParser()
+    async for delta in chain.astream({"question": f"{prompt} async [[forever]]"}):
+        assert delta
+        break
+    await asyncio.to_thread(servers.wait_for, "end", f"{prompt} async [[forever]]")
+
+
+async def test_a_cancelled_call_ends_the_job(model: ChatQwenSpace, servers: Servers, prompt: str) -> None:
+    call = asyncio.create_task(model.ainvoke(f"{prompt} [[forever]]"))
+    await asyncio.to_thread(servers.wait_for, "begin", f"{prompt} [[forever]]")
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await asyncio.to_thread(servers.wait_for, "end", f"{prompt} [[forever]]")
+
+
+async def test_a_stop_text_cuts_the_answer_and_ends_the_job(
+    model: ChatQwenSpace, servers: Servers, prompt: str
+) -> None:
+    endless, until = f"{prompt} [[forever]]", ["nothing", "word4 wo"]
+    said = "word1 word2 word3 "
+    for text in (model.invoke(endless, stop=until).text, (await model.ainvoke(endless, stop=until)).text):
+        assert text == said
+    stopping = ChatQwenSpace(src=model.src, stop=until)
+    assert "".join(chunk.text for chunk in stopping.stream(endless)) == said
+    assert "".join([chunk.text async for chunk in stopping.astream(endless)]) == said
+    await asyncio.to_thread(servers.wait_for, "end", endless)
+    assert stopping.invoke(prompt, stop=[]).text == model.invoke(prompt).text
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize(
+    ("ends", "whole"), [(["ab-b"], "abab-"), (["b-ab", "nowhere"], "aba"), (["-ab-bx"], "abab-ab-b")]
+)
+def test_the_cut_is_the_same_however_the_text_comes(size: int, ends: list[str], whole: str) -> None:
+    text, cut, said = "abab-ab-b", _Cut(ends), ""
+    for start in range(0, len(text), size):
+        said += "" if cut.over else cut.feed(text[start : start + size])
+        assert whole.startswith(said)
+    assert said + cut.rest() == whole
+    assert cut.over == (whole != text)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{BASE64}"}},
+        {"type": "image", "base64": BASE64, "mime_type": "image/png"},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": BASE64}},
+    ],
+    ids=["openai", "standard", "anthropic"],
+)
+def test_an_image_is_seen(part: dict[str, Any], servers: Servers) -> None:
+    vision = ChatQwenSpace(model="qvq-72b", src=servers["qvq-72b"])
+    message = HumanMessage([{"type": "text", "text": "What is this?"}, part])
+    assert "31x17" in vision.invoke([message]).text
+    with pytest.raises(InvalidImageError):
+        ChatQwenSpace(src=servers["qwen-2.5"]).invoke([message])
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ({"type": "image", "url": __file__}, "image_url that is not an https:"),
+        ({"type": "image", "source": {"data": BASE64}}, "missing expected key"),
+        ({"type": "audio", "base64": BASE64, "mime_type": "audio/wav"}, "part of type 'input_audio'"),
+        ({"type": "text"}, "it lacks 'text'"),
+        ({"type": "video", "url": "https://example.org/film.mp4"}, "cannot be sent|part of type 'video'"),
+    ],
+    ids=["path", "no kind", "audio", "no text", "video"],
+)
+def test_a_part_that_cannot_be_sent_is_our_error(part: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidMessagesError, match=why) as caught:
+        ChatQwenSpace(model="qvq-72b").invoke([HumanMessage([part])])
+    assert BASE64 not in str(caught.value)
+
+
+def test_a_tool_message_is_our_error(model: ChatQwenSpace) -> None:
+    with pytest.raises(InvalidMessagesError, match="Message 1 has the role 'tool'"):
+        model.invoke([HumanMessage("Hi"), ToolMessage("4", tool_call_id="1"), HumanMessage("And now?")])
+
+
+@pytest.mark.parametrize("version", [None, "v1"])
+def test_an_answer_goes_back_as_history(version: str | None, servers: Servers) -> None:
+    model = ChatQwenSpace(src=servers["qwen-2.5"], output_version=version)
+    thoughtful = AIMessage(
+        [{"type": "reasoning", "reasoning": "Hm."}, {"type": "text", "text": "Hello Ada."}]
+    )
+    answer = model.invoke(
+        [SystemMessage("Be brief."), HumanMessage("I am Ada."), thoughtful, ("human", "Who?")]
+    )
+    assert 'Before, you said: "I am Ada." and I answered: "Hello Ada."' in answer.text
+    again = model.invoke([HumanMessage("Who am I?"), answer, HumanMessage("And now?")])
+    assert "This is turn 2." in again.text
+
+
+@pytest.mark.parametrize("version", [None, "v1"])
+async def test_reasoning_stands_apart(version: str | None, servers: Servers, prompt: str) -> None:
+    model = ChatQwenSpace(model="qwen-3", src=servers["qwen-3"], output_version=version)
+    said = QwenSpace("qwen-3", src=servers["qwen-3"]).ask(prompt)
+    assert said.reasoning
+    chunks = [chunk async for chunk in model.astream(prompt)]
+    streamed = functools.reduce(operator.add, model.stream(prompt))
+    for answer in (model.invoke(prompt), await model.ainvoke(prompt), streamed, sum(chunks[1:], chunks[0])):
+        assert answer.text == said.text
+        assert answer.additional_kwargs["reasoning_content"] == said.reasoning
+        thought, text = answer.content_blocks
+        assert (thought["type"], thought["reasoning"]) == ("reasoning", said.reasoning)
+        assert (text["type"], text["text"]) == ("text", said.text)
+    kinds = [block["type"] for chunk in chunks for block in chunk.content_blocks]
+    assert kinds == sorted(kinds)  # "reasoning", then "text"
+    assert kinds.count("reasoning") > 5
+
+
+def test_an_option_named_model_is_the_spaces_own(servers: Servers, prompt: str) -> None:
+    model = ChatQwenSpace(model="qwen-3", src=servers["qwen-3"], options={"model": "qwen3-8b"})
+    answer = model.invoke(prompt)
+    assert "Model: qwen3-8b." in answer.text
+    assert answer.response_metadata["model_name"] == "qwen-3"
+
+
+def test_options_are_of_the_model_or_of_the_call(servers: Servers, prompt: str) -> None:
+    model = ChatQwenSpace(src=servers["qwen-2.5"], options={"size": "7B"})
+    assert "Model: 7B." in model.invoke(prompt).text
+    assert "Model: 3B." in model.invoke(prompt, size="3B").text
+    assert "Model: 3B." in model.bind(size="3B").invoke(prompt).text
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"model": "qwen-2.55"}, UnknownSpaceError),
+        ({"options": {"colour": "red"}}, UnsupportedOptionError),
+        ({"options": {"size": "8B"}}, UnsupportedOptionError),
+        ({"size": "7B"}, ValueError),
+    ],
+    ids=["model", "option", "value", "parameter"],
+)
+def test_what_cannot_be_is_an_error_at_once(given: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        ChatQwenSpace(**given)
+
+
+def test_parameters_that_no_space_has_are_warned_of(model: ChatQwenSpace, prompt: str) -> None:
+    with pytest.warns(UserWarning, match="ignores temperature, max_tokens"):
+        ChatQwenSpace(temperature=0, max_tokens=10)
+    with pytest.warns(UserWarning, match="ignores temperature"):
+        assert prompt in model.invoke(prompt, temperature=0.5).text
+    with pytest.raises(UnsupportedOptionError, match="'top_k'"):
+        model.invoke(prompt, top_k=3)
+
+
+def test_an_error_of_the_space_stays_what_it_is(model: ChatQwenSpace) -> None:
+    with pytest.raises(SpaceError) as caught:
+        list((TEMPLATE | model).stream({"question": "[[gr-error-after=5]] [[pace=0.01]]"}))
+    assert caught.value.partial_text
+
+
+def test_callbacks_hear_the_tokens(servers: Servers, prompt: str) -> None:
+    class Listener(BaseCallbackHandler):
+        heard: list[str] = []
+
+        def on_llm_new_token(self, token: str, **kwargs: Any) -> None:
+            self.heard.append(token)
+
+    answer = ChatQwenSpace(src=servers["qwen-2.5"], streaming=True, callbacks=[Listener()]).invoke(prompt)
+    assert len(Listener.heard) > 5
+    assert "".join(Listener.heard) == answer.text
+
+
+def test_an_answer_tells_where_it_is_from(model: ChatQwenSpace, prompt: str) -> None:
+    whole = model.invoke(prompt)
+    streamed = functools.reduce(operator.add, model.stream(prompt))
+    for told in (whole.response_metadata, streamed.response_metadata):
+        assert told["model_name"] == "qwen-2.5"
+        assert told["metrics"]["deltas"] > 5
+        assert told["metrics"]["total"] >= told["metrics"]["first"] > 0
+
+
+@pytest.mark.filterwarnings("ignore:The function `loads` is in beta")
+def test_the_token_is_neither_shown_nor_written_down() -> None:
+    model = ChatQwenSpace(model="qvq-72b", api_key="hf_secret", timeout=20, max_retries=0)
+    written = dumps(model)
+    for text in (repr(model), str(model), written, str(model._identifying_params), repr(model._spaces)):
+        assert "hf_secret" not in text
+    how = {"allowed_objects": [ChatQwenSpace], "valid_namespaces": ["qwen_spaces"]}
+    again = loads(written, **how)
+    assert (again.model, again.timeout, again.max_retries, again.token) == ("qvq-72b", 20, 0, None)
+    again = loads(written, **how, secrets_map={"QWEN_SPACES_TOKEN": "hf_secret"})
+    assert again.token == model.token
+    assert dumps(again) == written
+    with pytest.raises(ValueError, match="token") as caught:
+        ChatQwenSpace(token=["hf_secret"])
+    assert "hf_secret" not in str(caught.value)
+
+
+def test_without_langchain_it_says_what_to_install() -> None:
+    program = "import sys; sys.modules['langchain_core'] = None; import qwen_spaces.integrations.langchain"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "MissingExtraError" in ended.stderr
+    assert "pip install 'qwen-spaces[langchain]'" in ended.stderr

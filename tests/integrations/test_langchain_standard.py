@@ -1,0 +1,58 @@
+"""LangChain's standard tests of a chat model, for `ChatQwenSpace` against replicas."""
+
+from __future__ import annotations
+
+import importlib
+import types
+from typing import Any
+
+import httpx
+import pytest
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests
+
+from qwen_spaces.integrations.langchain import ChatQwenSpace
+
+from ..conftest import Servers
+from ..test_images import PNG
+
+
+@pytest.mark.filterwarnings("ignore:ChatQwenSpace ignores")
+class TestUnit(ChatModelUnitTests):
+    chat_model_class = ChatQwenSpace
+    has_tool_calling = has_structured_output = False
+    # The saved token is not taken into the object: it goes to Hugging Face's hosts only.
+    init_from_env_params = {"HF_TOKEN": "hf_saved"}, {}, {"token": None}
+
+    @pytest.fixture(autouse=True)
+    def listed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What "all" classes are to `load` is a list of LangChain's own partners."""
+        load = importlib.import_module("langchain_core.load.load")
+        monkeypatch.setitem(load._default_class_paths_cache, "all", {tuple(ChatQwenSpace.lc_id())})
+
+
+class TestTextSpace(ChatModelIntegrationTests):
+    chat_model_class = ChatQwenSpace
+    has_tool_calling = has_structured_output = returns_usage_metadata = False
+    model_override_value = "qwen-2-72b"
+    name = "qwen-2.5"
+
+    @pytest.fixture(autouse=True)
+    def replica(self, servers: Servers) -> None:
+        self.src = servers[self.name]
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"model": self.name, "src": self.src}
+
+
+class TestVisionSpace(TestTextSpace):
+    name = "qvq-72b"
+    model_override_value = None  # no other contract fits its replica
+    supports_image_inputs = True
+
+    @pytest.fixture(autouse=True)
+    def picture_of_theirs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """They would fetch it from the network."""
+        fetched = types.SimpleNamespace(get=lambda url, timeout: httpx.Response(200, content=PNG))
+        monkeypatch.setattr("langchain_tests.integration_tests.chat_models.httpx", fetched)
