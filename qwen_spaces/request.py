@@ -12,10 +12,11 @@ from .messages import Message
 
 
 class Known(NamedTuple):
-    """A session of a Space, and the messages that it has."""
+    """A session of a Space, the messages that it has, and in how many turns it was told them."""
 
     session_hash: str
     messages: tuple[Message, ...] = ()
+    turns: int = 0
 
 
 class Memory:
@@ -31,9 +32,9 @@ class Memory:
             return known
         return Known(uuid.uuid4().hex)
 
-    def keep(self, session_hash: str, messages: Sequence[Message]) -> None:
-        """That session has these messages now."""
-        self._known[:] = [Known(session_hash, tuple(messages))]
+    def keep(self, known: Known) -> None:
+        """The session that the next turn may resume."""
+        self._known[:] = [known]
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Request:
     images: Sequence[Image]
     memory: Memory | None = None
     session_hash: str | None = None
+    turns: int = 0  # that session's, this one included
 
     def resumed(self) -> tuple[Sequence[Message], Sequence[Image], int]:
         """What is to be sent of messages and images, and how many turns of the user there then are.
@@ -53,15 +55,16 @@ class Request:
         """
         if self.memory is None:
             return self.messages, self.images, 0
-        self.session_hash, known = self.memory.resume(self.messages)
+        self.session_hash, known, before = self.memory.resume(self.messages)
+        self.turns = before + 1
         if not known:
             return self.messages, self.images, 0
         *earlier, last = self.messages
         system = [message for message in earlier if message.role == "system"]
         new = self.images[len(self.images) - len(last.image_urls) :]
-        return [*system, last], new, 1 + sum(message.role == "user" for message in known)
+        return [*system, last], new, self.turns
 
     def answered(self, reply: Message) -> None:
         """Remember where a Space that remembers has kept it."""
         if self.memory and self.session_hash:
-            self.memory.keep(self.session_hash, (*self.messages, reply))
+            self.memory.keep(Known(self.session_hash, (*self.messages, reply), self.turns))

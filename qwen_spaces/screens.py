@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import sys
 import time
 import uuid
@@ -29,7 +30,8 @@ class Cell:
     def __init__(self, shell: Any) -> None:
         self._publish = shell.display_pub.publish
         self._began = time.monotonic()
-        self._outputs: list[tuple[str, Bundle]] = []  # its display id, and what it shows
+        self._name = uuid.uuid4().hex
+        self._shown: list[Bundle] = []  # by each output
 
     def draw(self, stream: TextStream, *ending: Bundle) -> None:
         """Show what there is now, and below it how it ended."""
@@ -41,14 +43,12 @@ class Cell:
         bundles.extend(ending)
         if not bundles:
             bundles.append(_dim(waiting(stream.status, time.monotonic() - self._began)))
-        bundles += [_dim("")] * (len(self._outputs) - len(bundles))  # for text that the Space took back
-        for place, bundle in enumerate(bundles):
-            if place == len(self._outputs):
-                self._outputs.append((uuid.uuid4().hex, {}))
-            name, shown = self._outputs[place]
+        bundles += [_dim("")] * (len(self._shown) - len(bundles))  # for text that the Space took back
+        for place, (bundle, shown) in enumerate(itertools.zip_longest(bundles, self._shown)):
             if bundle != shown:
-                self._publish(bundle, transient={"display_id": name}, update=bool(shown))
-                self._outputs[place] = name, bundle
+                name = f"{self._name}-{place}"
+                self._publish(bundle, transient={"display_id": name}, update=shown is not None)
+        self._shown = bundles
 
     def end(self, stream: TextStream, error: BaseException | None = None) -> None:
         """Show the last of it."""

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import click.testing
-import httpx
 import openai
 import pytest
 
@@ -25,7 +24,7 @@ from qwen_spaces.gateway import create_app, door
 from qwen_spaces.gateway.models import is_hugging_face
 
 from .conftest import Servers
-from .gateway import openai_client, serve_gateway
+from .gateway import http, openai_client, serve_gateway
 from .hub import serve_hub
 from .proxy import recording
 from .test_gateway import said
@@ -54,19 +53,19 @@ def bearer(key: str) -> dict[str, bytes]:
 )
 def test_without_the_key_nothing_is_told_and_nothing_read(headers: dict[str, bytes], locked: str) -> None:
     for answer in (
-        httpx.get(f"{locked}/v1/models", headers=headers),
-        httpx.get(f"{locked}/openapi.json", headers=headers),
-        httpx.post(f"{locked}{CHAT}", content=b"{", headers=headers),
+        http.get(f"{locked}/v1/models", headers=headers),
+        http.get(f"{locked}/openapi.json", headers=headers),
+        http.post(f"{locked}{CHAT}", content=b"{", headers=headers),
     ):
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
         assert answer.json()["error"]["code"] == "invalid_api_key"
-    assert httpx.get(f"{locked}/healthz", headers=headers).status_code == 200
+    assert http.get(f"{locked}/healthz", headers=headers).status_code == 200
 
 
 def test_with_the_key_all_is_there(locked: str) -> None:
     headers = bearer(KEY)
-    assert httpx.post(f"{locked}{CHAT}", json=said("Hi [[pace=0]]"), headers=headers).status_code == 200
-    assert httpx.get(f"{locked}/v1/models", headers=headers).status_code == 200
+    assert http.post(f"{locked}{CHAT}", json=said("Hi [[pace=0]]"), headers=headers).status_code == 200
+    assert http.get(f"{locked}/v1/models", headers=headers).status_code == 200
     with openai_client(locked, "wrong") as client, pytest.raises(openai.AuthenticationError):
         client.models.list()
 
@@ -81,21 +80,21 @@ def test_pages_of_other_sites_may_not_use_it_unless_they_are_named(servers: Serv
     places = {"qwen-2.5": servers["qwen-2.5"]}
     with serve_gateway(create_app(places)) as url:
         for refused in (
-            httpx.options(f"{url}{CHAT}", headers=preflight),
-            httpx.get(f"{url}/v1/models", headers=page),
-            httpx.post(f"{url}{CHAT}", json=said("Hi"), headers=page),
+            http.options(f"{url}{CHAT}", headers=preflight),
+            http.get(f"{url}/v1/models", headers=page),
+            http.post(f"{url}{CHAT}", json=said("Hi"), headers=page),
         ):
             assert refused.status_code == 403
             assert "access-control-allow-origin" not in refused.headers
         # As a form of any page could send it, without asking first.
-        assert httpx.post(
+        assert http.post(
             f"{url}{CHAT}", content=json.dumps(said("Hi")), headers={"Content-Type": "text/plain"}
         ).is_error
     with serve_gateway(create_app(places, origins=[page["Origin"]], api_key=KEY)) as url:
-        assert httpx.options(f"{url}{CHAT}", headers=preflight).is_success
-        answer = httpx.get(f"{url}/v1/models", headers={**page, **bearer(KEY)})  # type: ignore[dict-item]
+        assert http.options(f"{url}{CHAT}", headers=preflight).is_success
+        answer = http.get(f"{url}/v1/models", headers={**page, **bearer(KEY)})  # type: ignore[dict-item]
         assert answer.headers["access-control-allow-origin"] == page["Origin"]
-        other = httpx.get(f"{url}/v1/models", headers={"Origin": "https://example.com", **bearer(KEY)})  # type: ignore[dict-item]
+        other = http.get(f"{url}/v1/models", headers={"Origin": "https://example.com", **bearer(KEY)})  # type: ignore[dict-item]
         assert other.status_code == 403
 
 
@@ -109,7 +108,7 @@ def test_a_body_that_is_too_large_is_refused(
     monkeypatch.setattr(door, "BODY", 100_000)
     body = json.dumps(said("A" * 120_000)).encode()
     content: Any = iter([body[:70_000], body[70_000:]]) if length == "chunked" else body
-    answer = httpx.post(f"{locked}{CHAT}", content=content, headers=bearer(KEY))
+    answer = http.post(f"{locked}{CHAT}", content=content, headers=bearer(KEY))
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
 
 
@@ -196,7 +195,7 @@ def test_a_token_is_for_its_request_only_and_a_signal_ends_the_answers(prompt: s
         return tokens
 
     with serve_hub({"Qwen/Qwen2.5": servers["qwen-2.5"]}) as (hub, seen):
-        options = ["-m", "qwen-2.5", "--grace", "2.5"]
+        options = ["-m", "qwen-2.5", "--grace", "2"]
         with gateway(*options, HF_ENDPOINT=hub, HF_TOKEN=f"{SECRET}Saved") as (process, url):
             ask(url, "Hi [[pace=0]]", SECRET)
             assert sent() == [f"Bearer {SECRET}"]

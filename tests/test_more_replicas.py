@@ -60,12 +60,13 @@ def terse(system: str, history: Any, prompt: str, image: str | None, **more: Any
 def clients() -> Iterator[dict[str, Client]]:
     """A plain client of each replica, without its telemetry."""
     options: dict[str, Any] = {"verbose": False, "download_files": False, "analytics_enabled": False}
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+    # The servers go first, for a client with a heartbeat waits a second for its end.
+    with ExitStack() as opened, ExitStack() as served, pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
         found = {}
         for name in NAMES:
-            url = stack.enter_context(serve(name, brain=terse))
-            found[name] = stack.enter_context(closing(Client(url, **options)))
+            url = served.enter_context(serve(name, brain=terse))
+            found[name] = opened.enter_context(closing(Client(url, **options)))
         yield found
 
 
@@ -104,7 +105,9 @@ def said(client: Client, prompt: Any, **settings: Any) -> tuple[str, str]:
 def history_of(client: Client) -> Any:
     """What a Qwen3 Space remembers after a turn that did not end well."""
     job = client.submit(
-        input_value=(prompt := f"And now? {uuid4()}"), settings_form_value=SETTINGS, api_name="/add_message"
+        input_value=(prompt := quick(f"And now? {uuid4()}")),
+        settings_form_value=SETTINGS,
+        api_name="/add_message",
     )
     # Gradio 5 may take the next answer of such a session for a continuation, and send nonsense.
     with suppress(ValueError, IndexError, KeyError, TypeError):

@@ -31,6 +31,8 @@ LONG = "\n".join(f"{number}. item {number} " + "of many words " * 9 for number i
 TABLE = "| a | b |\n| --- | --- |\n" + "".join(f"| {'x' * number} | {number} |\n" for number in range(1, 50))
 # Lines that look, before they are complete, as if another block began.
 MISLEADING = "Words\n#hashtag\n***bold** and* more\n- item\n---x\n\n1\n2. y\n\n`` ` ``\n===x\n\n>\nz\n"
+# Lines of code wider than the terminal, for sure and as some terminals show emoji.
+CODE = f"Words\n\n```\n{'x' * 200}\n{'❤️' * 30} {'x' * 40}\n```\n"
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +79,7 @@ def test_pieces_show_what_the_whole_shows(text: str, seed: int) -> None:
     assert whole[-1] == ""
 
 
-@pytest.mark.parametrize("text", [ANSWER[:300], MISLEADING], ids=["answer", "misleading"])
+@pytest.mark.parametrize("text", [ANSWER[:300], MISLEADING, CODE], ids=["answer", "misleading", "code"])
 def test_each_character_alone_shows_what_the_whole_shows(text: str) -> None:
     letters = [Text(letter, place) for place, letter in enumerate(text)]
     assert shown(letters, text) == shown([], text, stream=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import operator
@@ -84,10 +85,13 @@ def _parent(path: Path, data: list[Any]) -> Any:
 
 
 def _apply(edit: Edit, data: list[Any]) -> None:
-    """Do what a diff says, as the SDK's `apply_diff` does to a copy."""
+    """Do what a diff says; the SDK's `apply_diff` copies everything for that."""
     do, path, value = edit
     data.extend([None] * (path[0] + 1 - len(data)))  # an app that was reloaded may put out more
-    parent, key = _parent(path, data), path[-1]
+    parent, key = data, path[-1]
+    for step in path[:-1]:  # copied on the way down: an output that was put before stays as it was
+        parent[step] = copy.copy(parent[step])
+        parent = parent[step]
     if do == "append":
         parent[key] += value
     elif do == "delete":

@@ -214,7 +214,8 @@ def _poll(job: Any, feed: Feed) -> None:
         if len(outputs) > seen:
             if feed.started is None:
                 feed.say(Status("running"))
+            for output in outputs[seen:]:  # not the last alone, which may say nothing
+                feed.put(output)
             seen = len(outputs)
-            feed.put(outputs[-1])
         if not over:
             time.sleep(POLL)
