@@ -69,6 +69,12 @@ class Endpoint:
     options: Mapping[str, Mapping[str, Any]] | None = None
     needed: frozenset[str] = frozenset()
 
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Our arguments and the names that they have in all the calls of a request."""
+        first = {ours: theirs for step in self.before for ours, theirs in step.names.items()}
+        return {ours: theirs for ours, theirs in {**first, **self.names}.items() if ours != "chat"}
+
     def calls(
         self,
         messages: Sequence[Message],

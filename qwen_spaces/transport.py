@@ -128,7 +128,7 @@ class Transport:
             url=connection.url,
             gradio=connection.version,
             endpoint=endpoint.name,
-            parameters=dict(endpoint.names),
+            parameters=endpoint.parameters,
             history=endpoint.history,
             options={option: kind_of(schema) for option, schema in (endpoint.options or {}).items()},
             stage=connection.located.stage,

@@ -27,6 +27,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 T = TypeVar("T")
+START = 30.0  # seconds for a server to start
 HERE = Path(__file__).parent
 DOORS = ("sync", "asyncio", "trio")
 # Set, every test takes the way that is left when the SDK has moved: slower, and deltas are few.
@@ -34,7 +35,7 @@ POLLING = bool(os.environ.get("QWEN_SPACES_POLLING"))
 
 
 class Servers:
-    """The process of `server.py`: its addresses, and what its brains tell."""
+    """The process of `server.py`, which starts what a test asks for, and what its brains tell."""
 
     def __init__(self) -> None:
         # Another Python may serve, with another Gradio; see .ci/run.
@@ -50,9 +51,8 @@ class Servers:
         self._told: list[dict[str, Any]] = []
         self._changed = threading.Condition()
         assert self.process.stdout
-        first = json.loads(self.process.stdout.readline())
-        self.urls: dict[str, str] = first["urls"]
-        self.gradio: str = first["gradio"]
+        self.gradio: str = json.loads(self.process.stdout.readline())["gradio"]
+        self._urls: dict[str, str] = {}
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -60,11 +60,22 @@ class Servers:
         assert self.process.stdout
         for line in self.process.stdout:
             with self._changed:
-                self._told.append(json.loads(line))
+                told = json.loads(line)
+                if "url" in told:
+                    self._urls[told["name"]] = told["url"]
+                else:
+                    self._told.append(told)
                 self._changed.notify_all()
 
     def __getitem__(self, name: str) -> str:
-        return self.urls[name]
+        """The address of what goes by that name."""
+        assert self.process.stdin
+        with self._changed:
+            if name not in self._urls:
+                self.process.stdin.write(f"{name}\n")
+                self.process.stdin.flush()
+                assert self._changed.wait_for(lambda: name in self._urls, START), f"{name} does not start"
+            return self._urls[name]
 
     def saw(self, event: str, prompt: str) -> bool:
         return {"event": event, "prompt": prompt} in self._told

@@ -1,18 +1,21 @@
 """The servers that the tests talk to, in a process of their own; may run under another Python and Gradio.
 
-Prints JSON lines on stdout: first the addresses, then what the replicas' brains live through. Ends when
-its stdin is closed.
+Starts what is named on a line of its stdin, and ends when that is closed. Prints JSON lines on stdout: the
+addresses, and what the replicas' brains live through.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -42,10 +45,23 @@ def watched(
     """The default brain, which tells when it begins and when it is over, however that came."""
     tell(event="begin", prompt=prompt)
     try:
-        yield from brain.answer(system, history, prompt, image, **more)
+        steps = brain.answer(system, history, prompt, image, **more)
+        if set(brain.triggers(prompt)) <= {"pace"} and not float(brain.triggers(prompt).get("pace", 0)):
+            steps = fewer(steps)
+        yield from steps
         tell(event="complete", prompt=prompt)
     finally:
         tell(event="end", prompt=prompt)
+
+
+def fewer(steps: Iterator[Any]) -> Iterator[Any]:
+    """Each fourth of them and the last, of thoughts and of text: Gradio takes its time for each."""
+    for _, alike in itertools.groupby(steps, key=type):
+        for place, step in enumerate(alike):
+            if place % 4 == 0:
+                yield step
+        if place % 4:
+            yield step
 
 
 @contextlib.contextmanager
@@ -60,18 +76,26 @@ def serve_app(demo: gr.Blocks, *, unprefixed: bool = False, auth: Any = None) ->
     server.should_exit = True
 
 
+def makers() -> dict[str, Callable[[], AbstractContextManager[str]]]:
+    """What can be served, by name."""
+    made: dict[str, Callable[[], AbstractContextManager[str]]] = {
+        name: partial(serve, name, brain=watched, slots=12) for name in NAMES
+    }
+    made["one-slot"] = partial(serve, "qwen-2.5", brain=watched, slots=1)
+    made["full"] = partial(serve, "qwen-2-72b", brain=watched, slots=1, max_size=1)
+    made["locked"] = lambda: serve_app(role_messages(), auth=("ada", "lovelace"))
+    for name, make in {**APPS, **CHATS}.items():
+        unprefixed = name in ("shuffled", "turned")
+        made[name] = lambda make=make, unprefixed=unprefixed: serve_app(make(), unprefixed=unprefixed)
+    return made
+
+
 def main() -> None:
+    there = makers()
+    tell(gradio=gr.__version__)
     with contextlib.ExitStack() as stack:
-        urls = {name: stack.enter_context(serve(name, brain=watched, slots=12)) for name in NAMES}
-        urls["one-slot"] = stack.enter_context(serve("qwen-2.5", brain=watched, slots=1))
-        urls["full"] = stack.enter_context(serve("qwen-2-72b", brain=watched, slots=1, max_size=1))
-        for name, make in APPS.items():
-            urls[name] = stack.enter_context(serve_app(make(), unprefixed=name in ("shuffled", "turned")))
-        for name, make in CHATS.items():
-            urls[name] = stack.enter_context(serve_app(make()))
-        urls["locked"] = stack.enter_context(serve_app(role_messages(), auth=("ada", "lovelace")))
-        tell(urls=urls, gradio=gr.__version__)
-        sys.stdin.read()
+        for line in sys.stdin:
+            tell(name=line.strip(), url=stack.enter_context(there[line.strip()]()))
         os._exit(0)
 
 

@@ -220,7 +220,7 @@ def test_an_answer_that_is_left_stops_the_model(
         ("limited", "failed: No, not with ***."),
         ("broken", "failed: No, not with ***."),
         ("choked", "failed: out of memory"),
-        ("cut", "broke off its answer (RemoteProtocolError)."),
+        ("cut", "broke off its answer."),
     ],
 )
 def test_what_the_server_says_of_an_error_is_told_without_the_key(
@@ -320,7 +320,9 @@ def test_our_own_gateway_is_a_backend() -> None:
         assert text.startswith(f'You asked: "{prompt}"')
         assert 'System prompt: "Be brief."' in text
         assert "Model: qwen3-8b." in text
-        assert steps_of(backend(f"{gateway}/v1", "qwen3-8b"), "", [], prompt, None)[0] == Thought("I")
+        thought = steps_of(backend(f"{gateway}/v1", "qwen3-8b"), "", [], prompt, None)[0]
+        assert isinstance(thought, Thought)
+        assert thought.startswith("I")
         assert closed.get(timeout=5) == prompt
         assert wire.run("model_chat", "[[gr-error=No more.]]", [], "")[-2]["output"]["error"].endswith(
             "No more."

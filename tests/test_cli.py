@@ -319,14 +319,19 @@ def test_every_example_runs(
     monkeypatch.setattr(replica_server, "run", lambda *_, **__: print("Replica"))
     # That it serves until Ctrl-C is shown in test_gateway.py; here it listens on loopback only.
     monkeypatch.setattr("qwen_spaces.gateway.server.run", lambda *_, **__: None)
-    monkeypatch.setattr("qwen_spaces.cli.serve._listen", lambda *_: socket.create_server(("127.0.0.1", 0)))
+    serve = sys.modules["qwen_spaces.cli.serve"]  # in the package the name is the command's
+    monkeypatch.setattr(serve, "_listen", lambda *_: socket.create_server(("127.0.0.1", 0)))
     Path("cat.png").write_bytes(picture("PNG", (64, 48), "orange"))
     Path("notes.txt").write_text("The sky is blue.\n")
     if example.startswith("eval"):
         ended = shell(f"{example}; complete -p qwen-spaces")
         assert (ended.returncode, ended.stderr) == (0, "")
         return
-    before, command, after = re.fullmatch(r"(?:(.*) \| )?(qwen-spaces .*?)(?: \| (.*))?", example).groups()
+    before, variable, command, after = re.fullmatch(
+        r"(?:(.*) \| )?(?:(\w+=\w+) )?(qwen-spaces .*?)(?: \| (.*))?", example
+    ).groups()
+    if variable:
+        monkeypatch.setenv(*variable.split("="))
     stdin = shell(before).stdout if before else ""
     code, text, errors = invoke(*shlex.split(command)[1:], stdin=stdin)
     assert (code, errors) == (0, "")

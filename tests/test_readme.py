@@ -88,9 +88,7 @@ def run(command: list[str], given: str, environment: dict[str, str], folder: Pat
     return ended.stdout
 
 
-def test_every_python_block_runs(
-    environment: dict[str, str], gateway: str, tmp_path: Path
-) -> None:
+def test_every_python_block_runs(environment: dict[str, str], gateway: str, tmp_path: Path) -> None:
     codes = [
         code.replace(GATEWAY, gateway)
         for heading, language, code in blocks()
@@ -101,7 +99,8 @@ def test_every_python_block_runs(
 
 
 @pytest.mark.parametrize(
-    "code", [code for heading, language, code in blocks() if language == "sh" and heading not in (*BY_CI, *FRIENDS)]
+    "code",
+    [code for heading, language, code in blocks() if language == "sh" and heading not in (*BY_CI, *FRIENDS)],
 )
 def test_every_command_runs(code: str, environment: dict[str, str], tmp_path: Path) -> None:
     assert run(["sh", "-e"], code, environment, tmp_path)

@@ -317,7 +317,7 @@ def test_a_proxy_of_somebody_elses_making_carries_every_request(servers: Servers
             time.sleep(0.02)
         proxy = f"http://127.0.0.1:{port_file.read_text().split()[0]}"
         space = QwenSpace("qvq-72b", src=servers["qvq-72b"], proxy=proxy)
-        deltas = list(space.stream("Hi", images=picture("PNG", (8, 8), "red")))
+        deltas = list(space.stream("Hi [[pace=0.01]]", images=picture("PNG", (8, 8), "red")))
         assert POLLING or len(deltas) > 3
         with space.stream("Hi [[forever]]") as left:
             next(iter(left))

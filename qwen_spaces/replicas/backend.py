@@ -76,7 +76,8 @@ def backend(url: str, model: str | None = None, key: str | None = None) -> Brain
                         text += delta.content
                         yield text
         except Exception as error:  # the SDK lets some of its HTTP library's own through
-            raise gr.Error(server.told(error), print_exception=False) from error
+            told = server.told(error, begun=bool(text or thought))
+            raise gr.Error(told, print_exception=False) from error
 
     return brain
 
@@ -103,12 +104,15 @@ class _Server:
             raise ValueError(f"{self._name} has no one model to choose: name one of these: {listed}.")
         return names[0]
 
-    def told(self, error: Exception) -> str:
+    def told(self, error: Exception, *, begun: bool = False) -> str:
         """What went wrong, for whoever reads the Space's page; without the key."""
         if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
             return f"{self._name} refused the request: the replica needs its API key."
         if isinstance(error, openai.APITimeoutError):
             return f"{self._name} did not answer in time."
+        # Which of them it is where an answer breaks off depends on the SDK's version.
+        if begun and (isinstance(error, openai.APIConnectionError) or not isinstance(error, openai.APIError)):
+            return f"{self._name} broke off its answer."
         if isinstance(error, openai.APIConnectionError):
             return f"{self._name} cannot be reached. Is it running?"
         if isinstance(error, openai.APIError):
@@ -116,7 +120,7 @@ class _Server:
             said = str(body.get("message") or error.message)
             said = said.replace(self._key, "***") if self._key else said
             return f"{self._name} failed: {said[:MOST]}"
-        return f"{self._name} broke off its answer ({type(error).__name__})."
+        return f"{self._name} failed: {type(error).__name__}."
 
 
 def messages(

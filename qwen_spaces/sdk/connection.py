@@ -172,6 +172,8 @@ class Connection:
             output = self._answer(call, chat, aside, session_hash)
             if feed.ended:
                 return
+            if aside.error:
+                raise aside.error
             chat = chat_in(output)
         feed.put(self._answer(last, chat, feed, session_hash))
 
