@@ -26,7 +26,7 @@ FORMAT = 1  # of the files that `save` writes
 class OpenStream(Protocol):
     """Opens a stream for messages; `on_reply` gets the complete answer."""
 
-    def __call__(self, messages: Messages, on_reply: OnReply) -> TextStream: ...  # noqa: D102
+    def __call__(self, messages: Messages, *, on_reply: OnReply) -> TextStream: ...  # noqa: D102
 
 
 class Conversation:
@@ -94,7 +94,7 @@ class Conversation:
             with self._lock:
                 self._messages = (*self._messages, asked, reply.message)
 
-        return self._open_stream((*self._messages, asked), keep)
+        return self._open_stream((*self._messages, asked), on_reply=keep)
 
     def ask(self, prompt: str, *, images: Images = ()) -> Reply:
         """Ask the next thing and wait for the whole answer; blocks. See `stream`."""

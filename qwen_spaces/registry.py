@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .errors import UnknownSpaceError
+from .errors import UnknownSpaceError, UnsupportedOptionError
 
 if TYPE_CHECKING:
     from .space import QwenSpace
@@ -47,6 +47,30 @@ def in_words(values: Sequence[object]) -> str:
     if isinstance(values, range):
         return f"{values[0]} to {values[-1]}"
     return ", ".join(map(str, values))
+
+
+def checked_options(facade: type[QwenSpace], options: Mapping[str, object]) -> dict[str, object]:
+    """The options, each of which the facade has.
+
+    Raises:
+        UnsupportedOptionError: it has no such option, or not with that value.
+    """
+    if facade.contract.open:  # what it has is found when it is reached
+        return dict(options)
+    checked = {}
+    for option, value in options.items():
+        if option not in facade.options:
+            has = ", ".join(facade.options) or "none"
+            raise UnsupportedOptionError(f"{facade.aliases[0]} has no option {option!r}. It has: {has}.")
+        # A number may come as text, from the command line.
+        fits = [known for known in facade.options[option] if value in (known, str(known))]
+        if not fits:
+            takes = in_words(facade.options[option])
+            raise UnsupportedOptionError(
+                f"{facade.aliases[0]} does not take {option}={value!r}. It takes: {takes}."
+            )
+        checked[option] = fits[0]
+    return checked
 
 
 def available_spaces() -> list[type[QwenSpace]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .answer import Reply
 from .images import Image
 from .messages import Message
 
@@ -45,6 +46,7 @@ class Request:
     options: Mapping[str, object]
     images: Sequence[Image]
     memory: Memory | None = None
+    on_reply: Callable[[Reply], None] | None = None
     session_hash: str | None = None
     turns: int = 0  # that session's, this one included
 
@@ -64,7 +66,9 @@ class Request:
         new = self.images[len(self.images) - len(last.image_urls) :]
         return [*system, last], new, self.turns
 
-    def answered(self, reply: Message) -> None:
-        """Remember where a Space that remembers has kept it."""
+    def answered(self, reply: Reply) -> None:
+        """Remember where a Space that remembers has kept it, and hand it on."""
         if self.memory and self.session_hash:
-            self.memory.keep(Known(self.session_hash, (*self.messages, reply), self.turns))
+            self.memory.keep(Known(self.session_hash, (*self.messages, reply.message), self.turns))
+        if self.on_reply:
+            self.on_reply(reply)

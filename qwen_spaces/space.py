@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 import anyio
 import anyio.to_thread
@@ -14,10 +14,10 @@ from .closing import Closing
 from .contract import Contract
 from .conversation import Conversation
 from .endpoint import check_images
-from .errors import UnknownSpaceError, UnsupportedOptionError
+from .errors import UnknownSpaceError
 from .images import Images, as_images
 from .messages import Messages, as_messages
-from .registry import FACADES, OTHERS, find, in_words
+from .registry import FACADES, OTHERS, checked_options, find
 from .request import Memory, Request
 from .stream import OnReply, TextStream
 from .timeouts import Timeouts
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+    from .settings import NoOptions, Settings
     from .show import Shown
     from .spaces import (
         QVQ_72B,
@@ -41,23 +42,6 @@ if TYPE_CHECKING:
         Qwen3,
         Qwen3_VL,
     )
-
-
-class Settings(TypedDict, total=False):
-    """The keyword arguments of `QwenSpace`, for type checkers."""
-
-    src: str | None
-    token: str | bool | None
-    proxy: str | None
-    headers: Mapping[str, str] | None
-    auth: tuple[str, str] | None
-    ssl_verify: bool | ssl.SSLContext
-    timeouts: Timeouts | float
-    retries: int
-
-
-class NoOptions(TypedDict):
-    """The options of a Space that has none, for type checkers."""
 
 
 class QwenSpace(Closing):
@@ -92,7 +76,6 @@ class QwenSpace(Closing):
     options: ClassVar[Mapping[str, Sequence[object]]] = {}  # option -> the values it takes
     max_images: ClassVar[int | None] = 0  # in a request; ``None``: as many as one likes
     reasons: ClassVar[bool] = False  # whether it marks its thinking, apart from the answer
-
     label: ClassVar[str] = ""
     url: ClassVar[str] = ""
     api_endpoint: ClassVar[str] = ""
@@ -195,8 +178,8 @@ class QwenSpace(Closing):
         return f"{type(self).__name__}({self.name!r}{elsewhere})"
 
     def _repr_markdown_(self) -> str:
-        takes = "text" if self.max_images == 0 else "text and images"
-        return f"**{self.name}**: {self.label}, {self.src}, takes {takes}"
+        images = "" if self.max_images == 0 else " and images"
+        return f"**{self.name}**: {self.label}, {self.src}, takes text{images}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return functools.partial(type(self), **self._recipe), (self.name,)
@@ -216,7 +199,7 @@ class QwenSpace(Closing):
                 last one is the user's.
             system: a system prompt. Without one the Space uses its own.
             images: one image or several: path, URL, bytes, binary file, ``data:`` URI, PIL image, array.
-            options: what this Space has beyond that, such as ``size="7B"``; see its facade.
+            options: what this Space has beyond that, such as ``size="7B"``.
 
         Raises:
             InvalidMessagesError: the messages cannot be sent.
@@ -274,13 +257,9 @@ class QwenSpace(Closing):
             system: a system prompt for all of it.
             options: as for `stream`, for every turn.
         """
-        given = self._checked(dict(options))
+        given = checked_options(type(self), dict(options))
         memory = Memory() if self.contract.remembers else None
-
-        def open_stream(messages: Messages, on_reply: OnReply) -> TextStream:
-            return self._open(messages, options=given, on_reply=on_reply, memory=memory)
-
-        return Conversation(open_stream, system=system)
+        return Conversation(functools.partial(self._open, options=given, memory=memory), system=system)
 
     def status(self) -> SpaceStatus:
         """Reach the Space and tell what was found there; blocks.
@@ -314,35 +293,8 @@ class QwenSpace(Closing):
         memory: Memory | None = None,
     ) -> TextStream:
         checked = as_messages(messages, system)
-        pictures = (
-            *as_images([url for message in checked for url in message.image_urls]),
-            *as_images(images),
-        )
+        pictures = as_images([url for message in checked for url in message.image_urls]) + as_images(images)
         check_images(len(pictures), self.max_images, self.name)
-        request = Request(checked, self._checked(options), pictures, memory)
-
-        def answered(reply: Reply) -> None:
-            request.answered(reply.message)
-            if on_reply:
-                on_reply(reply)
-
+        request = Request(checked, checked_options(type(self), options), pictures, memory, on_reply)
         run = functools.partial(self._transport.run, request)
-        return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=answered)
-
-    def _checked(self, options: Mapping[str, object]) -> dict[str, object]:
-        if self.contract.open:  # checked when its endpoint is found
-            return dict(options)
-        checked = {}
-        for option, value in options.items():
-            if option not in self.options:
-                has = ", ".join(self.options) or "none"
-                raise UnsupportedOptionError(f"{self.name} has no option {option!r}. It has: {has}.")
-            # A number may come as text, from the command line.
-            fits = [known for known in self.options[option] if value in (known, str(known))]
-            if not fits:
-                takes = in_words(self.options[option])
-                raise UnsupportedOptionError(
-                    f"{self.name} does not take {option}={value!r}. It takes: {takes}."
-                )
-            checked[option] = fits[0]
-        return checked
+        return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=request.answered)

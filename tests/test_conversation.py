@@ -16,6 +16,7 @@ from qwen_spaces import (
     InvalidMessagesError,
     Message,
     QwenSpace,
+    Reply,
     SpaceError,
 )
 from qwen_spaces.images import as_images
@@ -200,17 +201,17 @@ def test_a_session_is_resumed_by_the_next_turn_and_by_one_alone() -> None:
     # The first three messages are told at once, so that they are one turn of the session.
     first, sent, turns = ask(*said[:3])
     assert (list(sent), turns) == (said[:3], 0)
-    first.answered(said[3])
+    first.answered(Reply(said[3].content))
     second, sent, turns = ask(*said[:5])
     assert (list(sent), turns, second.session_hash) == (said[4:5], 2, first.session_hash)
     at_once, sent, turns = ask(*said[:5])
     assert (list(sent), turns) == (said[:5], 0)
-    second.answered(said[5])
+    second.answered(Reply(said[5].content))
     third, sent, turns = ask(*said[:7])
     assert (list(sent), turns, third.session_hash) == (said[6:7], 3, first.session_hash)
     after_a_failure, sent, turns = ask(*said[:7])
     assert (list(sent), turns) == (said[:7], 0)
-    after_a_failure.answered(said[7])
+    after_a_failure.answered(Reply(said[7].content))
     changed, sent, turns = ask(said[2], said[1], said[0])
     assert (list(sent), turns) == ([said[2], said[1], said[0]], 0)
     sessions = {request.session_hash for request in (first, at_once, after_a_failure, changed)}
@@ -232,4 +233,4 @@ def test_a_resumed_session_gets_the_new_images_and_the_system_prompt() -> None:
         assert list(sent) == [system, message]
         assert [image.url for image in images] == [url(number) for number in new]
         messages.append(answer)
-        request.answered(answer)
+        request.answered(Reply(answer.content))

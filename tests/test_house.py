@@ -19,9 +19,11 @@ PACKAGE = Path(qwen_spaces.__file__).parent
 FLOORS = [  # from the ground up; a room imports from lower floors only
     {"errors", "closing", "replicas"},
     {"messages", "images", "registry", "snapshot", "timeouts"},
+    {"settings"},
     {"feed", "endpoint"},
-    {"answer", "contract", "request", "retries", "sdk"},
-    {"reader", "transport"},
+    {"answer", "contract", "retries", "sdk"},
+    {"reader", "request"},
+    {"transport"},
     {"stream"},
     {"screens"},
     {"show"},

@@ -41,8 +41,11 @@ def name(request: pytest.FixtureRequest) -> str:
 def test_the_deltas_stream_once_each_with_the_whole_history(
     name: str, backend: str, servers: Servers
 ) -> None:
+    *earlier, last = TURNS
+    paced = [*earlier, {**last, "content": f"{last['content']} [[pace=0.005]]"}]
+
     async def read() -> list[str]:
-        generator = PROVIDERS[name].create_async_generator(model=name, messages=TURNS, src=servers[name])
+        generator = PROVIDERS[name].create_async_generator(model=name, messages=paced, src=servers[name])
         return [delta async for delta in generator]
 
     deltas = run_async(backend, read)

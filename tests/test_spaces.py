@@ -27,6 +27,7 @@ def space(request: pytest.FixtureRequest, servers: Servers) -> Iterator[QwenSpac
 
 
 def test_the_deltas_are_the_answer_and_quote_the_prompt(space: QwenSpace, door: str, prompt: str) -> None:
+    prompt += " [[pace=0.005]]"
     stream = space.stream(prompt)
     deltas = deltas_through(door, stream)
     assert POLLING or len(deltas) > 1

@@ -28,3 +28,9 @@ def gateway(servers: Servers) -> Iterator[str]:
     app = create_app({name: servers[name] for name in ("qwen-2.5", "qvq-72b")})
     with serve_gateway(app) as url:
         yield f"{url}/v1"
+
+
+@pytest.fixture
+def prompt(prompt: str) -> str:
+    """A prompt of which each word is a step of its own."""
+    return f"{prompt} [[pace=0.005]]"

@@ -159,7 +159,6 @@ def test_an_answer_goes_back_as_history(version: str | None, servers: Servers) -
 
 @pytest.mark.parametrize("version", [None, "v1"])
 async def test_reasoning_stands_apart(version: str | None, servers: Servers, prompt: str) -> None:
-    prompt += " [[pace=0.005]]"  # each word is a step of its own
     model = ChatQwenSpace(model="qwen-3", src=servers["qwen-3"], output_version=version)
     said = QwenSpace("qwen-3", src=servers["qwen-3"]).ask(prompt)
     assert said.reasoning
