@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import openai
@@ -21,7 +22,9 @@ def serve_gateway(app: FastAPI, *, send_buffer: int | None = None) -> Iterator[s
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if send_buffer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-        config = uvicorn.Config(app, ws="none", log_config=None, log_level="critical", access_log=False)
+        quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
+        # A connection that rests 5 seconds, as is uvicorn's wont, may be closed just as a test takes it up.
+        config = uvicorn.Config(app, ws="none", timeout_keep_alive=60, **quiet)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()

@@ -445,7 +445,7 @@ def test_a_client_that_hangs_up_in_the_queue_leaves_it(
             servers.wait_for("begin", first)
             with pytest.raises(openai.APITimeoutError):
                 client.chat.completions.create(**said(second, model=SLOT), stream=stream, timeout=0.5)
-            line = logged(lines, model=SLOT)
+            line = logged(lines, model=SLOT, left=True)
             assert (line["left"], line["deltas"]) == (True, 0)
             holder.close()
         servers.wait_for("end", first)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import urllib.parse
 from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from openai.types import Model
 
 from ..errors import UnknownSpaceError
 from ..registry import FACADES, available_spaces
+from ..sdk.connection import is_hugging_face
 from ..space import QwenSpace
 from ..timeouts import Timeouts
 
@@ -96,19 +96,3 @@ class Models:
 def known_models() -> list[str]:
     """The short names of all Spaces there are."""
     return [facade.aliases[0] for facade in available_spaces()]
-
-
-def is_hugging_face(src: str) -> bool:
-    """Whether a Space at `src` is on Hugging Face's own hosts, and reached over TLS.
-
-    >>> is_hugging_face("Qwen/Qwen2.5"), is_hugging_face("https://qwen-qwen2-5.hf.space")
-    (True, True)
-    >>> is_hugging_face("https://hf.space.example.org"), is_hugging_face("http://qwen-qwen2-5.hf.space")
-    (False, False)
-    """
-    if "://" not in src:
-        return True  # owner/name, which the Hub finds
-    parts = urllib.parse.urlsplit(src)
-    host = parts.hostname or ""
-    ours = host in ("hf.space", "huggingface.co") or host.endswith((".hf.space", ".huggingface.co"))
-    return ours and parts.scheme == "https"

@@ -196,12 +196,27 @@ def _context(verify: bool) -> ssl.SSLContext:
     return httpx.create_ssl_context(verify=verify)
 
 
+def is_hugging_face(src: str) -> bool:
+    """Whether a Space at `src` is on Hugging Face's own hosts, and reached over TLS.
+
+    Example:
+        >>> is_hugging_face("Qwen/Qwen2.5"), is_hugging_face("https://qwen-qwen2-5.hf.space")
+        (True, True)
+        >>> is_hugging_face("https://hf.space.example.org"), is_hugging_face("http://qwen-qwen2-5.hf.space")
+        (False, False)
+    """
+    if "://" not in src:
+        return True  # owner/name, which the Hub finds
+    parts = urllib.parse.urlsplit(src)
+    host = parts.hostname or ""
+    ours = host in ("hf.space", "huggingface.co") or host.endswith((".hf.space", ".huggingface.co"))
+    return ours and parts.scheme == "https"
+
+
 def _token_for(url: str, token: str | bool | None) -> str | bool:
     """The token for this address: the saved one goes to Hugging Face only."""
     if token is None:
-        host = urllib.parse.urlsplit(url).hostname or ""
-        ours = host in ("hf.space", "huggingface.co") or host.endswith((".hf.space", ".huggingface.co"))
-        token = (huggingface_hub.get_token() or False) if ours and url.startswith("https:") else False
+        token = (huggingface_hub.get_token() or False) if is_hugging_face(url) else False
     if isinstance(token, str) and not re.fullmatch(r"[!-~]+", token):
         # httpx would refuse it, too, and quote it.
         raise AuthenticationError("The token has spaces or other characters that no token has.")
