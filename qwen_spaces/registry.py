@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from .addresses import Address, did_you_mean, parse_address, redact
 from .errors import UnknownSpaceError, UnsupportedOptionError
 
 if TYPE_CHECKING:
@@ -14,26 +16,50 @@ FACADES: dict[str, type[QwenSpace]] = {}  # alias -> facade; they register thems
 OTHERS: list[type[QwenSpace]] = []  # the facade for any other address, which registers itself, too
 
 
-def find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], str]:
-    """The facade for a name, and the place that the name says, ``""`` if it is an alias."""
-    if not isinstance(name, str):
-        raise UnknownSpaceError(f"A Space goes by a name, not by a {type(name).__name__}.")
-    key = name.strip().lower()
+def find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], Address | None]:
+    """Return the facade for a name, and the address that the name is, ``None`` if it is an alias.
+
+    Raises:
+        UnknownSpaceError: it is neither; offers a near match.
+    """
+    key = _text(name, "A Space goes by a name").lower()
     if cls.aliases or cls in OTHERS:  # a facade was called by its class
-        return cls, "" if key in (*cls.aliases, "qwen-2.5") else name
+        return cls, None if key in (*cls.aliases, "qwen-2.5") else _address(name)
     if key in FACADES:
-        return FACADES[key], ""
-    for facade in FACADES.values():
-        if key.rstrip("/") in (facade.space_id.lower(), facade.url):
-            return facade, name
-    if "://" in name or name.count("/") == 1:
-        return OTHERS[-1], name
+        return FACADES[key], None
+    address = _address(name)
+    place = address.place.lower().replace("http://", "https://", 1)
+    known = (facade for facade in FACADES.values() if place in (facade.space_id.lower(), facade.url))
+    return next(known, OTHERS[-1]), address
+
+
+def find_source(src: str | None) -> Address | None:
+    """Return where a Space really is; ``None`` or blank text means its usual place.
+
+    Raises:
+        UnknownSpaceError: it is no address.
+    """
+    if src is None or not _text(src, "src goes by an address"):
+        return None
+    return _address(src)
+
+
+def _text(given: object, what: str) -> str:
+    if not isinstance(given, str):
+        raise UnknownSpaceError(f"{what}, not by a {type(given).__name__}.")
+    return given.strip()
+
+
+def _address(text: str) -> Address:
+    if address := parse_address(text):
+        return address
     from difflib import get_close_matches  # here and not above, for it takes time to import
 
-    near = get_close_matches(key, FACADES, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(FACADES)}."
+    near = did_you_mean(text) or next(iter(get_close_matches(text.strip().lower(), FACADES, n=1)), None)
+    hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(FACADES)}."
     raise UnknownSpaceError(
-        f"No Space is called {name!r}. {hint} Any other Gradio chat goes by 'owner/name' or its URL."
+        f"No Space is called {reprlib.repr(redact(text))}. {hint} Any other Gradio chat goes by 'owner/name' "
+        "or its URL."
     )
 
 
@@ -63,11 +89,12 @@ def checked_options(facade: type[QwenSpace], options: Mapping[str, object]) -> d
             has = ", ".join(facade.options) or "none"
             raise UnsupportedOptionError(f"{facade.aliases[0]} has no option {option!r}. It has: {has}.")
         # A number may come as text, from the command line.
-        fits = [known for known in facade.options[option] if value in (known, str(known))]
+        plain = isinstance(value, (str, int, float))
+        fits = [known for known in facade.options[option] if plain and value in (known, str(known))]
         if not fits:
             takes = in_words(facade.options[option])
             raise UnsupportedOptionError(
-                f"{facade.aliases[0]} does not take {option}={value!r}. It takes: {takes}."
+                f"{facade.aliases[0]} does not take {option}={reprlib.repr(value)}. It takes: {takes}."
             )
         checked[option] = fits[0]
     return checked

@@ -14,11 +14,14 @@ from .closing import Closing
 from .contract import Contract
 from .conversation import Conversation
 from .endpoint import check_images
-from .errors import UnknownSpaceError
+from .errors import UnknownSpaceError, UnsupportedOptionError
+from .feed import Feed
 from .images import Images, as_images
 from .messages import Messages, as_messages
-from .registry import FACADES, OTHERS, checked_options, find
+from .reader import Reader
+from .registry import FACADES, OTHERS, checked_options, find, find_source
 from .request import Memory, Request
+from .settings import RETRIES, check_connection, check_retries, check_timeouts
 from .stream import OnReply, TextStream
 from .timeouts import Timeouts
 from .transport import SpaceStatus, Transport
@@ -50,21 +53,31 @@ class QwenSpace(Closing):
     `QwenSpace(name)` gives the facade of that Space, as `pathlib.Path` gives the path of a system; any
     other Gradio chat goes by its address. One object may be shared by threads, tasks and event loops.
 
+    A pickle of it is its recipe: name, src and the arguments below, with a `token`, `auth`, `headers` and a
+    proxy's password that were given here **in the clear**. Keep it as you keep them. What comes from the
+    environment (a saved token, ``HF_TOKEN``, proxies) is not in it.
+
     Args:
-        name: an alias such as ``"qwen-2.5"`` (see `available_spaces`), a Space id ``owner/name``, or a URL.
-        src: where that Space really is, a URL or ``owner/name``, if not in its usual place.
+        name: an alias such as ``"qwen-2.5"`` (see `available_spaces`), a Space id ``owner/name``, its page on
+            the Hub, or the address of a Gradio app; ``user:password@`` before its host is sent as basic
+            authentication.
+        src: where that Space really is, any such address, if not in its usual place.
         token: ``None`` sends the saved Hugging Face token, to Hugging Face hosts only; a string is sent to
             this Space wherever it is; ``False`` sends none.
         proxy: the address of a proxy for all requests.
         headers: added to every request.
         auth: user and password of the app's own login.
         ssl_verify: ``False`` accepts any certificate; an `ssl.SSLContext` is used as it is.
-        timeouts: a `Timeouts`, or the seconds that a whole answer may take.
+        timeouts: a `Timeouts`, or the seconds that a whole answer may take; ``None`` means the defaults.
         retries: how often a request is tried again before its first text, where the Space was busy or
-            could not be reached.
+            could not be reached; ``None`` means 2.
+        max_chars: characters of an answer and its reasoning; one beyond it is `UnexpectedOutputError`, with
+            what came as its ``partial_text``.
 
     Raises:
-        UnknownSpaceError: no Space is called `name`; offers a near match.
+        UnknownSpaceError: no Space is called `name`, or `src` is no address; offers a near match.
+        AuthenticationError: the token is none.
+        UnsupportedOptionError: another argument cannot be used; says which, and what to pass.
 
     Example:
         >>> QwenSpace("qwen-2.5")
@@ -156,18 +169,27 @@ class QwenSpace(Closing):
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         ssl_verify: bool | ssl.SSLContext = True,
-        timeouts: Timeouts | float = Timeouts(),  # noqa: B008  (frozen)
-        retries: int = 2,
+        timeouts: Timeouts | float | None = None,
+        retries: int | None = RETRIES,
+        max_chars: int = 10_000_000,
     ) -> QwenSpace:
         """Pick the facade and keep the recipe; see the class."""
-        facade, place = find(cls, name)
+        facade, named = find(cls, name)
+        address = find_source(src) or named
         self = object.__new__(facade)
-        self.src = src or place or facade.space_id
+        self.src = address.place if address else facade.space_id
         if not self.src:
             raise UnknownSpaceError(f"{facade.__name__} goes by an address: 'owner/name' or a URL.")
-        self.name = place or (facade.aliases[0] if facade.aliases else self.src)
-        self.timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(total=float(timeouts))
-        how = {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
+        self.name = named.place if named else (facade.aliases[0] if facade.aliases else self.src)
+        self.timeouts, retries = check_timeouts(timeouts), check_retries(retries)
+        how = check_connection(
+            token=token,
+            proxy=proxy,
+            headers=headers,
+            auth=auth,
+            ssl_verify=ssl_verify,
+            credentials=address and address.credentials,
+        )
         bounds = {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
         self._transport = Transport(self.src, facade.contract, retries=retries, how={**how, **bounds})
         self._recipe = {**how, "src": self.src, "timeouts": self.timeouts, "retries": retries}
@@ -182,6 +204,11 @@ class QwenSpace(Closing):
         return f"**{self.name}**: {self.label}, {self.src}, takes text{images}"
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if not isinstance(self._recipe["ssl_verify"], bool):
+            raise UnsupportedOptionError(
+                "A QwenSpace whose ssl_verify is an SSLContext cannot be pickled. Make it where it is used, "
+                "or set SSL_CERT_FILE there."
+            )
         return functools.partial(type(self), **self._recipe), (self.name,)
 
     def stream(
@@ -267,11 +294,15 @@ class QwenSpace(Closing):
         Raises:
             ConnectError: or one of its kinds, if it cannot be opened.
         """
-        return self._transport.status()
+        looking, found = self._looking()
+        looking.wait()
+        return found[0]
 
     async def astatus(self) -> SpaceStatus:
         """Like `status`, without blocking the event loop."""
-        return await anyio.to_thread.run_sync(self.status, abandon_on_cancel=True)
+        looking, found = self._looking()
+        await looking.wait_async()
+        return found[0]
 
     def close(self) -> None:
         """Cancel the streams that run, and forget the connection; the next use makes a new one."""
@@ -281,6 +312,15 @@ class QwenSpace(Closing):
         """Like `close`, without blocking the event loop."""
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.close)
+
+    def _looking(self) -> tuple[Reader, list[SpaceStatus]]:
+        """The request of a status, and where that will be."""
+        found: list[SpaceStatus] = []
+
+        def run(feed: Feed) -> None:
+            found.append(self._transport.look(feed))
+
+        return Reader(run, timeouts=self.timeouts, space=self.name), found
 
     def _open(
         self,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import reprlib
+import threading
+from dataclasses import dataclass, fields
 
-from .errors import Phase
+from .errors import Phase, UnsupportedOptionError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,9 @@ class Timeouts:
         first: from submit to the first text, the queue included.
         gap: from text to more text; heartbeats do not count.
         total: from submit to the end.
+
+    Raises:
+        UnsupportedOptionError: one is no number of seconds.
     """
 
     connect: float | None = 30.0
@@ -24,6 +30,15 @@ class Timeouts:
     first: float | None = 120.0
     gap: float | None = 60.0
     total: float | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            bound = getattr(self, field.name)
+            if bound is not None and not is_seconds(bound):
+                given = f"{field.name}={reprlib.repr(bound)}"
+                raise UnsupportedOptionError(
+                    f"Timeouts({given}) is no number of seconds; None waits for ever."
+                )
 
     def nearest(
         self, *, since: float, waking: bool, submitted: float | None, latest: float | None
@@ -45,3 +60,14 @@ class Timeouts:
             running = [(latest, "gap", self.gap), (submitted, "total", self.total)]
         bounded = [(since + bound, phase, bound) for since, phase, bound in running if bound is not None]
         return min(bounded, default=None)
+
+
+def is_seconds(value: object) -> bool:
+    """Return whether this is a number of seconds that can be waited for."""
+    if isinstance(value, bool) or not hasattr(type(value), "__float__"):
+        return False
+    try:
+        seconds = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return math.isfinite(seconds) and 0 <= seconds <= threading.TIMEOUT_MAX

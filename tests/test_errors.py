@@ -131,7 +131,7 @@ def test_a_server_that_dies_in_the_middle_is_a_lost_connection() -> None:
 
 
 def test_a_server_that_is_no_gradio_app_is_a_contract_error(door: str, servers: Servers) -> None:
-    src = f"{servers['qwen-2.5']}/gradio_api/info"
+    src = f"{servers['qwen-2.5']}/theme.css"
     assert type(failure(door, QwenSpace("qwen-2.5", src=src).stream("Hi"))) is ContractError
 
 

@@ -1,0 +1,160 @@
+"""Addresses of Spaces as people paste them, made into one form: ``owner/name``, or the URL of an app."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import urllib.parse
+from typing import NamedTuple
+
+from .errors import UnknownSpaceError
+
+HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
+_LOCAL_SUFFIXES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
+_PASTED = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"  # blanks and invisible characters that come along with a copy
+_NAME = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}"
+_SPACE_ID = re.compile(rf"{_NAME}/{_NAME}")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_HOST = re.compile(r"[^\s/?#@\\%<>^`{|}\x00-\x20\x7f-\xa0]+")
+_DOMAIN = re.compile(r"([\w-]+\.)+[A-Za-z][A-Za-z-]+")
+_API = re.compile(r"/(gradio_api|config|info|queue)(/.*)?$")  # what Gradio serves below an app's own address
+
+
+class Address(NamedTuple):
+    """Where a Space is.
+
+    Attributes:
+        place: ``owner/name`` on the Hub, or the URL of a Gradio app, without query and closing slash.
+        credentials: user and password that stood before the host, for HTTP's basic authentication.
+    """
+
+    place: str
+    credentials: tuple[str, str] | None = None
+
+
+def parse_address(text: str) -> Address | None:
+    """Return the address that `text` means, or ``None`` if it has not the form of one.
+
+    Takes ids and pages of the Hub (``spaces/O/N``, ``hf.co/spaces/O/N/tree/main``), URLs of apps with what a
+    browser or a client appends to them, and hosts without a scheme: ``x.hf.space``, ``localhost:7860``. A
+    host without a scheme is asked over http where it is local, else over https.
+
+    Raises:
+        UnknownSpaceError: it is the address of something that is no Space, or cannot be reached over HTTP.
+
+    Example:
+        >>> parse_address("https://huggingface.co/spaces/Qwen/Qwen2.5/tree/main?x=y").place
+        'Qwen/Qwen2.5'
+        >>> parse_address(" localhost:7860/?__theme=dark ").place
+        'http://localhost:7860'
+    """
+    text = text.strip(_PASTED)
+    if found := _SCHEME.match(text):
+        if found[1].lower() not in ("http", "https"):
+            raise UnknownSpaceError(
+                f"{_shown(text)} is no address of a Space: it begins with https://, http://, or no scheme."
+            )
+        return _parse_url(text, f"{found[1].lower()}://", text[found.end() :])
+    path = re.split(r"[?#]", text, maxsplit=1)[0].strip("/")
+    if path.lower().startswith("spaces/"):
+        return _space_on_hub(text, path)
+    if _is_host_alone(text.partition("/")[0].partition("?")[0].partition("#")[0]):
+        return _parse_url(text, "", text)
+    return Address(path) if _SPACE_ID.fullmatch(path) else None
+
+
+def redact(text: str) -> str:
+    """Return `text` without user and password of an address in it.
+
+    Example:
+        >>> redact("http://ada:secret@127.0.0.1:7860")
+        'http://***@127.0.0.1:7860'
+    """
+    return re.sub(r"(^|//)[^/?#]*@", r"\1***@", text)
+
+
+def did_you_mean(text: str) -> str | None:
+    """Return the address that `text`, which is none, was probably meant to be."""
+    text = text.strip(_PASTED)
+    host, _, path = text.partition("/")
+    if _DOMAIN.fullmatch(host):
+        return f"https://{host}/{path}".rstrip("/")
+    parts = text.strip("/").split("/")
+    space_id = "/".join(parts[:2])
+    return space_id if len(parts) > 2 and _SPACE_ID.fullmatch(space_id) else None
+
+
+def _parse_url(text: str, scheme: str, rest: str) -> Address:
+    """Parse what follows the scheme; ``""`` is none, and then the host decides."""
+    authority, path = re.fullmatch(r"([^/?#]*)([^?#]*).*", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    user_info, at, netloc = authority.rpartition("@")
+    host, port = _split_host(text, netloc)
+    if host in HUB_HOSTS:
+        return _space_on_hub(text, path)
+    if re.search(r"[\s\\\x00-\x1f\x7f\ud800-\udfff]", path):
+        raise UnknownSpaceError(f"{_shown(text)} has blanks or other characters that no address has.")
+    scheme = scheme or ("http://" if _is_local(host) else "https://")
+    path = re.sub("/{2,}", "/", _API.sub("", path)).rstrip("/")
+    user, _, password = user_info.partition(":")
+    credentials = (urllib.parse.unquote(user), urllib.parse.unquote(password)) if at else None
+    shown = f"[{host}]" if ":" in host else host
+    return Address(f"{scheme}{shown}{'' if port is None else f':{port}'}{path}", credentials)
+
+
+def _split_host(text: str, netloc: str) -> tuple[str, int | None]:
+    """The host in lower case, without the brackets of IPv6, and the port."""
+    try:
+        if not netloc or netloc.endswith(":"):
+            raise ValueError("no host")
+        split = urllib.parse.urlsplit(f"//{netloc}")
+        host, port = split.hostname or "", split.port
+        if netloc.startswith("["):
+            ipaddress.IPv6Address(host)
+        elif not _HOST.fullmatch(host) or ":" in host:
+            raise ValueError("not a host's characters")
+        host.encode()
+    except ValueError:
+        raise UnknownSpaceError(
+            f"{_shown(text)} is no address of a Space: it has no host, or one that no address can have."
+        ) from None
+    return host, port
+
+
+def _space_on_hub(text: str, path: str) -> Address:
+    parts = [part for part in path.split("/") if part]
+    space_id = "/".join(parts[1:3])
+    if parts[:1] == ["spaces"] and _SPACE_ID.fullmatch(space_id) and not _is_host_alone(parts[1]):
+        return Address(space_id)
+    guess = "/".join(parts[:2])
+    hint = f"Did you mean 'https://huggingface.co/spaces/{guess}'? " if _SPACE_ID.fullmatch(guess) else ""
+    if parts[:1] in (["spaces"], ["datasets"]):
+        hint = ""
+    raise UnknownSpaceError(
+        f"{_shown(text)} is no page of a Space. {hint}A Space's is https://huggingface.co/spaces/OWNER/NAME."
+    )
+
+
+def _is_host_alone(authority: str) -> bool:
+    """Return whether this, without a scheme, can only be a host: no alias and no owner of a Space."""
+    host = authority.rpartition("@")[2].lower()
+    if re.search(r".:\d{1,5}$", host) or host.startswith("["):
+        return True
+    return host in HUB_HOSTS or host.endswith(".hf.space") or host == "localhost" or _as_ip(host) is not None
+
+
+def _is_local(host: str) -> bool:
+    if (ip := _as_ip(host)) is not None:
+        return ip.is_private or ip.is_loopback or ip.is_link_local
+    return "." not in host or host.endswith(_LOCAL_SUFFIXES)
+
+
+def _as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _shown(text: str) -> str:
+    shown = redact(text)
+    return repr(shown if len(shown) <= 200 else f"{shown[:200]}...")
