@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import reprlib
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .show import Shown
 
 FORMAT = 1  # of the files that `save` writes
+MAX_FILE_CHARS = 256 * 2**20  # of a saved conversation, images included
 
 
 class OpenStream(Protocol):
@@ -72,9 +74,10 @@ class Conversation:
 
     @system.setter
     def system(self, system: str | None) -> None:
+        prompt = () if system is None else checked([Message("system", system)])
         with self._lock:
             turns = tuple(message for message in self._messages if message.role != "system")
-            self._messages = turns if system is None else (Message("system", system), *turns)
+            self._messages = (*prompt, *turns)
 
     def stream(self, prompt: str, *, images: Images = ()) -> TextStream:
         """Ask the next thing; the answer as it arrives.
@@ -134,7 +137,9 @@ class Conversation:
         path = Path(path)
         saved = {"qwen_spaces": FORMAT, "messages": [_plain(message) for message in self._messages]}
         text = json.dumps(saved, ensure_ascii=False, indent=1) + "\n"
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="replace", dir=path.parent, delete=False
+        ) as file:
             try:
                 file.write(text)
                 file.flush()
@@ -156,14 +161,15 @@ class Conversation:
             chat = QwenSpace("qwen-2.5").conversation()
             chat.load("talk.json")
         """
+        text = _read(path)
         try:
-            saved = json.loads(Path(path).read_text(encoding="utf-8"))
+            saved = json.loads(text)
             version, messages = saved["qwen_spaces"], list(saved["messages"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InvalidMessagesError(f"{path} holds no conversation that was saved here.") from error
         if version != FORMAT:
             raise InvalidMessagesError(
-                f"{path} has format {version!r}, of a newer qwen_spaces. Update yours to read it."
+                f"{path} has format {reprlib.repr(version)}, of a newer qwen_spaces. Update yours to read it."
             )
         self.messages = messages
 
@@ -174,3 +180,14 @@ def _plain(message: Message) -> dict[str, object]:
         return {"role": message.role, "content": message.content}
     images = [{"type": "image_url", "image_url": {"url": url}} for url in message.image_urls]
     return {"role": message.role, "content": [{"type": "text", "text": message.content}, *images]}
+
+
+def _read(path: str | os.PathLike[str]) -> str:
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(MAX_FILE_CHARS + 1)
+    except (ValueError, TypeError) as error:  # binary, or no path
+        raise InvalidMessagesError(f"{path!r} holds no conversation that was saved here.") from error
+    if len(text) > MAX_FILE_CHARS:
+        raise InvalidMessagesError(f"{path} is too large for a conversation that was saved here.")
+    return text

@@ -28,7 +28,7 @@ class SupportsArray(Protocol):
 ImageLike: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | PIL.Image.Image | SupportsArray"
 )
-Images: TypeAlias = "ImageLike | Sequence[ImageLike]"
+Images: TypeAlias = "ImageLike | Sequence[ImageLike] | None"
 
 # First bytes -> file suffix; Gradio tells the format of an upload by its suffix.
 _SIGNATURES = (
@@ -55,10 +55,19 @@ class Image:
     suffix: str = ""
 
     def as_url(self) -> str:
-        """Its address, or its bytes as a ``data:`` URI: a form that outlives the file."""
+        """Return its address, or its bytes as a ``data:`` URI: a form that outlives the file.
+
+        Raises:
+            InvalidImageError: the file has gone.
+        """
         if self.url:
             return self.url
-        data = self.path.read_bytes() if self.path else self.data or b""
+        try:
+            data = self.path.read_bytes() if self.path else self.data or b""
+        except OSError as error:
+            raise InvalidImageError(
+                f"{str(self.path)!r} cannot be read any more: {error.strerror}."
+            ) from error
         kind = {"jpg": "jpeg"}.get(self.suffix, self.suffix)
         return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
@@ -72,7 +81,7 @@ class Image:
 
 
 def as_images(given: Images) -> tuple[Image, ...]:
-    """Check the images the user passed: one, or several in a list.
+    """Check the images the user passed: one, or several in a list; ``None`` is none.
 
     Each is a path, an address (``https:``, ``http:``), a ``data:`` URI, bytes, a binary file, a PIL image
     or a numpy array of shape (height, width), (height, width, 3) or (height, width, 4), of type ``uint8``
@@ -86,6 +95,8 @@ def as_images(given: Images) -> tuple[Image, ...]:
         >>> as_images("https://example.org/cat.png")[0].url
         'https://example.org/cat.png'
     """
+    if given is None:
+        return ()
     alone = isinstance(given, (str, bytes, bytearray, os.PathLike)) or not isinstance(given, Iterable)
     if alone or hasattr(given, "read") or hasattr(given, "__array_interface__"):
         given = [given]  # type: ignore[list-item]
@@ -94,9 +105,7 @@ def as_images(given: Images) -> tuple[Image, ...]:
 
 def _image(where: str, given: object) -> Image:
     if isinstance(given, str) and given.lower().startswith(("http://", "https://")):
-        if not urllib.parse.urlsplit(given).hostname:
-            raise InvalidImageError(f"{where} is an address without a host: {given!r}.")
-        return Image(url=given)
+        return Image(url=_checked_url(where, given))
     if isinstance(given, str) and given.lower().startswith("data:"):
         return _from_bytes(where, _data_uri(where, given))
     if isinstance(given, (str, os.PathLike)):
@@ -115,12 +124,22 @@ def _image(where: str, given: object) -> Image:
     )
 
 
-def _from_path(where: str, path: Path) -> Image:
-    path = path.expanduser()
+def _checked_url(where: str, url: str) -> str:
     try:
+        if not urllib.parse.urlsplit(url).hostname:
+            raise ValueError("it has no host")
+        url.encode()
+    except ValueError as error:
+        raise InvalidImageError(f"{where} is no address of an image: {url!r} ({error}).") from None
+    return url
+
+
+def _from_path(where: str, path: Path) -> Image:
+    try:
+        path = path.expanduser()
         with path.open("rb") as file:
             header = file.read(_HEADER)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # `expanduser` knows no such user
         reason = getattr(error, "strerror", None) or error
         raise InvalidImageError(f"{where} cannot be read from {str(path)!r}: {reason}.") from error
     return Image(path=path.absolute(), suffix=_suffix(f"{where}, {str(path)!r},", header))
@@ -140,7 +159,10 @@ def _suffix(where: str, header: bytes) -> str:
 
 
 def _read(where: str, file: Any) -> bytes:
-    data = file.read()
+    try:
+        data = file.read()
+    except (OSError, ValueError) as error:  # closed, or not there any more
+        raise InvalidImageError(f"{where} is a file that cannot be read: {error}.") from error
     if not isinstance(data, bytes):
         raise InvalidImageError(f"{where} is a file opened as text; open it with mode 'rb'.")
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast, get_args
@@ -75,6 +76,8 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
 
 def checked(given: Iterable[object]) -> tuple[Message, ...]:
     """The messages in one form, whoever's the last one is; see `as_messages`."""
+    if not isinstance(given, Iterable):
+        raise InvalidMessagesError(f"Messages are a list of messages, not {type(given).__name__}.")
     return tuple(_message(index, item) for index, item in enumerate(given))
 
 
@@ -148,7 +151,9 @@ def _message(index: int, given: object) -> Message:
             f"{where} is a {type(given).__name__}; it must be a Message or a dict with 'role' and 'content'."
         )
     if role not in ROLES:
-        raise InvalidMessagesError(f"{where} has the role {role!r}; a role is one of {', '.join(ROLES)}.")
+        raise InvalidMessagesError(
+            f"{where} has the role {reprlib.repr(role)}; a role is one of {', '.join(ROLES)}."
+        )
     if isinstance(content, (list, tuple)):
         content, image_urls = _parts(content, where)
     if image_urls and role != "user":
@@ -170,7 +175,7 @@ def _parts(content: Iterable[object], where: str) -> tuple[str, tuple[str, ...]]
             urls.append(url.get("url") if isinstance(url, Mapping) else url)
         else:
             raise InvalidMessagesError(
-                f"{where} has a part of type {kind!r}; a part is of type 'text' or 'image_url'."
+                f"{where} has a part of type {reprlib.repr(kind)}; a part is of type 'text' or 'image_url'."
             )
     return "\n".join(texts), cast("tuple[str, ...]", tuple(urls))
 
