@@ -127,7 +127,7 @@ def _image(where: str, given: object) -> Image:
 def _checked_url(where: str, url: str) -> str:
     try:
         if not urllib.parse.urlsplit(url).hostname:
-            raise ValueError("it has no host")
+            raise ValueError("without a host")
         url.encode()
     except ValueError as error:
         raise InvalidImageError(f"{where} is no address of an image: {url!r} ({error}).") from None
