@@ -103,6 +103,7 @@ class Terminal:
         )
         os.close(slave)
         self.seen: list[str] = []  # all states of the screen
+        self.output = b""  # all that the program wrote
 
     def __enter__(self) -> Terminal:
         return self
@@ -124,6 +125,7 @@ class Terminal:
             data = os.read(self._master, 65536)
         except OSError:  # the program has ended
             return False
+        self.output += data
         self._stream.feed(data)
         self.seen.append(self.screen.text())
         return bool(data)

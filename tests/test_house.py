@@ -18,8 +18,8 @@ import qwen_spaces
 PACKAGE = Path(qwen_spaces.__file__).parent
 FLOORS = [  # from the ground up; a room imports from lower floors only
     {"errors", "closing", "replicas"},
-    {"addresses", "messages", "images", "snapshot", "timeouts"},
-    {"registry", "settings"},
+    {"addresses", "mathematics", "messages", "images", "snapshot", "terminal_safety", "timeouts"},
+    {"markup", "registry", "settings"},
     {"feed", "endpoint"},
     {"answer", "contract", "retries", "sdk"},
     {"reader", "request"},

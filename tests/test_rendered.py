@@ -19,7 +19,8 @@ from qwen_spaces.answer import Done, Reasoning
 from qwen_spaces.cli.markdown import Renderer, begins
 from qwen_spaces.cli.output import Plain, output_for
 from qwen_spaces.cli.rendered import Rendered
-from qwen_spaces.cli.terminal import StatusLine, clean, widest
+from qwen_spaces.cli.terminal import StatusLine, widest
+from qwen_spaces.terminal_safety import sanitize
 
 from .terminal import COLUMNS, Screen, paper
 
@@ -111,7 +112,7 @@ def test_lines_are_broken_where_the_writer_broke_them() -> None:
 def test_long_lines_of_code_are_left_whole_to_be_copied() -> None:
     line = "x = " + "+".join(map(str, range(60)))
     (_, code, _) = Renderer().lines(f"```python\n{line}\n```", COLUMNS)
-    assert clean(code).count("+") == 59
+    assert sanitize(code).count("+") == 59
     with stage() as screen, Rendered() as output:
         output.show(Done(Reply(f"```\n{line}\n```\n\nEnd")))
     assert line in "".join(screen.rows())

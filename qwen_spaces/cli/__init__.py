@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from typing import Any
 
 import click
 
 from .. import __version__
+from ..terminal_safety import safe_streams
 from .ask import ask
 from .chat import chat
 from .exits import told
@@ -19,6 +18,11 @@ from .spaces import replica, spaces, status
 class Group(click.Group):
     """A group whose commands say in one line what went wrong."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program; all that it writes to a terminal passes the filter."""
+        with safe_streams():
+            return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         with told():
@@ -28,7 +32,7 @@ class Group(click.Group):
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, envvar="QWEN_SPACES_DEBUG", help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="qwen-spaces")
-def main(debug: bool) -> None:  # noqa: ARG001  (`tell` reads it)
+def main(debug: bool) -> None:
     """Talk to Qwen models on Hugging Face Spaces.
 
     \b
@@ -46,9 +50,6 @@ def main(debug: bool) -> None:  # noqa: ARG001  (`tell` reads it)
     not be opened, 4 the answer failed, 5 it took too long, 130 Ctrl-C, 141 nobody
     reads stdout any more. $QWEN_SPACES_DEBUG=1 is --debug.
     """  # noqa: D301  (click reads the \b)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # better a "?" than no answer
 
 
 for command in (ask, chat, spaces, status, replica, serve):

@@ -19,7 +19,7 @@ from ..images import as_images
 from ..registry import available_spaces
 from .exits import tell
 from .options import Command, Setup, shared_options
-from .terminal import clean, is_terminal
+from .terminal import echo, is_terminal
 
 HELP = {
     "/system": ("[TEXT]", 'show the system prompt, or set it; "" takes it away'),
@@ -85,7 +85,7 @@ class Talk:
     def note(self, text: str) -> None:
         """Tell the one who sits there."""
         if self._typed:
-            click.secho(clean(text), dim=True, err=True)
+            echo(text, dim=True, err=True)
 
     def run(self, lines: Iterator[str]) -> None:
         """Do what they say until they end."""
@@ -103,7 +103,7 @@ class Talk:
             except Exception as error:
                 self.code = tell(error)
             if self._typed:
-                click.echo(err=True)
+                echo(err=True)
 
     def do(self, line: str) -> None:
         """Ask, or do what a command says; ``StopIteration`` if that is to leave."""
@@ -185,8 +185,8 @@ class Talk:
 
     def _help(self, _: str) -> None:
         for word, (argument, text) in HELP.items():
-            click.echo(f"{f'{word} {argument}':15} {text}", err=True)
-        click.echo(KEYS, err=True)
+            echo(f"{f'{word} {argument}':15} {text}", err=True)
+        echo(KEYS, err=True)
 
     def _bye(self, _: str) -> None:
         raise StopIteration

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import click
 
 from ..errors import ConnectError, QwenSpacesError, SpaceTimeoutError, StreamError
-from .terminal import clean, is_terminal, size
+from .terminal import echo, is_terminal, size
 
 # Exit codes by family.
 EXITS = (
@@ -43,7 +43,7 @@ def tell(error: Exception) -> int:
         said = textwrap.fill(said, size(sys.stderr)[0], break_long_words=False, break_on_hyphens=False)
     if context.find_root().params.get("debug"):
         said = "".join(traceback.format_exception(error)) + said
-    click.echo(said.replace(token, "***") if token else said, err=True)
+    echo(said.replace(token, "***") if token else said, err=True)
     return next((code for kind, code in EXITS if isinstance(error, kind)), UNFORESEEN)
 
 
@@ -58,7 +58,7 @@ def _said(error: Exception) -> str:
         text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     else:
         text = f"{type(error).__name__}: {error} (run with qwen-spaces --debug ... for the traceback)"
-    return f"Error: {' '.join(clean(text).split())}"
+    return f"Error: {' '.join(text.split())}"
 
 
 @contextlib.contextmanager
@@ -67,7 +67,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("Cancelled.", err=True)
+        echo("Cancelled.", err=True)
         sys.exit(CTRL_C)
     except BrokenPipeError:
         # Python flushes stdout at its end, and would complain.

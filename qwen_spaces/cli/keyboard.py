@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from ..errors import MissingExtraError
 from ..registry import available_spaces
+from ..terminal_safety import unfiltered
 from .chat import is_complete, message
 
 try:
@@ -63,7 +66,7 @@ class Typed(Iterator[str]):
             complete_while_typing=False,
             placeholder=lambda: [("ansibrightblack", "" if get_app().is_done else self._hint)],
             history=_history(),
-            output=create_output(always_prefer_tty=True),
+            output=create_output(_terminal()),
         )
 
     def __next__(self) -> str:
@@ -98,6 +101,12 @@ class Typed(Iterator[str]):
                 self._hint = LEAVE
 
         return keys
+
+
+def _terminal() -> TextIO:
+    """The stream to draw the prompt on, which takes sequences: stderr where stdout is none."""
+    streams = [unfiltered(stream) for stream in (sys.stdout, sys.stderr)]
+    return next((stream for stream in streams if stream.isatty()), streams[0])
 
 
 def _history() -> History:

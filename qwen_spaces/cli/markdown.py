@@ -15,7 +15,7 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
 
-from .terminal import STYLES, widest
+from .terminal import STYLES, sanitize_styled, widest
 
 COLOURS = "ansi_dark"  # the terminal's own sixteen, so that they suit its background
 NARROWEST = 20  # columns
@@ -76,7 +76,7 @@ class Renderer:
             self._console.width = width
             with self._console.capture() as captured:
                 self._console.print(block, crop=False)
-            lines = [line.rstrip() for line in captured.get().split("\n")]
+            lines = [sanitize_styled(line).rstrip() for line in captured.get().split("\n")]
             excess = max(map(widest, lines)) - columns  # a terminal may need more of them than `rich` thinks
             if excess <= 0 or width <= NARROWEST or (isinstance(block, Group) and not crop):
                 full = [place for place, line in enumerate(lines) if STYLES.sub("", line).strip()]

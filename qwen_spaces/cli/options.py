@@ -46,7 +46,7 @@ class Setup:
         """The Space; a replica of it runs meanwhile if that is wanted."""
         where: contextlib.AbstractContextManager[str | None] = contextlib.nullcontext(self.src)
         if self.local:
-            where = replica_of(QwenSpace(self.model).name)
+            where = replica_of(alias_of(self.model))
         bounds = _bounds(self.timeout)
         with where as src, QwenSpace(self.model, src=src, token=self.token, timeouts=bounds) as space:
             yield space
@@ -144,6 +144,12 @@ def shared_options(function: F) -> F:
     for option in reversed(_SHARED):
         function = option(function)
     return function
+
+
+def alias_of(name: str) -> str:
+    """Return the alias of a Space that is known by this name or address, else the name that it goes by."""
+    space = QwenSpace(name)
+    return space.aliases[0] if space.aliases else space.name
 
 
 @contextlib.contextmanager

@@ -8,12 +8,10 @@ import json
 import sys
 from typing import Any
 
-import click
-
 from ..answer import Done, Event, Reasoning, Reply, Text
 from ..errors import QwenSpacesError
 from ..feed import Status
-from .terminal import StatusLine, clean, is_terminal
+from .terminal import StatusLine, echo, is_terminal
 
 
 class Output:
@@ -48,8 +46,8 @@ class Output:
         elif isinstance(event, Reasoning):
             if self._thinks:
                 self._status.clear()
-                self._shown = clean(event.text)
-                click.secho(self._shown, dim=True, err=True, nl=False)
+                self._shown = event.text
+                echo(self._shown, dim=True, err=True, nl=False)
         elif isinstance(event, Done):
             self._reply = event.reply
         elif self._stream:
@@ -66,7 +64,7 @@ class Output:
     def _end_thought(self) -> None:
         self._status.clear()
         if self._thinks and self._shown:
-            click.echo("\n" if self._shown.endswith("\n") else "\n\n", err=True, nl=False)
+            echo("\n" if self._shown.endswith("\n") else "\n\n", err=True, nl=False)
         self._thinks = False
 
 
@@ -90,7 +88,7 @@ class Plain(Output):
         """Write an answer that is awaited, or that was changed, as it is; then begin a new line."""
         if reply and self._written < 0:
             self._end_line()
-            click.secho("The Space changed what it had said. Its whole answer:", dim=True, err=True)
+            echo("The Space changed what it had said. Its whole answer:", dim=True, err=True)
         if reply and (self._written < 0 or not self._stream):
             self._write(reply.text)
         self._end_line()
@@ -101,7 +99,7 @@ class Plain(Output):
 
     def _write(self, text: str) -> None:
         if text:
-            click.echo(clean(text) if is_terminal(sys.stdout) else text, nl=False)
+            echo(text, nl=False)
             self._last = text[-1]
 
 
@@ -120,20 +118,20 @@ class Json(Output):
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         super().__exit__(kind, error, trace)
         if self._stream and isinstance(error, QwenSpacesError):
-            click.echo(json.dumps({"type": "error", "error": type(error).__name__, "message": str(error)}))
+            echo(json.dumps({"type": "error", "error": type(error).__name__, "message": str(error)}))
 
     def show(self, event: Event) -> None:
         """Write it, if it is the events."""
         if self._stream:
             self._status.clear()
             told = self._object(event.reply) if isinstance(event, Done) else dataclasses.asdict(event)
-            click.echo(json.dumps({"type": event.type, **told}))
+            echo(json.dumps({"type": event.type, **told}))
         super().show(event)
 
     def end(self, reply: Reply | None) -> None:
         """Write it, if it is the one."""
         if reply and not self._stream:
-            click.echo(json.dumps(self._object(reply), indent=2))
+            echo(json.dumps(self._object(reply), indent=2))
 
     def _object(self, reply: Reply) -> dict[str, Any]:
         return {

@@ -7,9 +7,10 @@ import time
 import click
 
 from ..answer import Reply, Text
+from ..terminal_safety import sanitize
 from .markdown import Renderer, begins
 from .output import Output
-from .terminal import clean, size, widest, without_echo
+from .terminal import size, widest, without_echo, write
 
 FRAME = 1 / 30  # seconds from one drawing to the next
 
@@ -60,7 +61,7 @@ class Rendered(Output):
 
     def _draw(self, *, whole: bool = False) -> None:
         columns, _ = size()
-        lines = clean(self._answer).split("\n")
+        lines = sanitize(self._answer).split("\n")
         first = self._blocks[-1]
         # A line that is not complete may yet turn out to be something else.
         begun = begins("\n".join([*lines[first:-1], lines[-1] if whole else ""]))
@@ -81,4 +82,4 @@ class Rendered(Output):
         self._tail = tail[-(rows - 1) :] or [""]
         # From its second line on, for tmux keeps what is erased from the top of the screen on.
         start = f"\x1b[{up}A\r\x1b[K\n\x1b[J\x1b[A" if up else "\r\x1b[K"
-        click.echo(start + "\n".join([*done, *self._tail]), nl=False)
+        write(start + "\n".join([*done, *self._tail]))

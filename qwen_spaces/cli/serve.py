@@ -10,9 +10,9 @@ import click
 
 from ..errors import MissingExtraError
 from ..registry import available_spaces
-from ..space import QwenSpace
 from .exits import TOKEN
-from .options import complete_model, replica_of
+from .options import alias_of, complete_model, replica_of
+from .terminal import echo
 
 
 def _sources(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -119,15 +119,15 @@ def serve(
         )
         port = listener.getsockname()[1]
         if api_key is None and host not in ("127.0.0.1", "::1", "localhost"):
-            click.echo("Anybody who reaches this machine can use it; --api-key asks for a key.", err=True)
+            echo("Anybody who reaches this machine can use it; --api-key asks for a key.", err=True)
         shown = f"[{host}]" if ":" in host else host
-        click.echo(f"Gateway: http://{shown}:{port}/v1  (Ctrl-C stops it)")
+        echo(f"Gateway: http://{shown}:{port}/v1  (Ctrl-C stops it)")
         run(app, listener, grace=grace)
 
 
 def _wanted(models: Iterable[str], *, local: bool, besides: Iterable[str]) -> list[str]:
     """The aliases of the models to serve, besides those whose place was told."""
-    aliases = [QwenSpace(name).name for name in models if name not in besides]
+    aliases = [alias_of(name) for name in models if name not in besides]
     if not models:
         aliases = [facade.aliases[0] for facade in available_spaces()]
         if local:

@@ -18,8 +18,8 @@ from ..errors import MissingExtraError, QwenSpacesError
 from ..registry import available_spaces, in_words
 from ..space import QwenSpace
 from ..timeouts import Timeouts
-from .options import complete_model, src_option, token_option
-from .terminal import StatusLine, clean, is_terminal, size
+from .options import alias_of, complete_model, src_option, token_option
+from .terminal import StatusLine, echo, is_terminal, size
 
 LOOK = 20.0  # seconds that a look at a Space may take
 JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
@@ -42,7 +42,7 @@ def spaces(check: bool, as_json: bool, token: str | None) -> None:
     found = _looked_at(facades, token) if check else {}
     if as_json:
         objects = [{**_facts(facade), **found.get(facade.aliases[0], {})} for facade in facades]
-        click.echo(json.dumps(objects, indent=2))
+        echo(json.dumps(objects, indent=2))
         return
     heads = ("ALIAS", "SPACE", "TAKES", "REASONING")
     rows = {
@@ -54,13 +54,13 @@ def spaces(check: bool, as_json: bool, token: str | None) -> None:
     def line(row: Sequence[str]) -> str:
         return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
-    click.secho(line(heads), bold=True)
+    echo(line(heads), bold=True)
     for facade, row in rows.items():
-        click.echo(line(row))
+        echo(line(row))
         if look := found.get(row[0]):
-            click.secho("\n".join(_wrapped(_found(look), 4)), fg="green" if look["reachable"] else "red")
+            echo("\n".join(_wrapped(_found(look), 4)), fg="green" if look["reachable"] else "red")
         for name, values in facade.options.items():
-            click.echo("\n".join(_wrapped(f"{name}: {in_words(values)}", 4)))
+            echo("\n".join(_wrapped(f"{name}: {in_words(values)}", 4)))
 
 
 @click.command()
@@ -84,7 +84,7 @@ def status(name: str, src: str | None, token: str | None, as_json: bool) -> None
     finally:
         line.clear()
     if as_json:
-        click.echo(json.dumps({"space": space.name, **found}, indent=2))
+        echo(json.dumps({"space": space.name, **found}, indent=2))
         return
     found["history"] = found["history"] or "folded into the prompt"
     found["parameters"] = ", ".join(
@@ -94,9 +94,9 @@ def status(name: str, src: str | None, token: str | None, as_json: bool) -> None
     for label, value in found.items():
         if value is not None:
             first, *more = _wrapped(str(value), 12)
-            click.echo(f"{label.replace('_', ' ') + ':':12}{first.lstrip()}")
+            echo(f"{label.replace('_', ' ') + ':':12}{first.lstrip()}")
             for rest in more:
-                click.echo(rest)
+                echo(rest)
 
 
 @click.command()
@@ -116,7 +116,7 @@ def replica(name: str, port: int, host: str, url: str | None, model: str | None,
       qwen-spaces replica qwen-2.5 --port 7860
       qwen-spaces replica qwen-2.5 --backend http://127.0.0.1:11434/v1 --model qwen2.5:0.5b
     """  # noqa: D301  (click reads the \b)
-    alias = QwenSpace(name).name
+    alias = alias_of(name)
     if model and not url:
         raise click.UsageError("--model is the model of a --backend.")
     try:
@@ -192,10 +192,11 @@ def _look(alias: str, token: str | None, answers: queue.SimpleQueue[tuple[str, d
 def _found(look: dict[str, Any]) -> str:
     if look["reachable"]:
         return f"reachable in {look['seconds'] * 1000:.0f} ms, Gradio {look['gradio']}"
-    return " ".join(clean(look["error"]).split())
+    return str(look["error"])
 
 
 def _wrapped(text: str, indent: int) -> list[str]:
+    text = " ".join(text.split())  # a server's line breaks would make lines that look like ours
     if not is_terminal(sys.stdout):
         return [" " * indent + text]
     width = max(size()[0], indent + 20)

@@ -10,12 +10,14 @@ import threading
 import time
 import unicodedata
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and newline
+from ..terminal_safety import sanitize, unfiltered
+
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
+STYLES_OR_TEXT = re.compile(f"({STYLES.pattern})")
 TICK = 0.1  # seconds between two looks of the status line
 PATIENCE = 2.0  # seconds after which it tells how long it waits
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -28,13 +30,31 @@ def is_terminal(stream: TextIO | None) -> bool:
     return os.name != "nt" or "WT_SESSION" in os.environ
 
 
-def clean(text: str) -> str:
-    r"""The text without control characters, by which a Space could steer the terminal.
+def echo(text: str = "", *, nl: bool = True, err: bool = False, **style: Any) -> None:
+    """Write a text: filtered, but on stdout to a pipe; on a terminal styled, as `click.style` does."""
+    stream = sys.stderr if err else sys.stdout
+    if stream is None:
+        return
+    shown = sanitize(text) if err or stream.isatty() else text
+    write((click.style(shown, **style) if style and is_terminal(stream) else shown) + "\n" * nl, err=err)
 
-    >>> clean("one\r\ntwo\x1b[31m")
-    'one\ntwo[31m'
-    """
-    return _CONTROLS.sub("", text)
+
+def write(text: str, *, err: bool = False) -> None:
+    """Write what has the command line's own sequences in it: no text of a server that was not filtered."""
+    stream = sys.stderr if err else sys.stdout
+    if stream is None:
+        return
+    if stream.isatty():
+        click.echo(text, file=unfiltered(stream), nl=False)
+    else:  # where click would drop some of what looks like its styles
+        unfiltered(stream).write(text)
+        stream.flush()
+
+
+def sanitize_styled(line: str) -> str:
+    """Return the line filtered but for its colours, which a renderer has put into filtered text."""
+    parts = STYLES_OR_TEXT.split(line)
+    return "".join(part if place % 2 else sanitize(part) for place, part in enumerate(parts))
 
 
 def widest(line: str) -> int:
@@ -66,7 +86,7 @@ class StatusLine:
             return
         with self._lock:
             now = time.monotonic()
-            self._text, self._until = " ".join(clean(text).split()), now + (eta or 0.0)
+            self._text, self._until = " ".join(sanitize(text).split()), now + (eta or 0.0)
             if self._over.is_set():
                 self._since, self._over = now, threading.Event()
                 threading.Thread(target=self._tick, args=(self._over,), daemon=True).start()
@@ -77,7 +97,7 @@ class StatusLine:
         with self._lock:
             if not self._over.is_set():
                 self._over.set()
-                click.echo("\r\x1b[K", nl=False, err=True)
+                write("\r\x1b[K", err=True)
 
     def _tick(self, over: threading.Event) -> None:
         while not over.wait(TICK):
@@ -95,7 +115,7 @@ class StatusLine:
         while widest(text) > room:
             text = text[:-1]
         frame = SPINNER[int(now / TICK) % len(SPINNER)]
-        click.echo(f"\r\x1b[2m{frame} {text}{timing}\x1b[0m\x1b[K", nl=False, err=True)
+        write(f"\r\x1b[2m{frame} {text}{timing}\x1b[0m\x1b[K", err=True)
 
 
 def size(stream: TextIO | None = None) -> tuple[int, int]:
