@@ -1,0 +1,19 @@
+"""A network that breaks at random: some of the requests of `chaos_run`, which makes 300."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from .conftest import HERE
+
+REQUESTS = 30
+LONG = 240.0  # seconds for a slow machine
+
+
+def test_through_a_network_that_breaks_each_request_ends_well_or_in_one_error_and_nothing_stays() -> None:
+    arguments = ["--requests", str(REQUESTS), "--harm", "0.25", "--seed", "7", "--workers", "12"]
+    command = [sys.executable, "-W", "error", "-m", "tests.chaos_run", *arguments]
+    done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, timeout=LONG)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
