@@ -38,7 +38,7 @@ CLOSE = 2.0  # seconds that `close()` waits at most for the servers
 PAUSES = (0.0, 1.0, 2.5)  # seconds of the pauses before the tries, at most, by retries
 HANG = 30.0 * FACTOR
 SPACES = ("qwen-2.5", "qwen-2-72b", "qvq-72b")
-PROMPTS = ("question {} [[pace=0.02]]", "question {} [[pace=0]]", "question {} [[long=30000]]")
+PROMPTS = ("question {} [[pace=0.02]]", "question {} [[pace=0]]", "question {} [[long=10000]]")
 PNG = picture("PNG", (300, 300), "red")
 
 
@@ -125,7 +125,7 @@ class Run:
                 self.expected[name, prompt, image] = space.ask(prompt, images=[PNG] if image else []).text
 
         kinds = itertools.product(SPACES, PROMPTS, (False, True))
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
             for task in [pool.submit(ask, *kind) for kind in kinds if kind[0] == "qvq-72b" or not kind[2]]:
                 task.result()
 

@@ -12,7 +12,7 @@ LONG = 240.0  # seconds for a slow machine
 
 
 def test_through_a_network_that_breaks_each_request_ends_well_or_in_one_error_and_nothing_stays() -> None:
-    arguments = ["--requests", str(REQUESTS), "--harm", "0.25", "--seed", "7", "--workers", "12"]
+    arguments = ["--requests", str(REQUESTS), "--harm", "0.25", "--seed", "7", "--workers", "16"]
     command = [sys.executable, "-W", "error", "-m", "tests.chaos_run", *arguments]
     done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 0, done.stdout + done.stderr

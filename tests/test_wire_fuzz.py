@@ -81,7 +81,7 @@ def fuzz(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     )
 
 
-def outcome(call: Callable[[], Any]) -> Any:
+def outcome(call: Callable[[], Any], seconds: float = HANG) -> Any:
     """What a call gives or raises, from a thread of its own; fails if it hangs."""
     ends: list[Any] = []
 
@@ -93,7 +93,7 @@ def outcome(call: Callable[[], Any]) -> Any:
 
     thread = threading.Thread(target=run, name="fuzz", daemon=True)
     thread.start()
-    thread.join(HANG)
+    thread.join(seconds)
     if not ends:
         with tempfile.TemporaryFile("w+") as file:
             faulthandler.dump_traceback(file)
