@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -62,6 +63,14 @@ class Status:
         return f"{_IN_WORDS[self.stage]}, at place {self.position + 1}{among}"
 
 
+_HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs
+
+
+def _whole_characters(text: str) -> str:
+    """The text with U+FFFD for what no encoding can carry."""
+    return text if text.isascii() else _HALVES.sub("\ufffd", text)
+
+
 class News(NamedTuple):
     """What a reader takes from the feed: the latest of each kind that was not yet taken."""
 
@@ -87,11 +96,13 @@ class Feed:
         self._snapshot: Snapshot | None = None
         self._more: list[str] = []
         self._arrived = 0.0
+        self._length = 0  # characters of the answer and its reasoning so far
         self._on_leave: Callable[[], None] | None = None
         self.ended = False
         self.error: BaseException | None = None
         self.turns = 0  # of the user's, which the Space must know; 0 where it need not
         self.placeholder = ""  # what the answer says before there is one
+        self.max_chars: int | None = None  # of text and reasoning; what is longer ends the request
         self.raw: object = None  # the newest output that said something, as the SDK gave it
         self.released = threading.Event()  # set once nothing of the request is left on our side
         self.waking = False  # whether the Space is awaited, not yet reached
@@ -116,6 +127,8 @@ class Feed:
         """Give the reader what an output of the Space says; one that nobody can read ends the request."""
         try:
             snapshot = read(output)
+            if snapshot:
+                snapshot = Snapshot(_whole_characters(snapshot.text), _whole_characters(snapshot.reasoning))
             if snapshot and self.placeholder and snapshot.text.strip() == self.placeholder:
                 snapshot = Snapshot("", snapshot.reasoning)
             if (turns(output) or self.turns) < self.turns:
@@ -131,16 +144,20 @@ class Feed:
         with self._changed:
             if snapshot is not None and not self.ended:
                 self._snapshot, self.raw, self._arrived = snapshot, output, time.monotonic()
+                self._length = len(snapshot.text) + len(snapshot.reasoning)
                 self._more.clear()
                 self._wake()
+        self._check_length()
 
     def grow(self, text: str) -> None:
         """Give the reader text that goes behind all that was put so far."""
         with self._changed:
             if not self.ended:
-                self._more.append(text)
+                self._more.append(_whole_characters(text))
+                self._length += len(text)
                 self._arrived = time.monotonic()
                 self._wake()
+        self._check_length()
 
     def end(self, error: BaseException | None = None) -> None:
         """Nothing comes after this."""
@@ -215,6 +232,15 @@ class Feed:
         finally:
             with self._changed:
                 self._wakers.discard(wake)
+
+    def _check_length(self) -> None:
+        if self.max_chars is not None and self._length > self.max_chars:
+            self.abandon(
+                UnexpectedOutputError(
+                    f"The answer has more than {self.max_chars:,} characters. What came is in partial_text; "
+                    "allow more with QwenSpace(..., max_chars=...)."
+                )
+            )
 
     def _has_news(self) -> bool:
         return bool(self.ended or self._more or self._snapshot is not None or self._status is not None)

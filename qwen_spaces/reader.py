@@ -6,6 +6,7 @@ import functools
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable
@@ -31,6 +32,10 @@ _LATE: dict[Phase, str] = {
     "gap": "no more text came",
     "total": "the answer was not complete",
 }
+
+
+STOPPED = 1.0  # seconds that a look at the feed may come late before something must have stopped the process
+REPRIEVE = 1.0  # seconds for what came meanwhile to be read
 
 
 class Reader:
@@ -60,6 +65,7 @@ class Reader:
         self.began: float | None = None  # seconds of `time.monotonic()`
         self.status: Status | None = None
         self.reply: Reply | None = None
+        self._reprieve = 0.0  # until when nothing is late, in seconds of `time.monotonic()`
 
     def __del__(self) -> None:
         if self.began is not None and not self.feed.ended:
@@ -106,6 +112,34 @@ class Reader:
             self._leave(error)
             raise
         return event
+
+    def wait(self) -> None:
+        """Block until a request that puts out no text is over, and raise what ended it."""
+        self._next()
+        try:
+            while not self._is_over():
+                self.feed.wait(self._patience())
+        except BaseException as error:
+            self._leave(error)
+            raise
+
+    async def wait_async(self) -> None:
+        """Like `wait`, under asyncio or trio; being cancelled ends the request."""
+        self._next()
+        try:
+            while not self._is_over():
+                await self.feed.wait_async(self._patience())
+        except BaseException as error:
+            self._leave(error)
+            raise
+
+    def _is_over(self) -> bool:
+        self.feed.take()
+        if not self.feed.ended and (late := self._overdue()):
+            self.feed.abandon(late)
+        if self.feed.error is not None:
+            raise self.feed.error.with_traceback(None)
+        return self.feed.ended
 
     def _leave(self, error: BaseException) -> None:
         """A reader is on its way out with `error`; what is not ours is Ctrl-C, a cancelled task ..."""
@@ -194,13 +228,18 @@ class Reader:
     def _patience(self) -> float | None:
         """Seconds until the nearest bound; ``None`` waits for ever."""
         bound = self._bound()
-        return None if bound is None else max(0.0, bound[0] - time.monotonic())
+        return None if bound is None else max(0.0, max(bound[0], self._reprieve) - time.monotonic())
 
     def _overdue(self) -> SpaceTimeoutError | None:
-        bound = self._bound()
-        if bound is None or time.monotonic() < bound[0]:
+        bound, now = self._bound(), time.monotonic()
+        if bound is None or now < max(bound[0], self._reprieve):
             return None
-        _, phase, seconds = bound
+        when, phase, seconds = bound
+        if now - max(when, self._reprieve) > STOPPED:
+            # Nobody looked for so long because the process was stopped, by a debugger or Ctrl-Z. What came
+            # meanwhile is still unread.
+            self._reprieve = now + REPRIEVE
+            return None
         return SpaceTimeoutError(
             f"{self.space}: {_LATE[phase]} within {seconds:g} s. Try again, or allow more with "
             f"timeouts=Timeouts({phase}=...).",
@@ -214,13 +253,30 @@ def _work(run: Callable[[Feed], None], feed: Feed) -> None:
         run(feed)
         feed.end()
     except QwenSpacesError as error:
+        _release_frames(error, unread=feed.ended)
         feed.end(error)
     except BaseException as error:
+        _release_frames(error, unread=feed.ended)
         unforeseen = StreamError(f"The request failed: {type(error).__name__}: {error}")
         unforeseen.__cause__ = error
         feed.end(unforeseen)
     finally:
         feed.released.set()
+
+
+def _release_frames(error: BaseException, *, unread: bool) -> None:
+    """Drop what the frames of a failure hold: else a session and its texts live until a garbage collection.
+
+    Args:
+        error: the failure, with those behind it.
+        unread: whether nobody will see it; then it needs no traceback.
+    """
+    links: list[BaseException] = [error]
+    for link in links:
+        traceback.clear_frames(link.__traceback__)
+        links += [one for one in (link.__cause__, link.__context__) if one is not None and one not in links]
+        if unread:
+            link.__traceback__ = None
 
 
 def _between(start: float | None, end: float | None) -> float | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 import anyio
 import anyio.to_thread
 
+from . import markup
 from .answer import Reply
 from .closing import Closing
 from .contract import Contract
@@ -201,7 +202,8 @@ class QwenSpace(Closing):
 
     def _repr_markdown_(self) -> str:
         images = "" if self.max_images == 0 else " and images"
-        return f"**{self.name}**: {self.label}, {self.src}, takes text{images}"
+        line = markup.line
+        return f"**{line(self.name)}**: {line(self.label)}, {line(self.src)}, takes text{images}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not isinstance(self._recipe["ssl_verify"], bool):
@@ -268,7 +270,9 @@ class QwenSpace(Closing):
     ) -> Shown:
         """Ask, and show the answer in a notebook as it arrives. Takes what `stream` takes.
 
-        Nothing is asked before it is used: as the last line of a cell, awaited, or by its `result()`.
+        Nothing is asked before it is used: as the last line of a cell, awaited, or by its `result()`. HTML in
+        the answer is shown, not run, and an image as a link to it. With ``QWEN_SPACES_REMOTE_IMAGES=1`` in the
+        environment, images are loaded from where the Space says.
 
         Example:
             reply = await QwenSpace("qwen-2.5").show("Why is the sky blue?")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import copy
 import os
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import markup
 from .contract import Contract, resolve
 from .endpoint import Endpoint, HistoryForm, kind_of
-from .errors import ConnectError
+from .errors import AuthenticationError, ConnectError, ContractError, StreamCancelledError
 from .feed import Feed, Status
 from .request import Request
 
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 LEAVE = 2.0  # seconds that `close` waits for the servers to be told, all together
 EXIT = 1.0  # seconds that the end of the program waits for the same
 
+# What an API that is not of its form makes of the code that reads it.
+_MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
 _requests: dict[Feed, Transport] = {}  # what runs, in all Spaces; a fork has its parent's, too
 
 
@@ -56,15 +62,16 @@ class SpaceStatus:
     queue_size: int | None = None
 
     def _repr_markdown_(self) -> str:
+        line, code = markup.line, markup.code
         facts = {
-            "url": self.url,
-            "stage": self.stage,
-            "hardware": self.hardware,
+            "url": line(self.url),
+            "stage": self.stage and line(self.stage),
+            "hardware": self.hardware and line(self.hardware),
             "queue": self.queue_size,
-            "Gradio": self.gradio,
-            "endpoint": f"`{self.endpoint}`",
-            "parameters": ", ".join(f"{ours}: `{theirs}`" for ours, theirs in self.parameters.items()),
-            "options": ", ".join(f"`{name}`: {kind}" for name, kind in self.options.items()) or None,
+            "Gradio": line(self.gradio),
+            "endpoint": code(self.endpoint),
+            "parameters": ", ".join(f"{line(ours)}: {code(name)}" for ours, name in self.parameters.items()),
+            "options": ", ".join(f"{code(name)}: {line(kind)}" for name, kind in self.options.items()) or None,
             "history": self.history or "folded into the prompt",
         }
         rows = [f"| {name} | {value} |" for name, value in facts.items() if value is not None]
@@ -81,12 +88,21 @@ class Transport:
         how: the remaining arguments of `sdk.Connection`.
     """
 
-    def __init__(self, src: str, contract: Contract, *, retries: int, how: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        src: str,
+        contract: Contract,
+        *,
+        retries: int,
+        how: Mapping[str, Any],
+        max_chars: int | None = None,
+    ) -> None:
         self._src, self._how, self._retries = src, how, retries
-        self._contract = contract
+        self._contract, self._max_chars = contract, max_chars
         self.process = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # held for moments only
         self._reached: tuple[Connection, Endpoint] | None = None
+        self._attempt: Future[tuple[Connection, Endpoint]] | None = None  # to reach it, under way
         self._era = 0  # counts the closings: what was begun before one is not kept after it
 
     def run(self, request: Request, feed: Feed) -> None:
@@ -97,11 +113,19 @@ class Transport:
         """
         from .retries import retrying
 
-        _requests[feed] = self
+        feed.max_chars = self._max_chars
+        with self._registered(feed):
+            retrying(feed, self._retries)(self._log_in_again, request, feed)
+
+    def _log_in_again(self, request: Request, feed: Feed) -> None:
+        """Try once more where a server that was started again has forgotten the login."""
+        logged_in = self._reached is not None and self._how.get("auth") is not None
         try:
-            retrying(feed, self._retries)(self._try, request, feed)
-        finally:
-            del _requests[feed]
+            self._try(request, feed)
+        except AuthenticationError:
+            if not logged_in or feed.ended:
+                raise
+            self._try(request, feed)
 
     def _try(self, request: Request, feed: Feed) -> None:
         connection, endpoint = self._connect(feed)
@@ -121,20 +145,21 @@ class Transport:
                 self._reached = None
                 raise
 
-    def status(self) -> SpaceStatus:
-        """Reach the Space and tell what was found; blocks."""
-        connection, endpoint = self._connect(Feed())
-        return SpaceStatus(
-            url=connection.url,
-            gradio=connection.version,
-            endpoint=endpoint.name,
-            parameters=endpoint.parameters,
-            history=endpoint.history,
-            options={option: kind_of(schema) for option, schema in (endpoint.options or {}).items()},
-            stage=connection.located.stage,
-            hardware=connection.located.hardware,
-            queue_size=connection.queue_size(),
-        )
+    def look(self, feed: Feed) -> SpaceStatus:
+        """Reach the Space and tell what was found; blocks until it is, or `feed` is at its end."""
+        with self._registered(feed):
+            connection, endpoint = self._connect(feed)
+            return SpaceStatus(
+                url=connection.url,
+                gradio=connection.version,
+                endpoint=endpoint.name,
+                parameters=endpoint.parameters,
+                history=endpoint.history,
+                options={option: kind_of(schema) for option, schema in (endpoint.options or {}).items()},
+                stage=connection.located.stage,
+                hardware=connection.located.hardware,
+                queue_size=connection.queue_size(feed),
+            )
 
     def close(self) -> None:
         """Cancel what runs and forget the connection; blocks, 2 seconds at most."""
@@ -154,17 +179,54 @@ class Transport:
             raise ConnectError(
                 "This QwenSpace was made in another process and cannot be shared by a fork. Make a new one."
             )
-        with self._lock:
-            if (reached := self._reached) is None:
-                from .sdk import Connection  # slow to import, so only at the first connection
+        while True:
+            with self._lock:
+                if self._reached:
+                    return self._reached
+                attempt = self._attempt
+                if attempt is None:
+                    own = self._attempt = Future()
+            if attempt is None:
+                return self._open(own, feed)
+            if reached := _awaited(attempt, feed):
+                return reached
 
-                era = self._era
-                connection = Connection(self._src, feed=feed, say=self._say, **self._how)
-                endpoint = resolve(connection.endpoints, self._contract, generators=connection.generators)
-                reached = connection, endpoint
-                if era == self._era:
-                    self._reached = reached
-            return reached
+    def _open(self, attempt: Future[tuple[Connection, Endpoint]], feed: Feed) -> tuple[Connection, Endpoint]:
+        """Reach the Space, for all who wait for `attempt` as well."""
+        from .sdk import Connection  # slow to import, so only at the first connection
+
+        era = self._era
+        try:
+            connection = Connection(self._src, feed=feed, say=self._say, **self._how)
+            endpoint = resolve(connection.endpoints, self._contract, generators=connection.generators)
+        except BaseException as error:
+            malformed = isinstance(error, _MALFORMED)
+            failure = (
+                ContractError(f"{self._src} has no readable API: {error!r:.300}") if malformed else error
+            )
+            self._attempt = None
+            if feed.ended:  # its reader has left; the others have not
+                attempt.cancel()
+            else:
+                attempt.set_exception(failure)
+            if failure is error:
+                raise
+            raise failure from error
+        with self._lock:
+            self._attempt = None
+            if era == self._era:
+                self._reached = connection, endpoint
+        attempt.set_result((connection, endpoint))
+        return connection, endpoint
+
+    @contextlib.contextmanager
+    def _registered(self, feed: Feed) -> Iterator[None]:
+        """Let `close`, and the end of the program, end it."""
+        _requests[feed] = self
+        try:
+            yield
+        finally:
+            del _requests[feed]
 
     def _running(self) -> list[Feed]:
         return [feed for feed, transport in list(_requests.items()) if transport is self]
@@ -174,6 +236,21 @@ class Transport:
         for feed in self._running():
             if feed.submitted is None:
                 feed.say(status)
+
+
+def _awaited(attempt: Future[tuple[Connection, Endpoint]], feed: Feed) -> tuple[Connection, Endpoint] | None:
+    """Wait for the attempt of another request; ``None`` if that was left, and this one has to try."""
+    over = threading.Event()
+    attempt.add_done_callback(lambda _: over.set())
+    feed.attach(over.set)
+    over.wait()
+    if feed.ended:
+        raise StreamCancelledError("The stream was cancelled.")
+    if attempt.cancelled():
+        return None
+    if error := attempt.exception():
+        raise copy.copy(error)  # each request has its own, for each adds its traceback
+    return attempt.result()
 
 
 @atexit.register

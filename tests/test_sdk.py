@@ -71,7 +71,7 @@ def test_the_attributes_that_are_replaced_are_those_that_the_sdk_uses() -> None:
 
 
 def test_every_message_that_is_handed_on_is_one_that_the_sdk_knows() -> None:
-    for kind in session._KINDS:
+    for kind in event_stream._KINDS:
         assert utils.Status.msg_to_status(kind)
 
 

@@ -23,8 +23,10 @@ from ..errors import AuthenticationError, QwenSpacesError
 from ..feed import Feed, Status
 from ..snapshot import chat_in
 from .faults import connect_error, stream_error
+from .fetch import CONNECT, again_until_connected
 from .hub import Located, locate
 from .session import Session
+from .wire import Wire
 
 logger = logging.getLogger("qwen_spaces")
 
@@ -65,7 +67,7 @@ class Connection:
         timeout: seconds to open a TCP connection.
         wake: seconds to wait for a Space that sleeps or builds.
         feed: the request for which it is opened; its end ends the waiting.
-        say: told where that stands.
+        say: is given the status meanwhile.
 
     Raises:
         ConnectError: or one of its kinds, if the Space cannot be opened.
@@ -86,7 +88,9 @@ class Connection:
         feed: Feed,
         say: Callable[[Status], None],
     ) -> None:
-        http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=timeout)}
+        self._timeout, self._auth = timeout, auth
+        attempt = CONNECT if timeout is None else min(CONNECT, timeout)
+        http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=attempt)}
         try:
             verify = _context(ssl_verify) if isinstance(ssl_verify, bool) else ssl_verify
             self.located = Located(src)
@@ -101,7 +105,12 @@ class Connection:
                 "ssl_verify": verify,
                 "httpx_kwargs": {**http, "proxy": proxy} if proxy else http,
             }
-            self._client = Session(self.url, auth=auth, opened_for=feed, **self._settings)
+            opened: dict[str, Any] = {"auth": auth, "wake": wake, "say": say, "feed": feed}
+            self._client = again_until_connected(
+                lambda: Session(self.url, **opened, **self._settings), feed, timeout
+            )
+            if self._client.src != f"{self.url.rstrip('/')}/":  # a redirect led elsewhere
+                self.url = self._client.src.rstrip("/")
         except QwenSpacesError:
             raise
         except Exception as error:
@@ -128,11 +137,16 @@ class Connection:
             if dependency.get("api_name") and (dependency.get("types") or {}).get("generator")
         )
 
-    def queue_size(self) -> int | None:
-        """How many requests wait there now; ``None`` where the server does not tell."""
-        client = self._client
-        kwargs = {**client.httpx_kwargs, "verify": client.ssl_verify, "timeout": ASIDE}
-        with contextlib.suppress(Exception):  # it is told beside other things
+    def queue_size(self, feed: Feed) -> int | None:
+        """Return how many requests wait there now; ``None`` where the server does not tell.
+
+        Args:
+            feed: its end ends the waiting.
+        """
+        client, wire = self._client, Wire(self.url)
+        feed.attach(wire.hang_up)
+        kwargs = {**client.httpx_kwargs, "verify": client.ssl_verify, "auth": wire}
+        with contextlib.suppress(Exception), wire.within(ASIDE):  # it is told beside other things
             answer = httpx.get(
                 f"{client.src_prefixed}queue/status", headers=client.headers, cookies=client.cookies, **kwargs
             )
@@ -181,13 +195,22 @@ class Connection:
         kwargs = {name: harmless(chat if given is CHAT else given) for name, given in call.kwargs.items()}
         args = tuple(map(harmless, call.args))
         how: dict[str, Any] = {**self._settings, "session_hash": session_hash}
-        session = Session(self.url, shared=self._client, feed=feed, **how)
+        lost: Exception | None = None
+
+        def answer() -> object:
+            nonlocal lost
+            session = Session(self.url, shared=self._client, feed=feed, **how)
+            try:
+                return session.answer(call.endpoint, args, kwargs)
+            finally:
+                lost = session.lost
+
         try:
-            return session.answer(call.endpoint, args, kwargs, feed)
+            return again_until_connected(answer, feed, self._timeout)
         except QwenSpacesError:
             raise
         except Exception as error:
-            raise stream_error(error, session.lost, self.url) from error
+            raise stream_error(error, lost, self.url) from error
 
 
 @functools.cache

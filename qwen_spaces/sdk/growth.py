@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from ..feed import Feed
 from ..snapshot import read
+from .event_stream import MAX_EVENT
 
 Path: TypeAlias = Sequence[Any]  # of keys and indexes, the output's number first
 Edit: TypeAlias = tuple[str, Path, Any]  # what to do, where, with which value
@@ -34,6 +35,7 @@ class Growth:
         self._data: list[Any] = []
         self._end: Path | None = None  # where an append makes the answer longer
         self._appended: list[str] = []  # there, and not yet in the data
+        self._size = 0  # characters that were appended one by one, wherever
 
     def takes(self, message: Mapping[str, Any]) -> bool:
         """Whether this message is done with; if not, it is the SDK's."""
@@ -49,13 +51,16 @@ class Growth:
         edits: list[Edit] = [
             (do, [place, *path], value) for place, diff in enumerate(output) for do, path, value in diff
         ]
-        if len(edits) == 1 and edits[0][:2] == ("append", self._end):
+        if len(edits) == 1 and edits[0][:2] == ("append", self._end) and isinstance(edits[0][2], str):
             self._appended.append(edits[0][2])
             self._feed.grow(edits[0][2])
         elif edits:
             self._write()
             for edit in edits:
+                self._size += len(edit[2]) if edit[0] == "append" else 0
                 _apply(edit, self._data)
+            if self._size > MAX_EVENT:
+                raise ValueError(f"more than {MAX_EVENT // 2**20} MB of text were appended beside the answer")
             self._put()
             do, path, _ = edits[-1]
             self._end = path if do == "append" and self._is_end(path) else None
@@ -65,6 +70,8 @@ class Growth:
         """Whether what is appended there is the end of the answer: tried with a mark."""
         before = read(self._process(*self._data))
         parent, key = _parent(path, self._data), path[-1]
+        if not isinstance(parent[key], str):
+            return False
         old, parent[key] = parent[key], parent[key] + _MARK
         after = read(self._process(*self._data))
         parent[key] = old
@@ -93,6 +100,8 @@ def _apply(edit: Edit, data: list[Any]) -> None:
         parent[step] = copy.copy(parent[step])
         parent = parent[step]
     if do == "append":
+        if not (isinstance(value, str) and isinstance(parent[key], str)):
+            raise TypeError(f"{type(value).__name__} appended to {type(parent[key]).__name__}")
         parent[key] += value
     elif do == "delete":
         del parent[key]

@@ -7,8 +7,8 @@ where one is missing a request goes the plain way, by polling the job.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -17,22 +17,26 @@ from typing import Any
 import httpx
 from gradio_client import Client, utils
 
+from ..errors import QwenSpacesError, UnexpectedOutputError
 from ..feed import Feed, Status
-from .faults import check_config
+from .event_stream import messages
+from .fetch import fetch_config
 from .growth import Growth
 from .hub import no_telemetry
 from .stand_ins import Mailboxes, Outputs, Pool, Updates, ignored, in_thread, inline, tell
-from .wire import Wire
+from .wire import Wire, origin
 
 logger = logging.getLogger("qwen_spaces")
 
 POLL = 0.02  # seconds between two looks at a job that cannot push
+JOIN = 1.0  # seconds for the server to name a job that nobody waits for any more, so that it can be cancelled
+CANCEL = 1.0  # seconds for the request that cancels it
 HOOKS: Mapping[Any, tuple[str, ...]] = {
     Client: ("new_helper", "stream_messages", "_get_config", "_get_api_info"),
-    utils: ("check_for_cancel", "Communicator", "JobStatus", "ServerMessage", "StatusUpdate"),
+    utils: ("check_for_cancel", "Communicator", "JobStatus", "StatusUpdate"),
 }
-# The messages that `Status.msg_to_status` knows.
-_KINDS = ("estimation", "process_starts", "process_generating", "process_completed", "progress", "log")
+# What a message that is not of its form makes of the code that reads it.
+_MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
 
 
 def missing_hooks() -> list[str]:
@@ -44,24 +48,35 @@ class Session(Client):  # type: ignore[misc]
     """A `Client` for one job, made without network from what another has fetched.
 
     The job runs in the thread that calls `answer`, and reads its event stream itself.
+
+    Args:
+        src: the address of a Gradio app.
+        feed: the request for which it is; its end cuts the connections.
+        wake: seconds to wait for a server that sleeps.
+        say: is given the status while it is awaited.
+        shared: the session that has fetched the config and the API.
+        session_hash: the name of the session, where it goes on with another's.
     """
 
     def __init__(
         self,
         src: str,
         *,
+        feed: Feed,
+        wake: float | None = None,
+        say: Callable[[Status], None] | None = None,
         shared: Session | None = None,
-        feed: Feed | None = None,
         session_hash: str | None = None,
-        opened_for: Feed | None = None,
         httpx_kwargs: Mapping[str, Any],
         **settings: Any,
     ) -> None:
         self._shared, self._feed = shared, feed
+        self._wake, self._say = wake, say or feed.say
         self._helper: Any = None
-        self.wire, self._stream = Wire(), Wire()
-        if opened_for:
-            opened_for.attach(self.wire.hang_up)
+        self._fetched: Any = None  # the config
+        self.wire, self._stream = Wire(src), Wire(src)
+        self._giving_up: threading.Timer | None = None
+        feed.attach(self.wire.hang_up)
         self._tasks: list[Callable[[], None]] = []
         self.lost: Exception | None = None  # what broke the event stream
         self.cookies: dict[str, str] = {}
@@ -77,41 +92,54 @@ class Session(Client):  # type: ignore[misc]
             )
         if session_hash:
             self.session_hash = session_hash
-        self._pushes = feed is not None and not missing_hooks()
+        if shared is None:
+            self._feed = Feed()  # the connection outlives the request that opened it
+        self._pushes = shared is not None and not missing_hooks()
         if self._pushes:
             self.executor, self.helper_executor = Pool(self._tasks.append), Pool(inline)
         # The SDK's task of reading the stream is not run: the job's mailbox reads it.
         self.stream_executor = Pool(ignored if self._pushes else in_thread)
 
-    def answer(
-        self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object], feed: Feed
-    ) -> Any:
+    def answer(self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
         """Submit the job, feed what it puts out, and give its result; blocks until it is over."""
         job = self.submit(*args, api_name=api_name, **kwargs)
+        self._feed.attach(lambda: self._give_up(job))
         if self._pushes:
-            feed.attach(self._stream.hang_up)
-            with contextlib.closing(self._for_the_sdk(feed)) as messages:
-                self.pending_messages_per_event = mailboxes = Mailboxes(messages)
+            with contextlib.closing(self._for_the_sdk()) as stream:
+                self.pending_messages_per_event = mailboxes = Mailboxes(stream)
                 for task in self._tasks:
                     task()
             # They hold this session, which must not live in a cycle.
             self._tasks.clear()
             mailboxes.clear()
+            self.streaming_future = None  # so does its callback
         else:
             try:
-                _poll(job, feed)
+                _poll(job, self._feed)
             finally:  # its threads would stay until a garbage collection
                 for pool in (self.executor, self.helper_executor):
                     pool.shutdown(wait=False)
-        if feed.ended and self._helper.event_id:  # its reader has left
+        self._feed.attach(_nothing)  # the other holds this session
+        if self._feed.ended and job.communicator.event_id:  # its reader has left
             self._cancel(job)
         return job.result()
 
+    def _give_up(self, job: Any) -> None:
+        """Stop waiting for the server; does not block."""
+        self._stream.hang_up()
+        if job.communicator.event_id is None:  # without it the job cannot be cancelled
+            self._giving_up = threading.Timer(JOIN, self.wire.hang_up)
+            self._giving_up.daemon = True
+            self._giving_up.start()
+
     def _cancel(self, job: Any) -> None:
-        """End the job on the server, whose event id is known here; blocks."""
+        """End the job on the server, whose event id is known here; blocks, `CANCEL` seconds at most."""
+        if self._giving_up:
+            self._giving_up.cancel()
         try:
-            # Not `job.cancel()`, which may also POST to /reset, past the proxy.
-            job.cancel_fn()
+            with self.wire.within(CANCEL):
+                # Not `job.cancel()`, which may also POST to /reset, past the proxy.
+                job.cancel_fn()
         except Exception as error:
             logger.debug("The cancel did not reach %s: %r", self.src, error)
         for wire in (self.wire, self._stream):
@@ -122,16 +150,35 @@ class Session(Client):  # type: ignore[misc]
     def _get_space_state(self) -> None:
         # The SDK's would ask the Hub. It comes right after the headers, and before any request.
         self._making_headers.close()
+        if self._shared is None:
+            try:
+                self._fetch()
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != 401:  # it is fetched again behind the login, if there is one
+                    raise
+
+    def _fetch(self) -> None:
+        self._fetched = fetch_config(self.src, self._get, feed=self._feed, wake=self._wake, say=self._say)
+
+    def _get(self, base: str) -> httpx.Response:
+        # Another base is that of a redirect which was checked.
+        self.src, self.wire.origin, self._stream.origin = base, origin(base), origin(base)
+        url = f"{base}config"
+        response = httpx.get(
+            url, headers=self.headers, cookies=self.cookies, verify=self.ssl_verify, **self.httpx_kwargs
+        )
+        # By them a server that has several machines finds the right one.
+        self.cookies = {**response.cookies, **self.cookies}
+        return response
 
     def _telemetry_thread(self) -> None:
         pass
 
     def _get_config(self) -> Any:
         if self._shared is None:
-            config = super()._get_config()
-            check_config(config, self.src)
-            # A heartbeat keeps a session's state alive between jobs; a session of ours has one job.
-            return {**config, "connect_heartbeat": False}
+            if self._fetched is None:
+                self._fetch()
+            return self._fetched
         self.cookies = dict(self._shared.cookies)
         return self._shared.config
 
@@ -141,7 +188,7 @@ class Session(Client):  # type: ignore[misc]
     def new_helper(self, fn_index: int, headers: dict[str, str] | None = None) -> Any:
         """Make the SDK's go-between of job and reader, one that pushes."""
         self._helper = super().new_helper(fn_index, headers=headers)
-        if self._feed and self._pushes:
+        if self._pushes:
             self._helper.job.outputs = Outputs(self._feed)
             self._helper.updates = Updates(self._feed)
         return self._helper
@@ -154,12 +201,21 @@ class Session(Client):  # type: ignore[misc]
             with self.pending_lock:
                 mailboxes.setdefault(message["event_id"], deque()).append(message)
 
-    def _for_the_sdk(self, feed: Feed) -> Generator[dict[str, Any], None, None]:
+    def _for_the_sdk(self) -> Generator[dict[str, Any], None, None]:
         """The messages of the stream, without those that only make the answer longer."""
-        growth = Growth(feed, self._helper.prediction_processor)
+        growth = Growth(self._feed, self._helper.prediction_processor)
         for message in self._messages():
-            # Since sse_v2 (Gradio 4.8) an output after the first is a diff.
-            if self.protocol == "sse_v1" or not growth.takes(message):
+            try:
+                # Since sse_v2 (Gradio 4.8) an output after the first is a diff.
+                taken = self.protocol != "sse_v1" and growth.takes(message)
+            except _MALFORMED as error:
+                self._feed.abandon(
+                    UnexpectedOutputError(
+                        f"The Space sent a change that does not fit its output: {error!r:.300}"
+                    )
+                )
+                return
+            if not taken:
                 yield message
 
     def _messages(self) -> Iterator[dict[str, Any]]:
@@ -176,31 +232,16 @@ class Session(Client):  # type: ignore[misc]
                     cookies=self.cookies,
                 ) as response,
             ):
-                for line in _lines(response):
-                    if not line.startswith(b"data:"):
-                        continue
-                    message = json.loads(line[5:])
-                    kind = message["msg"]
-                    if kind in (utils.ServerMessage.unexpected_error, utils.ServerMessage.server_stopped):
-                        raise ConnectionError(message.get("message") or kind)
-                    if kind == utils.ServerMessage.close_stream:
-                        return
-                    if kind not in _KINDS:  # the SDK would give up the job
-                        logger.debug("A message of a new kind was passed over: %s", kind)
-                    elif message.get("event_id"):
-                        yield message
+                yield from messages(response.iter_bytes())
+        except QwenSpacesError as error:
+            self._feed.abandon(error)
         except Exception as error:
-            self.lost = error
+            self.lost = error.with_traceback(None)  # whose frames hold this session
             logger.debug("The event stream of %s broke: %r", self.src, error)
 
 
-def _lines(response: httpx.Response) -> Iterator[bytes]:
-    # Not `iter_lines`, which breaks lines at U+2028 and the like, in the midst of a text.
-    rest = b""
-    for chunk in response.iter_bytes():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line.rstrip(b"\r")
+def _nothing() -> None:
+    pass
 
 
 def _poll(job: Any, feed: Feed) -> None:

@@ -25,6 +25,9 @@ _STAGES: Mapping[str, Stage] = {
 }
 
 
+_FOREVER = 1e9  # seconds, or requests in a queue
+
+
 class Pool:
     """Stands in for an executor of the SDK; `start` is given each task and decides where it runs."""
 
@@ -107,7 +110,19 @@ class Updates:
 def tell(update: Any, feed: Feed) -> None:
     """Push where a job stands, in our words."""
     if stage := _STAGES.get(update.code.name):
-        feed.say(Status(stage, update.rank, update.queue_size, update.eta))
+        eta = _number(update.eta)
+        feed.say(Status(stage, _count(update.rank), _count(update.queue_size), eta))
+
+
+def _number(value: object) -> float | None:
+    """The value where it is a number of seconds; a server may send anything."""
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _FOREVER
+    return float(value) if usable else None  # type: ignore[arg-type]
+
+
+def _count(value: object) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)
 
 
 def inline(task: functools.partial[None]) -> None:

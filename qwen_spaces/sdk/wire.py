@@ -4,30 +4,64 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Generator
+import threading
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import httpx
+
+from ..errors import ContractError
+
+MAX_BODY = 16 * 2**20  # bytes of any response but an event stream: a config, an API info, an event id
+_PORTS = {"http": 80, "https": 443}
+
+
+def origin(url: str | httpx.URL) -> tuple[str, str, int | None]:
+    """Return the scheme, host and port of an address.
+
+    Example:
+        >>> origin("https://Example.org/a") == origin("https://example.org:443")
+        True
+    """
+    url = httpx.URL(url)
+    return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
 
 
 class Wire(httpx.Auth):
     """Goes with every request as its ``auth``, the one place where httpx lets us look at each.
 
-    It raises each refusal as what it is, with its headers and its body, where the SDK words most of
-    them away, and it can cut the connections.
+    It lets no request leave for another origin than that of `url`, raises each refusal as what it is,
+    with its headers and its body, where the SDK words most of them away, bounds what is read, and can
+    cut the connections.
+
+    Raises:
+        ContractError: a request would go to another origin, or its response is too large.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
+        self.origin = origin(url)
         self._sockets: list[socket.socket] = []
         self._cut = False
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Send the request, and look at the answer."""
+        """Check the request, send it, and check the response."""
+        if origin(request.url) != self.origin:
+            raise ContractError(
+                f"The Space sends its clients to {_shown(request.url)}, which is not the address that was "
+                "asked. Nothing was sent there. Pass that address as src=... if you trust it."
+            )
         if request.url.username:  # which httpx heeds only where there is no other auth
             request = next(httpx.BasicAuth(request.url.username, request.url.password).auth_flow(request))
+        request.headers["accept-encoding"] = "identity"  # a few compressed bytes may be gigabytes
         request.extensions = {**request.extensions, "trace": self._trace}
         response = yield request
-        if response.is_error:
+        if response.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+            raise ContractError(f"{_shown(request.url)} answers in a compressed form that was not asked for.")
+        stream = response.stream
+        is_events = response.headers.get("content-type", "").startswith("text/event-stream")
+        if isinstance(stream, httpx.SyncByteStream) and not (response.is_success and is_events):
+            response.stream = _Bounded(stream, request.url)
+        if not response.is_success:
             response.read()
             response.raise_for_status()
 
@@ -37,6 +71,17 @@ class Wire(httpx.Auth):
         for connection in self._sockets:
             _shut(connection)
 
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Cut the connections if the block takes longer."""
+        timer = threading.Timer(seconds, self.hang_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
     def _trace(self, name: str, info: dict[str, Any]) -> None:
         # httpcore 1: a connection is made, and perhaps wrapped for TLS, which gives another socket.
         if name.endswith(("connect_tcp.complete", "start_tls.complete")):
@@ -44,6 +89,31 @@ class Wire(httpx.Auth):
             self._sockets.append(connection)
             if self._cut:
                 _shut(connection)
+
+
+class _Bounded(httpx.SyncByteStream):
+    """A response's bytes, up to `MAX_BODY`."""
+
+    def __init__(self, stream: httpx.SyncByteStream, url: httpx.URL) -> None:
+        self._stream, self._url = stream, url
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._stream:
+            size += len(chunk)
+            if size > MAX_BODY:
+                raise ContractError(
+                    f"{_shown(self._url)} sent more than {MAX_BODY // 2**20} MB, which no Gradio app does."
+                )
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _shown(url: httpx.URL) -> str:
+    """The address without a password."""
+    return str(url.copy_with(userinfo=b"", query=None, fragment=None))
 
 
 def _shut(connection: socket.socket) -> None:

@@ -1,0 +1,90 @@
+"""The event stream of a Gradio session: bytes -> messages, within bounds. Pure."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..errors import UnexpectedOutputError
+
+logger = logging.getLogger("qwen_spaces")
+
+MAX_EVENT = 32 * 2**20  # bytes of one event
+MAX_IDLE = 1000  # messages a second that bring no output
+# The messages that the SDK's `Status.msg_to_status` knows (gradio_client 2.7.2).
+_KINDS = ("estimation", "process_starts", "process_generating", "process_completed", "progress", "log")
+_OUTPUTS = ("process_generating", "process_completed")
+_FAILURES = ("unexpected_error", "Server stopped unexpectedly.")
+_END = "close_stream"
+
+
+def messages(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    r"""Yield the messages about a job until the stream ends.
+
+    Raises:
+        ConnectionError: the server says that it cannot go on.
+        UnexpectedOutputError: an event is no message of Gradio's, or too large, or there are too many.
+
+    Example:
+        >>> list(messages([b'data: {"msg": "estimation", "event_id": "1"}\n\n']))
+        [{'msg': 'estimation', 'event_id': '1'}]
+    """
+    idle, since = 0, time.monotonic()
+    for line in _lines(chunks):
+        message = _parsed(line)
+        kind = message["msg"]
+        if kind in _OUTPUTS:
+            idle, since = 0, time.monotonic()
+        else:
+            idle += 1
+            if idle > MAX_IDLE * max(1.0, time.monotonic() - since):
+                raise UnexpectedOutputError(
+                    f"The Space floods its event stream: more than {MAX_IDLE} messages a second, and none of "
+                    "them is part of an answer."
+                )
+        if kind in _FAILURES:
+            raise ConnectionError(str(message.get("message") or kind)[:1000])
+        if kind == _END:
+            return
+        if kind not in _KINDS:  # the SDK would give up the job
+            logger.debug("A message of a new kind was passed over: %.100r", kind)
+        elif message.get("event_id"):
+            yield message
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(line)
+        if isinstance(message["msg"], str):
+            return dict(message)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    shown = line[:80].decode(errors="replace")
+    raise UnexpectedOutputError(f"The Space's event stream holds {shown!r}, which is no message of Gradio's.")
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield what stands behind each ``data:``."""
+    # Not httpx's `iter_lines`, which breaks lines at U+2028 and the like, in the midst of a text.
+    parts: list[bytes] = []  # of a line that is not complete
+    size = 0
+    for chunk in chunks:
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            yield from _data(b"".join([*parts, line]))
+            parts.clear()
+            size = 0
+        parts.append(rest)
+        size += len(rest)
+        if size > MAX_EVENT:
+            raise UnexpectedOutputError(f"The Space sent an event of more than {MAX_EVENT // 2**20} MB.")
+
+
+def _data(line: bytes) -> Iterator[bytes]:
+    if len(line) > MAX_EVENT:
+        raise UnexpectedOutputError(f"The Space sent an event of more than {MAX_EVENT // 2**20} MB.")
+    if line.startswith(b"data:"):
+        yield line[5:].rstrip(b"\r")
