@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import ssl
 
 RETRIES = 2
+MAX_CHARS = 10_000_000  # of an answer and its reasoning
 _PROXY = re.compile(r"(?:https?|socks5h?)://(?:[^/?#\s]*@)?[^/?#@\s:]+(?::\d{1,5})?/?", re.IGNORECASE)
 _PROXY_IPV6 = re.compile(
     r"(?:https?|socks5h?)://(?:[^/?#\s]*@)?\[[0-9a-f:.]+\](?::\d{1,5})?/?", re.IGNORECASE
@@ -35,6 +36,7 @@ class Settings(TypedDict, total=False):
     ssl_verify: bool | ssl.SSLContext
     timeouts: Timeouts | float | None
     retries: int | None
+    max_chars: int
 
 
 class NoOptions(TypedDict):
@@ -88,6 +90,13 @@ def check_retries(retries: object) -> int:
             f"retries={reprlib.repr(retries)} is no number of retries: pass 0, 1, 2 ..."
         )
     return int(retries)
+
+
+def check_max_chars(max_chars: object) -> int:
+    """Return how many characters an answer may have."""
+    if not isinstance(max_chars, int) or isinstance(max_chars, bool) or max_chars < 1:
+        raise UnsupportedOptionError(f"max_chars={reprlib.repr(max_chars)} is no number of characters.")
+    return int(max_chars)
 
 
 def check_token(token: object) -> str | bool | None:

@@ -351,7 +351,18 @@ ANYTHING = st.recursive(
     ),
     max_leaves=6,
 )
-ARGUMENTS = ("name", "src", "token", "proxy", "headers", "auth", "ssl_verify", "timeouts", "retries")
+ARGUMENTS = (
+    "name",
+    "src",
+    "token",
+    "proxy",
+    "headers",
+    "auth",
+    "ssl_verify",
+    "timeouts",
+    "retries",
+    "max_chars",
+)
 
 
 @given(st.dictionaries(st.sampled_from(ARGUMENTS), ANYTHING, max_size=3))
