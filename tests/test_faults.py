@@ -198,7 +198,6 @@ REFUSED = {
         Fault(RateLimitedError, ("too many requests",), {"retry_after": 7.0}),
     ),
     "500 on config": (Script(config=Page(500)), Fault(ConnectError, ("500",))),
-    "503 on config": (Script(config=Page(503)), Fault(ConnectError, ("503",))),
     "503 on info": (Script(info=Page(503)), Fault(ConnectError)),
     "429 on join": (
         Script(join=Page(429, "Too many")),
@@ -253,6 +252,12 @@ def test_a_refusal_of_the_server_is_its_error(
         error = fault.check(door, space(server.url, timeouts=fault.timeouts).stream("Hi"))
         assert server.url in str(error) or "endpoint" in str(error)
     assert names == []  # nobody else was asked, and nothing told to them
+
+
+def test_a_server_that_stays_unavailable_is_awaited_within_its_bound(door: str) -> None:
+    with serve_wire(Script(config=Page(503))) as server:
+        fault = Fault(SpaceTimeoutError, ("wake",), {"phase": "wake"}, Timeouts(wake=0.6), within=0.6)
+        fault.check(door, space(server.url, timeouts=fault.timeouts).stream("Hi"))
 
 
 # The event stream fails.

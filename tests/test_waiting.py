@@ -213,7 +213,7 @@ def swift(monkeypatch: pytest.MonkeyPatch) -> None:
 
 BUSY: dict[str, Script] = {
     **{f"{status} on join": Script(join=Page(status), failures=1) for status in (429, 502, 503, 504)},
-    **{f"{status} on config": Script(config=Page(status), failures=1) for status in (429, 503)},
+    "429 on config": Script(config=Page(429), failures=1),
     "hung up on join": Script(join=Page(0), failures=1),
     "hung up on config": Script(config=Page(0), failures=1),
 }
@@ -226,6 +226,15 @@ def test_what_passes_is_tried_again(script: Script, swift: None) -> None:
         reasons = [event.reason for event in stream.events() if isinstance(event, Status) and event.reason]
     assert len(reasons) == 1
     assert server.url in reasons[0]
+    assert stream.text == "Hello world."
+
+
+def test_a_space_that_sleeps_behind_its_address_is_awaited() -> None:
+    with serve_wire(Script(config=Page(503), failures=2)) as server:
+        stream = QwenSpace("qwen-2-72b", src=server.url, retries=0).stream("Hi")
+        stages = [event.stage for event in stream.events() if isinstance(event, Status)]
+        assert server.count("/config") == 3
+    assert "waking" in stages
     assert stream.text == "Hello world."
 
 

@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import email.utils
 import json
+import math
 import re
 import ssl
 import time
@@ -19,7 +20,11 @@ from .. import errors
 
 # How the SDK words an error whose reason the app hides (gradio_client 2.7.2, client.py).
 _HIDDEN = "The upstream Gradio app has raised an exception"
+DAY = 86_400.0  # seconds, the longest that a server may ask us to wait
 _PASSING = (502, 503, 504)  # HTTP statuses of a server that is not there for the moment
+# What a response that is not of its form makes of the code that reads it.
+_MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError, StopIteration)
+LONGEST = 2000  # characters of a server's text that an error quotes
 _E = TypeVar("_E", bound=errors.QwenSpacesError)
 _RETRY_IN = re.compile(r"(?:retry|try again) in (\d+):(\d\d):(\d\d)", re.IGNORECASE)
 
@@ -31,10 +36,10 @@ def check_config(config: object, space: str) -> None:
             f"{space} is no Gradio app: its config is some other JSON. Check the address."
         )
     version, protocol = config.get("version", "unknown"), config.get("protocol", "ws")
-    if not str(protocol).startswith("sse"):
+    if not str(protocol).startswith("sse_v"):
         raise errors.ContractError(
-            f"{space} runs Gradio {version}, whose protocol {protocol!r} is not spoken any more. "
-            "It takes Gradio 4 or newer."
+            f"{space} runs Gradio {str(version)[:50]}, whose protocol {str(protocol)[:50]!r} is not spoken "
+            "any more. It takes Gradio 4.8 or newer."
         )
 
 
@@ -61,6 +66,11 @@ def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
     if isinstance(error, json.JSONDecodeError):
         kind = "an HTML page" if error.doc.lstrip().startswith("<") else "no JSON"
         return errors.ContractError(f"{space} is no Gradio app: its config is {kind}. Check the address.")
+    if isinstance(error, _MALFORMED):
+        return errors.ContractError(
+            f"{space} describes its API in a form that no Gradio app has, so that it cannot be called. "
+            "Check the address."
+        )
     return errors.ConnectError(f"{space} could not be opened: {type(error).__name__}: {_said(error)}.")
 
 
@@ -73,10 +83,14 @@ def stream_error(error: BaseException, lost: Exception | None, space: str) -> er
         return _refused(error, status, space)
     if _is_transport(error):  # the request was not handed in
         return _unreachable(error, space)
-    if isinstance(error, (concurrent.futures.CancelledError, KeyError)):
+    if lost is not None or isinstance(error, concurrent.futures.CancelledError):
         reason = f": {_said(lost)}" if lost else ""
         return errors.ConnectionLostError(
             f"The connection to {space} was lost before the answer was complete{reason}. Try again."
+        )
+    if isinstance(error, _MALFORMED):
+        return errors.UnexpectedOutputError(
+            f"{space} sent what is no message of Gradio's, so that its answer cannot be read. Try again."
         )
     return errors.StreamError(f"The answer of {space} failed: {type(error).__name__}: {error}")
 
@@ -124,7 +138,7 @@ def _transient(error: _E) -> _E:
 
 
 def _app_error(error: exceptions.AppError, space: str) -> errors.StreamError:
-    message = str(error.message)
+    message, title = _quoted(error.message), _quoted(error.title)
     if message.startswith(_HIDDEN):
         return errors.SpaceError(
             f"{space} failed and hides the reason. Usual ones: the model behind it is overloaded or gone, "
@@ -137,7 +151,13 @@ def _app_error(error: exceptions.AppError, space: str) -> errors.StreamError:
             f"{space} refuses: {message} Pass a token of an account with quota left, or wait.",
             retry_after=hours * 3600.0 + minutes * 60 + seconds if found else None,
         )
-    return errors.SpaceError(f"{space} failed: {message}", title=str(error.title), message=message)
+    return errors.SpaceError(f"{space} failed: {message}", title=title, message=message)
+
+
+def _quoted(text: object) -> str:
+    """A server's text, no longer than an error should be, in characters that can be encoded."""
+    text = str(text).encode(errors="replace").decode()
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def _http_status(error: BaseException) -> int | None:
@@ -157,7 +177,7 @@ def _detail(error: BaseException) -> str:
             detail = "; ".join(f"{name}: {text}" for name, text in zip(names, said, strict=True))
     except (ValueError, KeyError, TypeError, AttributeError):
         detail = " ".join(body.split())[:300]
-    return str(detail)
+    return _quoted(detail)
 
 
 def _path(error: BaseException) -> str:
@@ -169,9 +189,10 @@ def _path(error: BaseException) -> str:
 def _retry_after(error: BaseException) -> float | None:
     headers = getattr(getattr(error, "response", None), "headers", {})
     value = str(headers.get("retry-after", ""))
-    if value.isdigit():
-        return float(value)
-    with contextlib.suppress(ValueError, TypeError):  # a date, which may have no time zone, or nothing
+    with contextlib.suppress(ValueError, OverflowError):
+        seconds = float(value)
+        return min(max(seconds, 0.0), DAY) if math.isfinite(seconds) else None
+    with contextlib.suppress(ValueError, TypeError, OverflowError):  # a date, which may lack its time zone
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     return None
 
@@ -183,4 +204,4 @@ def _is_transport(error: BaseException) -> bool:
 
 
 def _said(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).rstrip(".")
+    return (_quoted(error) or type(error).__name__).rstrip(".")

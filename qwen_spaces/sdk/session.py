@@ -74,7 +74,7 @@ class Session(Client):  # type: ignore[misc]
         self._wake, self._say = wake, say or feed.say
         self._helper: Any = None
         self._fetched: Any = None  # the config
-        self.wire, self._stream = Wire(src), Wire(src)
+        self.wire, self._stream = Wire(src), Wire(src, streams=True)
         self._giving_up: threading.Timer | None = None
         feed.attach(self.wire.hang_up)
         self._tasks: list[Callable[[], None]] = []
@@ -209,11 +209,11 @@ class Session(Client):  # type: ignore[misc]
                 # Since sse_v2 (Gradio 4.8) an output after the first is a diff.
                 taken = self.protocol != "sse_v1" and growth.takes(message)
             except _MALFORMED as error:
-                self._feed.abandon(
-                    UnexpectedOutputError(
-                        f"The Space sent a change that does not fit its output: {error!r:.300}"
-                    )
+                failure = UnexpectedOutputError(
+                    f"The Space sent a change that fits no output: {error!r:.300}"
                 )
+                failure.__cause__ = error
+                self._feed.abandon(failure)
                 return
             if not taken:
                 yield message

@@ -34,12 +34,16 @@ class Wire(httpx.Auth):
     with its headers and its body, where the SDK words most of them away, bounds what is read, and can
     cut the connections.
 
+    Args:
+        url: the address that was asked.
+        streams: whether it reads an event stream, whose bounds are its reader's.
+
     Raises:
         ContractError: a request would go to another origin, or its response is too large.
     """
 
-    def __init__(self, url: str) -> None:
-        self.origin = origin(url)
+    def __init__(self, url: str, *, streams: bool = False) -> None:
+        self.origin, self._streams = origin(url), streams
         self._sockets: list[socket.socket] = []
         self._cut = False
 
@@ -58,8 +62,7 @@ class Wire(httpx.Auth):
         if response.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
             raise ContractError(f"{_shown(request.url)} answers in a compressed form that was not asked for.")
         stream = response.stream
-        is_events = response.headers.get("content-type", "").startswith("text/event-stream")
-        if isinstance(stream, httpx.SyncByteStream) and not (response.is_success and is_events):
+        if isinstance(stream, httpx.SyncByteStream) and not (response.is_success and self._streams):
             response.stream = _Bounded(stream, request.url)
         if not response.is_success:
             response.read()
