@@ -37,9 +37,11 @@ class QwenSpacesError(Exception):
 
     Attributes:
         transient: whether the same request may well succeed in a while.
+        max_retries: how often it is worth another try then; ``None`` as often as the user allows.
     """
 
     transient = False
+    max_retries: int | None = None
 
 
 class UnknownSpaceError(QwenSpacesError, LookupError):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from tenacity import (
     RetryCallState,
     Retrying,
-    retry_if_exception,
     stop_after_attempt,
     wait_exponential,
     wait_random,
 )
 
-from .errors import QwenSpacesError
+from .errors import QuotaExceededError, QwenSpacesError
 from .feed import Feed, Status
 
 LONGEST = 120.0  # seconds that a server may ask us to wait for another try
@@ -31,7 +30,7 @@ def retrying(feed: Feed, retries: int) -> Retrying:
         feed.say(Status("queued" if feed.submitted else "connecting", eta=pause, reason=str(error)))
 
     return Retrying(
-        retry=retry_if_exception(lambda error: not feed.ended and _is_worth_a_wait(error)),
+        retry=lambda state: not feed.ended and _is_worth_a_wait(state),
         stop=stop_after_attempt(retries + 1),
         wait=_pause,
         sleep=feed.pause,
@@ -40,8 +39,14 @@ def retrying(feed: Feed, retries: int) -> Retrying:
     )
 
 
-def _is_worth_a_wait(error: BaseException) -> bool:
+def _is_worth_a_wait(state: RetryCallState) -> bool:
+    error = state.outcome and state.outcome.exception()
     after = getattr(error, "retry_after", None)
+    most = getattr(error, "max_retries", None)
+    if most is not None and state.attempt_number > most:
+        return False
+    if isinstance(error, QuotaExceededError) and after is None:  # it is not renewed in a minute
+        return False
     return isinstance(error, QwenSpacesError) and error.transient and (after is None or after <= LONGEST)
 
 

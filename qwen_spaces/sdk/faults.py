@@ -7,7 +7,6 @@ import contextlib
 import email.utils
 import json
 import math
-import re
 import ssl
 import time
 from typing import TypeVar
@@ -17,6 +16,7 @@ import huggingface_hub.errors as hub
 from gradio_client import exceptions
 
 from .. import errors
+from .zero_gpu import kind_of, seconds_to_wait, without_html
 
 # How the SDK words an error whose reason the app hides (gradio_client 2.7.2, client.py).
 _HIDDEN = "The upstream Gradio app has raised an exception"
@@ -26,7 +26,6 @@ _PASSING = (502, 503, 504)  # HTTP statuses of a server that is not there for th
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError, StopIteration)
 LONGEST = 2000  # characters of a server's text that an error quotes
 _E = TypeVar("_E", bound=errors.QwenSpacesError)
-_RETRY_IN = re.compile(r"(?:retry|try again) in (\d+):(\d\d):(\d\d)", re.IGNORECASE)
 
 
 def check_config(config: object, space: str) -> None:
@@ -144,14 +143,25 @@ def _app_error(error: exceptions.AppError, space: str) -> errors.StreamError:
             f"{space} failed and hides the reason. Usual ones: the model behind it is overloaded or gone, "
             "the conversation is too long, or an argument is not to its liking. Try again, or a shorter one."
         )
-    if "exceeded your GPU quota" in message:
-        found = _RETRY_IN.search(message)
-        hours, minutes, seconds = map(int, found.groups()) if found else (0, 0, 0)
-        return errors.QuotaExceededError(
-            f"{space} refuses: {message} Pass a token of an account with quota left, or wait.",
-            retry_after=hours * 3600.0 + minutes * 60 + seconds if found else None,
-        )
-    return errors.SpaceError(f"{space} failed: {message}", title=title, message=message)
+    named = f"{title}: {message}" if title not in ("Error", "None", "", message) else message
+    text = f"{space} failed: {without_html(named).rstrip('. ')}."
+    match kind_of(title, message):
+        case "quota":
+            return errors.QuotaExceededError(
+                f"{text} Pass a token of an account with quota left, or wait.",
+                retry_after=seconds_to_wait(message),
+            )
+        case "queue":
+            return errors.QueueFullError(
+                f"{text} All its GPUs are busy. Try again later, or duplicate the Space."
+            )
+        case "aborted":
+            aborted = errors.SpaceError(
+                f"{text} Its worker gave up. Try again.", title=title, message=message
+            )
+            aborted.max_retries = 1
+            return _transient(aborted)
+    return errors.SpaceError(text, title=title, message=message)
 
 
 def _quoted(text: object) -> str:
