@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from .feed import Status
+from .markup import markdown
 from .messages import Message
 from .snapshot import Snapshot, cut
 
@@ -56,7 +57,7 @@ class Reply:
         return self.text
 
     def _repr_markdown_(self) -> str:
-        return self.text
+        return markdown(self.text)
 
 
 @dataclass(frozen=True, slots=True)

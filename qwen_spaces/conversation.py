@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .answer import Reply
 from .errors import InvalidMessagesError
 from .images import Images, as_images
+from .markup import markdown
 from .messages import Message, Messages, as_messages, checked
 from .stream import OnReply, TextStream
 
@@ -54,7 +55,8 @@ class Conversation:
         return f"<Conversation of {len(self._messages)} messages>"
 
     def _repr_markdown_(self) -> str:
-        return "\n\n".join(f"**{message.role}**\n\n{message.content}" for message in self._messages)
+        shown = (f"**{message.role}**\n\n{markdown(message.content)}" for message in self._messages)
+        return "\n\n".join(shown)
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import sys
 import time
@@ -11,17 +10,14 @@ from typing import Any, TypeAlias
 
 import click
 
+from . import markup
 from .errors import QwenSpacesError, StreamCancelledError
 from .feed import Status
 from .stream import TextStream
 
 Bundle: TypeAlias = dict[str, str]  # MIME type -> what is shown of that type
 
-# Nothing in it may end the line, nor be Markdown or mathematics.
-_INERT = str.maketrans(
-    {"\n": "<br>", "\r": "", "`": "&#96;", "$": "&#36;", "\\": "&#92;"}
-    | {character: html.escape(character) for character in "&<>\"'"}
-)
+NO_MATH = 'class="mathjax_ignore"'  # MathJax looks for formulas in all HTML but this
 
 
 class Cell:
@@ -39,7 +35,7 @@ class Cell:
         if stream.reasoning:
             bundles.append(_folded(stream.reasoning, unfolded=not stream.text))
         if stream.text:
-            bundles.append({"text/markdown": stream.text, "text/plain": stream.text})
+            bundles.append({"text/markdown": markup.markdown(stream.text), "text/plain": stream.text})
         bundles.extend(ending)
         if not bundles:
             bundles.append(_dim(waiting(stream.status, time.monotonic() - self._began)))
@@ -110,21 +106,22 @@ def waiting(status: Status | None, seconds: float) -> str:
 def _folded(reasoning: str, *, unfolded: bool) -> Bundle:
     """The thinking, unfolded while there is nothing else."""
     # In one line, for a blank one would end the HTML and let Markdown read on.
-    start = f"<details{' open' if unfolded else ''}><summary>Reasoning</summary><blockquote>"
+    start = f"<details{' open' if unfolded else ''}><summary>Reasoning</summary><blockquote {NO_MATH}>"
     return {
-        "text/markdown": f"{start}{reasoning.translate(_INERT)}</blockquote></details>",
+        "text/markdown": f"{start}{markup.line(reasoning)}</blockquote></details>",
         "text/plain": reasoning,
     }
 
 
 def _dim(text: str) -> Bundle:
-    return {"text/html": f'<div style="opacity: 0.6">{text.translate(_INERT)}</div>', "text/plain": text}
+    shown = f'<div {NO_MATH} style="opacity: 0.6">{markup.line(text)}</div>'
+    return {"text/html": shown, "text/plain": text}
 
 
 def _box(error: QwenSpacesError) -> Bundle:
     kind, text = type(error).__name__, str(error)
     style = "border-left: 4px solid #d32f2f; padding: 0.2em 0.8em"
     return {
-        "text/html": f'<div style="{style}"><b>{kind}</b><br>{text.translate(_INERT)}</div>',
+        "text/html": f'<div {NO_MATH} style="{style}"><b>{kind}</b><br>{markup.line(text)}</div>',
         "text/plain": f"{kind}: {text}",
     }

@@ -22,7 +22,14 @@ from .messages import Messages, as_messages
 from .reader import Reader
 from .registry import FACADES, OTHERS, checked_options, find, find_source
 from .request import Memory, Request
-from .settings import RETRIES, check_connection, check_retries, check_timeouts
+from .settings import (
+    MAX_CHARS,
+    RETRIES,
+    check_connection,
+    check_max_chars,
+    check_retries,
+    check_timeouts,
+)
 from .stream import OnReply, TextStream
 from .timeouts import Timeouts
 from .transport import SpaceStatus, Transport
@@ -172,7 +179,7 @@ class QwenSpace(Closing):
         ssl_verify: bool | ssl.SSLContext = True,
         timeouts: Timeouts | float | None = None,
         retries: int | None = RETRIES,
-        max_chars: int = 10_000_000,
+        max_chars: int = MAX_CHARS,
     ) -> QwenSpace:
         """Pick the facade and keep the recipe; see the class."""
         facade, named = find(cls, name)
@@ -192,8 +199,9 @@ class QwenSpace(Closing):
             credentials=address and address.credentials,
         )
         bounds = {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
-        self._transport = Transport(self.src, facade.contract, retries=retries, how={**how, **bounds})
-        self._recipe = {**how, "src": self.src, "timeouts": self.timeouts, "retries": retries}
+        limits = {"retries": retries, "max_chars": check_max_chars(max_chars)}
+        self._transport = Transport(self.src, facade.contract, **limits, how={**how, **bounds})
+        self._recipe = {**how, **limits, "src": self.src, "timeouts": self.timeouts}
         return self
 
     def __repr__(self) -> str:
@@ -270,9 +278,9 @@ class QwenSpace(Closing):
     ) -> Shown:
         """Ask, and show the answer in a notebook as it arrives. Takes what `stream` takes.
 
-        Nothing is asked before it is used: as the last line of a cell, awaited, or by its `result()`. HTML in
-        the answer is shown, not run, and an image as a link to it. With ``QWEN_SPACES_REMOTE_IMAGES=1`` in the
-        environment, images are loaded from where the Space says.
+        Nothing is asked before it is used: as the last line of a cell, awaited, or by its `result()`. HTML
+        in the answer is shown, not run, and an image as a link to it. With ``QWEN_SPACES_REMOTE_IMAGES=1`` in
+        the environment, images are loaded from where the Space says.
 
         Example:
             reply = await QwenSpace("qwen-2.5").show("Why is the sky blue?")

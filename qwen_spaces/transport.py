@@ -71,7 +71,8 @@ class SpaceStatus:
             "Gradio": line(self.gradio),
             "endpoint": code(self.endpoint),
             "parameters": ", ".join(f"{line(ours)}: {code(name)}" for ours, name in self.parameters.items()),
-            "options": ", ".join(f"{code(name)}: {line(kind)}" for name, kind in self.options.items()) or None,
+            "options": ", ".join(f"{code(name)}: {line(kind)}" for name, kind in self.options.items())
+            or None,
             "history": self.history or "folded into the prompt",
         }
         rows = [f"| {name} | {value} |" for name, value in facts.items() if value is not None]

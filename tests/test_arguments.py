@@ -55,6 +55,7 @@ def test_none_means_the_defaults(servers: Servers) -> None:
 WRONG: dict[str, list[Any]] = {
     "timeouts": ["20", -1, -0.5, math.nan, math.inf, True, [], {}, 1e300, 10**400, ...],
     "retries": [-1, "2", True, 1.5, [], math.nan],
+    "max_chars": [0, -1, "5", True, 1.5, None, math.inf],
     "auth": [
         "user:password",
         ("a",),

@@ -20,6 +20,7 @@ from qwen_spaces import (
     SpaceError,
 )
 from qwen_spaces.images import as_images
+from qwen_spaces.markup import markdown
 from qwen_spaces.request import Memory, Request
 
 from .conftest import Servers, run_async
@@ -140,9 +141,9 @@ def test_what_was_saved_is_loaded_in_another_conversation(
 def test_a_notebook_shows_who_said_what_and_a_reply_as_its_markdown(talk: Conversation) -> None:
     shown = talk._repr_markdown_()
     for message in talk.messages:
-        assert f"**{message.role}**\n\n{message.content}" in shown
+        assert f"**{message.role}**\n\n{markdown(message.content)}" in shown
     reply = talk.ask("And this?")
-    assert reply._repr_markdown_() == reply.text
+    assert reply._repr_markdown_() == markdown(reply.text)
     assert QwenSpace("qvq-72b")._repr_markdown_() == (
         "**qvq-72b**: Qwen QVQ-72B, Qwen/QVQ-72B-preview, takes text and images"
     )

@@ -16,6 +16,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from qwen_spaces import QwenSpace, Reply, SpaceError, SpaceTimeoutError, Status, TextStream, Timeouts
+from qwen_spaces.screens import NO_MATH
 from qwen_spaces.show import Shown, ShownReply
 
 from .conftest import Servers, run_async
@@ -75,7 +76,7 @@ def test_reasoning_is_unfolded_until_the_answer_begins(page: Page) -> None:
     ]
     page.run(AWAITED, shown=Shown(told(*said, page=page)))
     drawn = [data["text/markdown"] for data in page.seen if "text/markdown" in data]
-    folded = "<details><summary>Reasoning</summary><blockquote>Hm. Yes.</blockquote></details>"
+    folded = f"<details><summary>Reasoning</summary><blockquote {NO_MATH}>Hm. Yes.</blockquote></details>"
     unfolded = folded.replace("<details>", "<details open>")
     assert drawn == [unfolded.replace(" Yes.", ""), unfolded, folded, "It is", "It is."]
     assert page.shown == ["Hm. Yes.", "It is."]
@@ -87,7 +88,7 @@ def test_reasoning_cannot_break_out_of_its_fold(page: Page) -> None:
     drawn = next(data for data in page.seen if data["text/plain"] == thought)["text/markdown"]
     assert "\n" not in drawn
     assert "\r" not in drawn
-    inside = drawn.partition("<blockquote>")[2].removesuffix("</blockquote></details>")
+    inside = drawn.partition(f"<blockquote {NO_MATH}>")[2].removesuffix("</blockquote></details>")
     assert re.findall("<[^>]*>", inside) == ["<br>"] * 4
     assert not set("`$\\") & set(inside)
     assert "&amp;lt;" in inside

@@ -29,6 +29,7 @@ from .said import Head, begun, chunks, completion, dumped
 
 IGNORED = "x-qwen-spaces-ignored"  # the header that names what was ignored
 UNREAD = 60.0  # seconds after which a client that reads nothing is left
+MAX_CHARS = 1_000_000  # of an answer, far more than a Qwen model writes; it may have to wait for its client
 MARGIN = 1.0  # seconds more for the streams than for the server that ends them, see `server`
 
 
@@ -50,6 +51,7 @@ def create_app(
     max_requests: int = 40,
     grace: float = 5.0,
     timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
+    max_chars: int = MAX_CHARS,
 ) -> FastAPI:
     """An OpenAI-compatible app whose models are Spaces.
 
@@ -66,6 +68,8 @@ def create_app(
         max_requests: answers on their way at once; more are refused with 429 and ``Retry-After``.
         grace: seconds that streams may go on when the server shuts down; then their jobs are ended.
         timeouts: seconds that each phase of an answer may take.
+        max_chars: characters of an answer and its reasoning; a longer one ends with an error. Memory for
+            answers is bounded by a few times this for each of `max_requests`.
 
     Raises:
         UnknownSpaceError: one of `models` is no Space, and has no place.
@@ -73,7 +77,7 @@ def create_app(
     Example:
         >>> app = create_app({"qwen-2.5": "https://me-my-duplicate.hf.space"}, max_requests=4)
     """
-    known = Models(models, timeouts)
+    known = Models(models, timeouts, max_chars)
     streams: set[TextStream] = set()
 
     @contextlib.asynccontextmanager
@@ -154,8 +158,10 @@ async def _answer(stream: TextStream, asked: ChatRequest, visit: Visit, grace: f
         events = stream.events()
         first = await begun(events)
         usage = bool(asked.stream_options and asked.stream_options.include_usage)
+        body = chunks(first, events, head, visit, usage=usage)
+        visit.things.push_async_callback(body.aclose)  # not at some garbage collection: it holds the answer
         return EventSourceResponse(
-            chunks(first, events, head, visit, usage=usage),
+            body,
             headers=headers,
             sep="\n",
             send_timeout=UNREAD,

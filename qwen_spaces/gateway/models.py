@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from openai.types import Model
 
@@ -41,18 +41,19 @@ class Models:
         places: model -> where it is, a URL or ``owner/name``; ``None`` is its usual place. A name that is
             no alias stands for whatever Gradio chat is there. Nothing at all means every known Space.
         timeouts: for every request.
+        max_chars: for every answer.
 
     Raises:
         UnknownSpaceError: a name is no alias, and there is no place for it.
     """
 
-    def __init__(self, places: Mapping[str, str | None] | None, timeouts: Timeouts) -> None:
-        self._timeouts = timeouts
+    def __init__(self, places: Mapping[str, str | None] | None, timeouts: Timeouts, max_chars: int) -> None:
+        self._how: dict[str, Any] = {"timeouts": timeouts, "max_chars": max_chars}
         self._choices: dict[str, Choice] = {}  # whatever a model may be called, in lower case
         for given, src in (dict.fromkeys(known_models()) if places is None else places).items():
             facade = FACADES.get(given.strip().lower())
             names = facade.aliases if facade else (given,)
-            space = QwenSpace(given if facade or not src else src, src=src, timeouts=timeouts)
+            space = QwenSpace(given if facade or not src else src, src=src, **self._how)
             choice = Choice(names[0], space)
             self._choices.update({name.lower(): choice for name in names})
         for choice in self.listed():
@@ -84,7 +85,7 @@ class Models:
         if token is None or not is_hugging_face(shared.src):
             yield shared
             return
-        async with QwenSpace(shared.name, src=shared.src, token=token, timeouts=self._timeouts) as own:
+        async with QwenSpace(shared.name, src=shared.src, token=token, **self._how) as own:
             yield own
 
     async def aclose(self) -> None:

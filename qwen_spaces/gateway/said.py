@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any, NamedTuple
 
 from openai import BaseModel
@@ -20,6 +20,8 @@ from ..feed import Status
 from ..stream import Deltas
 from .door import Visit
 from .faults import fault_of
+
+PIECE = 8192  # characters in a chunk at most: what waits for a client that reads slowly is small
 
 
 class Head(NamedTuple):
@@ -58,7 +60,7 @@ async def begun(events: Deltas[Event]) -> Event:
 
 async def chunks(
     first: Event, events: Deltas[Event], head: Head, visit: Visit, *, usage: bool
-) -> AsyncIterator[dict[str, str]]:
+) -> AsyncGenerator[dict[str, str], None]:
     """The chunks of an answer as events for the client, to the end or to what went wrong.
 
     Where the client asks for the usage, each chunk has it as null, and the one with the counts is absent, as
@@ -77,12 +79,11 @@ async def chunks(
     event: Event | None = first
     try:
         while not isinstance(event, Done):
-            if isinstance(event, Reasoning):
+            if isinstance(event, (Reasoning, Text)):
                 visit.told(event.text)
-                yield chunk(reasoning_content=event.text)
-            elif isinstance(event, Text):
-                visit.told(event.text)
-                yield chunk(content=event.text)
+                field = "content" if isinstance(event, Text) else "reasoning_content"
+                for piece in _pieces(event.text):
+                    yield chunk(**{field: piece})
             event = await anext(events, None)
             if event is None:
                 raise StreamCancelledError("The stream was cancelled.")
@@ -94,3 +95,9 @@ async def chunks(
         common["rewritten"] = True
     yield chunk("stop")
     yield {"data": "[DONE]"}
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut the text into pieces, one if it is short or empty."""
+    for start in range(0, max(1, len(text)), PIECE):
+        yield text[start : start + PIECE]
