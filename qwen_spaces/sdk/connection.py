@@ -23,7 +23,7 @@ from ..errors import AuthenticationError, QwenSpacesError
 from ..feed import Feed, Status
 from ..snapshot import chat_in
 from .faults import connect_error, stream_error
-from .fetch import CONNECT, again_until_connected
+from .fetch import CONNECT, again_until_connected, not_followed
 from .hub import Located, locate
 from .session import Session
 from .wire import Wire
@@ -210,6 +210,11 @@ class Connection:
         except QwenSpacesError:
             raise
         except Exception as error:
+            for cause in (error, lost):
+                if isinstance(cause, httpx.HTTPStatusError) and (
+                    redirected := not_followed(self.url, cause.response)
+                ):
+                    raise redirected from error
             raise stream_error(error, lost, self.url) from error
 
 

@@ -98,6 +98,16 @@ def follow_redirect(base: str, response: httpx.Response) -> str:
     return str(target.copy_with(path=path.removesuffix("/config") + "/", query=None, fragment=None))
 
 
+def not_followed(space: str, response: httpx.Response) -> ContractError | None:
+    """Return the error for a redirect of anything but the config, ``None`` if it is no redirect."""
+    if not response.has_redirect_location:
+        return None
+    return ContractError(
+        f"{space} redirects a request to {response.headers['location'][:200]!r}, and only its config may be "
+        "redirected. Nothing was sent there. Pass the address where the app is as src=..."
+    )
+
+
 def checked_config(config: object, base: str) -> dict[str, Any]:
     """Return the config of the app at `base`, with an ``api_prefix`` that the SDK joins to it rightly.
 
