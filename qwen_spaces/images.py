@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import ipaddress
 import os
 import urllib.parse
 from collections.abc import Iterable, Sequence
@@ -126,8 +127,11 @@ def _image(where: str, given: object) -> Image:
 
 def _checked_url(where: str, url: str) -> str:
     try:
-        if not urllib.parse.urlsplit(url).hostname:
+        parts = urllib.parse.urlsplit(url)
+        if not parts.hostname:
             raise ValueError("without a host")
+        if "[" in parts.netloc:
+            ipaddress.IPv6Address(parts.hostname)  # which Python 3.10 does not look at
         url.encode()
     except ValueError as error:
         raise InvalidImageError(f"{where} is no address of an image: {url!r} ({error}).") from None

@@ -12,12 +12,24 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 import pytest
+from pytest_mock import MockerFixture
 
-from qwen_spaces import QwenSpace, SpaceTimeoutError, StreamCancelledError, StreamError, Timeouts
+from qwen_spaces import (
+    QwenSpace,
+    SpaceTimeoutError,
+    StreamCancelledError,
+    StreamError,
+    Timeouts,
+)
+from qwen_spaces.answer import Text
+from qwen_spaces.feed import Feed, Status
+from qwen_spaces.reader import REPRIEVE, Reader
 
 from .conftest import Servers, run_async
 from .test_images import PNG
@@ -61,10 +73,11 @@ class Reluctant:
         self._over.set()
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join(PATIENCE)  # first, as it may have one more connection at hand
         for connection in (self.listener, *self.open):
             connection.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(PATIENCE)
 
 
 @pytest.fixture(params=[False, True], ids=["silent", "dripping"])
@@ -166,16 +179,17 @@ class Holding:
         host, port = backend.removeprefix("http://").split(":")
         self._backend, self._path = (host, int(port)), path.encode()
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listener.accept()
+                self._open.append(connection)
                 threading.Thread(target=self._serve, args=[connection], daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        self._open.append(connection)
         with contextlib.suppress(OSError):
             first = connection.recv(65536)
             if self._path in first.split(b"\r\n", 1)[0]:
@@ -189,6 +203,7 @@ class Holding:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join(PATIENCE)
         for connection in (self.listener, *self._open):
             connection.close()
 
@@ -241,3 +256,39 @@ def test_a_process_that_was_stopped_reads_on() -> None:
         rest, _ = program.communicate(timeout=PATIENCE)
     assert program.returncode == 0
     assert rest.splitlines()[-1] == texts[-1]
+
+
+@dataclass
+class Clock:
+    """Stands for the reader's, with a feed that takes the time for its own."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("comes", [True, False], ids=["text", "nothing"])
+def test_who_looks_late_looks_once_more(comes: bool, mocker: MockerFixture) -> None:
+    clock, waits, over = Clock(), [], threading.Event()
+
+    def wait(feed: Feed, patience: float | None) -> None:
+        assert patience is not None
+        waits.append(patience)
+        if len(waits) == 1:
+            clock.now += 100.0  # the process was stopped meanwhile
+        elif comes:
+            feed.put("text")
+        else:
+            clock.now += patience
+
+    mocker.patch("qwen_spaces.reader.time", clock)
+    mocker.patch.object(Feed, "wait", autospec=True, side_effect=wait)
+    bounds = Timeouts(connect=5.0)
+    reader = Reader(lambda feed: over.wait(PATIENCE) and None, timeouts=bounds, space="x")
+    assert reader.pull() == Status("connecting")
+    with nullcontext() if comes else pytest.raises(SpaceTimeoutError):
+        assert isinstance(reader.pull(), Text)
+    assert waits == [5.0, REPRIEVE]
+    over.set()
+    reader.cancel()
