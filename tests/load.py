@@ -145,14 +145,15 @@ def _serve_replica(slots: int) -> None:
 
 
 @contextlib.contextmanager
-def _gateway(replica: str, most: int) -> Iterator[str]:
-    options = ["--port", "0", "-m", "qwen-2.5", "--src", f"qwen-2.5={replica}", "--max-requests", str(most)]
+def gateway(model: str, src: str, most: int) -> Iterator[tuple[str, int]]:
+    """Serve one model in a process of its own; gives its address and its process id."""
+    options = ["--port", "0", "-m", model, "--src", f"{model}={src}", "--max-requests", str(most)]
     command = [sys.executable, "-m", "qwen_spaces", "serve", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout
     with process, process.stdout:
         try:
-            yield process.stdout.readline().split()[1].removesuffix("/v1")
+            yield process.stdout.readline().split()[1].removesuffix("/v1"), process.pid
         finally:
             process.terminate()
 
@@ -164,7 +165,7 @@ def main() -> int:
     problems = []
     for slots, most in ((1, 40), (1, CLIENTS), (40, 40), (40, CLIENTS)):
         servers = Replica(slots)
-        with _gateway(servers["qwen-2.5"], most) as url:
+        with gateway("qwen-2.5", servers["qwen-2.5"], most) as (url, _):
             load = Load(url, servers["qwen-2.5"], servers, clients=CLIENTS, pace=0.005)
             seconds = load.run()
         servers.stop()

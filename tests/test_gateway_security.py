@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click.testing
@@ -28,6 +29,7 @@ from .gateway import http, openai_client, serve_gateway
 from .hub import serve_hub
 from .proxy import recording
 from .test_gateway import said
+from .unread import MOST, measure
 
 SECRET = "hf_SecretOfTheTests"
 KEY = "ключ-of-the-tests"
@@ -275,3 +277,10 @@ def test_without_its_extra_the_gateway_names_it(monkeypatch: pytest.MonkeyPatch)
     refused = serve()
     assert refused.exit_code == 2
     assert "pip install 'qwen-spaces[gateway]'" in refused.output
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's account of memory")
+def test_clients_that_read_nothing_and_leave_cost_no_more_in_each_round() -> None:
+    clients = 8
+    start, *held = measure(rounds=4, clients=clients)
+    assert max(held) - start < clients * MOST
