@@ -144,7 +144,7 @@ def test_a_chat_in_a_terminal(terminal: Terminal, servers: Servers, prompt: str,
     terminal.type(f"{endless}\r")
     terminal.wait_for("word9 ")
     terminal.type("typed meanwhile\x03")
-    servers.wait_for("end", endless, 1.0)
+    servers.wait_for("end", endless)
     shown = terminal.wait_for(lambda shown: shown.count(">>>") == 3)
     assert "Stopped. /retry asks it again." in shown
     assert "^C" not in shown

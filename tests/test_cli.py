@@ -205,7 +205,7 @@ def test_a_timeout_bounds_the_answer_and_names_the_option(servers: Servers, prom
     code, _, errors = invoke("ask", "--timeout", "0.3", "--src", servers["qwen-2.5"], f"{prompt} [[wait=9]]")
     assert code == 5
     assert "--timeout SECONDS" in errors
-    servers.wait_for("end", f"{prompt} [[wait=9]]", 2.0)
+    servers.wait_for("end", f"{prompt} [[wait=9]]")
 
 
 @pytest.mark.parametrize("debug", [(), ("--debug",)], ids=["plain", "debug"])
@@ -235,7 +235,7 @@ def test_ctrl_c_ends_the_job_on_the_server(servers: Servers, prompt: str) -> Non
     assert asking.stdout
     assert asking.stdout.read(5) == "word1"
     asking.send_signal(signal.SIGINT)
-    servers.wait_for("end", endless, 1.0)
+    servers.wait_for("end", endless)
     _, errors = asking.communicate(timeout=5)
     assert asking.returncode == 130
     assert errors == "Cancelled.\n"
@@ -247,7 +247,7 @@ def test_a_pipe_that_nobody_reads_ends_the_job_without_a_word(servers: Servers, 
         f"qwen-spaces ask --src {servers['qwen-2.5']} '{endless}' | head -c 5; echo \" ${{PIPESTATUS[0]}}\""
     )
     assert (ended.stdout, ended.stderr) == ("word1 141\n", "")
-    servers.wait_for("end", endless, 1.0)
+    servers.wait_for("end", endless)
 
 
 def test_spaces_lists_the_facades() -> None:

@@ -66,7 +66,7 @@ from .wire import (
     well,
 )
 
-SOON = 10.0  # seconds by which an error may come after its bound
+SOON = 30.0  # seconds by which an error may come after its bound
 SPACE = "qwen-2-72b"
 PATIENT = Timeouts(connect=5, first=5, gap=5)
 

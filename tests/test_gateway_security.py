@@ -282,5 +282,5 @@ def test_without_its_extra_the_gateway_names_it(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's account of memory")
 def test_clients_that_read_nothing_and_leave_cost_no_more_in_each_round() -> None:
     clients = 8
-    start, *held = measure(rounds=4, clients=clients)
+    start, *held = measure(rounds=3, clients=clients)
     assert max(held) - start < clients * MOST

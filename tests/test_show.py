@@ -23,7 +23,6 @@ from .conftest import Servers, run_async
 from .page import Page, new_page, thinking, told
 
 A_SECOND = 15  # updates in it, at most
-STOP = 0.5  # seconds within which the server must have stopped
 
 
 @pytest.fixture
@@ -195,7 +194,7 @@ def test_a_task_that_is_cancelled_leaves_what_had_come(
             tasks.cancel_scope.cancel()
 
     run_async(backend, leave)
-    servers.wait_for("end", endless, STOP)
+    servers.wait_for("end", endless)
     text, note = page.shown
     assert text.startswith("word1 ")
     assert note == "Interrupted."
@@ -222,7 +221,7 @@ def test_an_interrupt_while_it_is_drawn_ends_the_job_as_well(
     monkeypatch.setattr(page, "publish", interrupted)
     with pytest.raises(KeyboardInterrupt):
         QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).show(endless).result()
-    servers.wait_for("end", endless, STOP)
+    servers.wait_for("end", endless)
 
 
 def test_an_error_reaches_who_awaits_as_it_is(backend: str, page: Page) -> None:

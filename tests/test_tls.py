@@ -44,7 +44,7 @@ def test_leaving_ends_the_job(
             break
     else:
         run_async(door, leave)
-    servers.wait_for("end", endless, 1.0)
+    servers.wait_for("end", endless)
     assert stream._reader.feed.released.wait(1.0)
 
 

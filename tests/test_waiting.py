@@ -36,7 +36,7 @@ from qwen_spaces import (
 from qwen_spaces.replicas import serve
 from qwen_spaces.sdk import hub as hub_room
 
-from .conftest import Servers, run_async
+from .conftest import PATIENCE, Servers, run_async
 from .hub import serve_hub
 from .proxy import recording
 from .test_errors import failure
@@ -177,10 +177,8 @@ def test_a_server_that_comes_back_is_tried_again() -> None:
 def test_retries_can_be_switched_off(door: str, servers: Servers) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    start = time.monotonic()
     stream = QwenSpace("qwen-2.5", src=f"http://127.0.0.1:{port}", retries=0).stream("Hi")
     assert type(failure(door, stream)) is ConnectError
-    assert time.monotonic() - start < 0.4
     assert QueueFullError.transient
     assert not ConnectError.transient
 
@@ -238,11 +236,12 @@ def test_a_space_that_sleeps_behind_its_address_is_awaited() -> None:
     assert stream.text == "Hello world."
 
 
-def test_it_is_tried_so_often_and_no_more(swift: None) -> None:
+@pytest.mark.parametrize("retries", [0, 1, 2])
+def test_it_is_tried_so_often_and_no_more(swift: None, retries: int) -> None:
     with serve_wire(Script(join=Page(503))) as server:
         with pytest.raises(QueueFullError):
-            QwenSpace("qwen-2-72b", src=server.url, retries=1).ask("Hi")
-        assert server.count("/queue/join") == 2
+            QwenSpace("qwen-2-72b", src=server.url, retries=retries).ask("Hi")
+        assert server.count("/queue/join") == 1 + retries
 
 
 def in_a_second() -> str:
@@ -257,8 +256,8 @@ def test_a_server_that_says_when_is_tried_again_then(after: Callable[[], str]) -
         stream = QwenSpace("qwen-2-72b", src=server.url).stream("Hi")
         (eta,) = [event.eta for event in stream.events() if isinstance(event, Status) and event.reason]
         assert eta is not None
-        assert 0.5 < eta < 2
-        assert eta <= time.monotonic() - start < eta + 2
+        assert 0 <= eta < 2
+        assert eta <= time.monotonic() - start < eta + PATIENCE
 
 
 def test_a_server_that_asks_for_too_much_patience_is_not_waited_for() -> None:

@@ -1,7 +1,7 @@
 """Clients of the gateway that read nothing and leave: what they cost it in memory, round by round.
 
-Run it with ``python -m tests.unread``; it takes half a minute, and a short form of it is one of the tests. The
-gateway is a process of its own.
+Run it with ``python -m tests.unread``; it takes half a minute, and a short form of it is one of the tests.
+The gateway is a process of its own.
 """
 
 from __future__ import annotations
@@ -49,8 +49,11 @@ def client(url: str) -> socket.socket:
     connection.connect((host, int(port)))
     messages = [{"role": "user", "content": "Hi"}]
     body = json.dumps({"model": "qwen-2-72b", "messages": messages, "stream": True}).encode()
-    head = "POST /v1/chat/completions HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}"
-    connection.sendall(head.format(url.removeprefix("http://"), len(body)).encode() + b"\r\n\r\n" + body)
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    connection.sendall(head.encode() + body)
     return connection
 
 
@@ -62,24 +65,31 @@ def until_running(http: httpx.Client, count: int) -> None:
         time.sleep(0.05)
 
 
+def round_of(clients: int, url: str, http: httpx.Client, process: int) -> float:
+    """Let so many clients ask and leave; gives the MB that the gateway held meanwhile."""
+    connections = [client(url) for _ in range(clients)]
+    until_running(http, clients)
+    peak = 0.0
+    for _ in range(15):  # while the answers arrive
+        peak = max(peak, memory(process))
+        time.sleep(0.1)
+    for connection in connections:
+        connection.close()
+    until_running(http, 0)
+    return peak
+
+
 def measure(rounds: int, clients: int) -> list[float]:
-    """MB that the gateway holds at first, and after each round."""
+    """MB that the gateway holds after a first client, and after each round."""
     with (
         serve_wire(Script(events=answer())) as server,
         gateway("qwen-2-72b", server.url, clients) as (url, process),
         httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE) as http,
     ):
-        until_running(http, 0)
+        round_of(1, url, http, process)
         held = [memory(process)]
         for _ in range(rounds):
-            connections = [client(url) for _ in range(clients)]
-            peak = 0.0
-            for _ in range(20):  # while the answers arrive
-                peak = max(peak, memory(process))
-                time.sleep(0.1)
-            for connection in connections:
-                connection.close()
-            until_running(http, 0)
+            peak = round_of(clients, url, http, process)
             held.append(memory(process))
             print(f"{clients} clients: {peak:.0f} MB, and {held[-1]:.0f} MB when they have left", flush=True)
     return held

@@ -202,7 +202,7 @@ class Wire(ThreadingHTTPServer):
         """How many requests there were of a path, such as ``"/config"`` or ``"/queue/join"``."""
         return sum(request.path == path for request in self.requests)
 
-    def wait_for(self, path: str, seconds: float = 1.0) -> None:
+    def wait_for(self, path: str, seconds: float = 30.0) -> None:
         """Wait until a path was asked for; fails after `seconds`."""
         with self._heard:
             assert self._heard.wait_for(lambda: self.count(path), seconds), f"nobody asked for {path}"
