@@ -43,11 +43,12 @@ Interfere = Callable[[Request], "Answer | int | None"]
 
 @dataclass
 class Recorder:
-    """The address to use, and the requests seen there."""
+    """The address to use, the requests seen there, and the server behind."""
 
     url: str
     seen: list[Request]
     interfere: Interfere
+    origin: str
 
     @property
     def kinds(self) -> set[str]:
@@ -56,7 +57,6 @@ class Recorder:
 
 class Handler(BaseHTTPRequestHandler):
     recorder: Recorder
-    origin: str
 
     def handle_any(self) -> None:
         request = Request(self.command, self.path, {k.lower(): v for k, v in self.headers.items()})
@@ -72,10 +72,11 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_CONNECT = handle_any  # noqa: N815
 
     def pass_on(self, body: bytes, most: int | None) -> None:
-        to = urllib.parse.urlsplit(self.origin or self.path)
-        path = self.path if self.origin else urllib.parse.urlunsplit(to._replace(scheme="", netloc=""))
+        origin = self.recorder.origin
+        to = urllib.parse.urlsplit(origin or self.path)
+        path = self.path if origin else urllib.parse.urlunsplit(to._replace(scheme="", netloc=""))
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
-        if not self.origin:
+        if not origin:
             headers["Via"] = VIA
         with contextlib.closing(http.client.HTTPConnection(to.netloc, timeout=30)) as server:
             server.request(self.command, path, body, headers)
@@ -105,8 +106,8 @@ class Server(ThreadingHTTPServer):
 @contextlib.contextmanager
 def recording(origin: str = "", interfere: Interfere = lambda _: None) -> Iterator[Recorder]:
     """Record what comes, and pass it on to `origin`; without one, to where the request says (a proxy)."""
-    server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {"origin": origin}))
-    recorder = Recorder(f"http://127.0.0.1:{server.server_address[1]}", [], interfere)
+    server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {}))
+    recorder = Recorder(f"http://127.0.0.1:{server.server_address[1]}", [], interfere, origin)
     server.RequestHandlerClass.recorder = recorder
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

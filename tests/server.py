@@ -65,15 +65,34 @@ def fewer(steps: Iterator[Any]) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def serve_app(demo: gr.Blocks, *, unprefixed: bool = False, auth: Any = None) -> Iterator[str]:
+def serve_app(
+    demo: gr.Blocks, *, unprefixed: bool = False, auth: Any = None, path: str = ""
+) -> Iterator[str]:
     demo.queue()._queue.sleep_when_free = LOOK  # seconds; so many apps that look each ms leave no CPU
     with contextlib.redirect_stdout(sys.stderr):  # Gradio 5.50 left a `print` in here
         app: Any = gr.mount_gradio_app(FastAPI(), demo, path="", ssr_mode=False, auth=auth)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(Unprefixed(app) if unprefixed else app, log_level="error"))
+    if unprefixed:
+        app = Unprefixed(app)
+    if path:
+        app = below(path, app)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     threading.Thread(target=server.run, args=([listener],), daemon=True).start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
     server.should_exit = True
+
+
+def below(path: str, app: Any) -> Any:
+    """The app as a proxy serves it below a path, which it takes away."""
+
+    async def proxy(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            known = scope["path"].startswith(f"{path}/")
+            inner = scope["path"].removeprefix(path) if known else "/nowhere"
+            scope = {**scope, "path": inner, "raw_path": inner.encode()}
+        await app(scope, receive, send)
+
+    return proxy
 
 
 def makers() -> dict[str, Callable[[], AbstractContextManager[str]]]:
@@ -83,7 +102,10 @@ def makers() -> dict[str, Callable[[], AbstractContextManager[str]]]:
     }
     made["one-slot"] = partial(serve, "qwen-2.5", brain=watched, slots=1)
     made["full"] = partial(serve, "qwen-2-72b", brain=watched, slots=1, max_size=1)
-    made["locked"] = lambda: serve_app(role_messages(), auth=("ada", "lovelace"))
+    for name in ("locked", "locked-again"):
+        made[name] = lambda: serve_app(role_messages(), auth=("ada", "lovelace"))
+    for name, unprefixed in (("below", False), ("gradio-4-below", True)):
+        made[name] = partial(serve_app, role_messages(), unprefixed=unprefixed, path="/some/path")
     for name, make in {**APPS, **CHATS}.items():
         unprefixed = name in ("shuffled", "turned")
         made[name] = lambda make=make, unprefixed=unprefixed: serve_app(make(), unprefixed=unprefixed)

@@ -32,7 +32,8 @@ from qwen_spaces import (
     UnsupportedOptionError,
 )
 
-from .conftest import DOORS, PATIENCE, Servers, run_async
+from .conftest import DOORS, PATIENCE, Servers, deltas_through, run_async
+from .proxy import Answer, Request, recording
 
 SPACES = ("qwen-2-72b", "qwen-2.5", "qvq-72b")
 
@@ -174,6 +175,32 @@ def test_an_app_with_a_login_opens_with_it_and_with_nothing_else(servers: Server
         error = failure(door, QwenSpace(servers["locked"], auth=auth).stream("Hi"))
         assert type(error) is AuthenticationError
         assert "byron" not in str(error)
+
+
+def test_a_server_that_was_started_again_is_logged_in_to_again(servers: Servers, door: str) -> None:
+    with recording(servers["locked"]) as front:
+        space = QwenSpace(front.url, auth=("ada", "lovelace"))
+        assert "message=Hi" in space.ask("Hi").text
+        front.origin = servers["locked-again"]
+        assert "message=Hi" in "".join(deltas_through(door, space.stream("Hi")))
+        assert [request.kind for request in front.seen].count("login") == 2
+
+
+def test_a_login_that_holds_no_more_is_an_error(servers: Servers, door: str) -> None:
+    def forgotten(request: Request) -> Answer | None:
+        return Answer(401, {"Content-Type": "application/json"}, b'{"detail": "Not authenticated"}')
+
+    with recording(servers["locked"]) as front:
+        space = QwenSpace(front.url, auth=("ada", "lovelace"))
+        assert "message=Hi" in space.ask("Hi").text
+        front.interfere = forgotten
+        assert type(failure(door, space.stream("Hi"))) is AuthenticationError
+
+
+@pytest.mark.parametrize("name", ["below", "gradio-4-below"])
+def test_an_app_below_a_path_is_reached(servers: Servers, name: str, door: str) -> None:
+    for src in (servers[name], f"{servers[name]}/"):
+        assert "message=Hi" in "".join(deltas_through(door, QwenSpace(src).stream("Hi")))
 
 
 def test_what_is_not_installed_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

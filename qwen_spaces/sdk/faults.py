@@ -46,9 +46,7 @@ def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
     """Why a Space could not be opened."""
     status = _http_status(error)
     if isinstance(error, hub.GatedRepoError) or status in (401, 403) or _path(error).endswith("/login"):
-        return errors.AuthenticationError(
-            f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
-        )
+        return _login_needed(space)
     if isinstance(error, hub.RepositoryNotFoundError):
         return errors.SpaceNotFoundError(
             f"There is no Space {space!r} on the Hub, or it is private. Check the name, or pass a token."
@@ -96,6 +94,8 @@ def stream_error(error: BaseException, lost: Exception | None, space: str) -> er
 
 def _refused(error: BaseException, status: int, space: str) -> errors.QwenSpacesError:
     """The server did not take the request."""
+    if status == 401:
+        return _login_needed(space)
     if status == 429:
         return _rate_limited(error, space)
     if status == 503 and _path(error).endswith("/join"):
@@ -109,6 +109,12 @@ def _refused(error: BaseException, status: int, space: str) -> errors.QwenSpaces
         )
     failed = errors.SpaceError(f"{space} answered with HTTP status {status}. Try again later.")
     return _transient(failed) if status in _PASSING else failed
+
+
+def _login_needed(space: str) -> errors.AuthenticationError:
+    return errors.AuthenticationError(
+        f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
+    )
 
 
 def _rate_limited(error: BaseException, space: str) -> errors.RateLimitedError:
