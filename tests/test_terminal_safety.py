@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +109,38 @@ def assert_safe(output: bytes) -> None:
 
 
 def run(*arguments: str, code: int, **environment: str) -> bytes:
+    """Run the command in a real terminal; gives what it wrote."""
     with Terminal([*COMMAND, *arguments], environment) as terminal:
         assert terminal.wait(60) == code, terminal.screen.text()
     assert_safe(terminal.output)
     return terminal.output
+
+
+def run_here(*arguments: str, code: int) -> bytes:
+    """Run the command in this process, which saves its start, with a terminal as stdout and stderr."""
+    with recorded_terminal() as written, pytest.raises(SystemExit) as ended:
+        main.main(list(arguments))
+    output = b"".join(written)
+    assert ended.value.code == code, output
+    assert_safe(output)
+    return output
+
+
+@contextlib.contextmanager
+def recorded_terminal() -> Iterator[list[bytes]]:
+    """Make stdout and stderr a terminal; gives what is written there."""
+    written: list[bytes] = []
+    with pytest.MonkeyPatch.context() as patch:
+        stream = paper(Screen())
+        write = stream.buffer.write
+        patch.setattr(
+            stream.buffer, "write", lambda data: written.append(bytes(data)) or write(data), raising=False
+        )
+        patch.setattr(sys, "stdout", stream)
+        patch.setattr(sys, "stderr", stream)
+        patch.setattr(sys, "stdin", io.StringIO())
+        yield written
+        stream.flush()
 
 
 # The filter ------------------------------------------------------------------------------------------------
@@ -140,20 +169,10 @@ def test_nothing_passes_the_filter_that_steers(text: str) -> None:
 
 def on_a_terminal(command: Any) -> bytes:
     """What a command writes, with stdout and stderr a terminal."""
-    with pytest.MonkeyPatch.context() as patch:
-        screen = Screen()
-        written: list[bytes] = []
-        stream = paper(screen)
-        feed = stream.buffer.write
-        patch.setattr(
-            stream.buffer, "write", lambda data: written.append(bytes(data)) or feed(data), raising=False
-        )
-        patch.setattr(sys, "stdout", stream)
-        patch.setattr(sys, "stderr", stream)
+    with recorded_terminal() as written:
         Group("main", commands={"go": click.Command("go", callback=command)}).main(
             ["go"], standalone_mode=False
         )
-        stream.flush()
     return b"".join(written)
 
 
@@ -245,8 +264,10 @@ def test_an_answer_and_its_reasoning(how: list[str]) -> None:
     with serve_wire(
         Script(events=wire.well(EVIL[:90], f"{EVIL}\n\n```{EVIL}\n{EVIL}\n```\n\n- {EVIL}"))
     ) as server:
-        output = run("ask", *how, "--src", server.url, "Hi", code=0)
-    assert b"good" in output
+        output = run_here("ask", *how, "--src", server.url, "Hi", code=0)
+        assert b"good" in output
+        if not how:
+            run("ask", "--src", server.url, "Hi", code=0)
 
 
 def test_an_answer_on_a_dumb_terminal() -> None:
@@ -256,7 +277,7 @@ def test_an_answer_on_a_dumb_terminal() -> None:
 
 @pytest.mark.parametrize("model", ["qwen-3", "qvq-72b"])
 def test_a_reasoning(model: str, servers: Servers) -> None:
-    run("ask", "-m", model, "--src", servers[model], f"{EVIL} [[pace=0]]", code=0)
+    run_here("ask", "-m", model, "--src", servers[model], f"{EVIL} [[pace=0]]", code=0)
 
 
 @pytest.mark.parametrize("debug", [[], ["--debug"]], ids=["plain", "debug"])
@@ -274,9 +295,16 @@ def test_a_reasoning(model: str, servers: Servers) -> None:
 )
 def test_an_error(script: Script, code: int, debug: list[str]) -> None:
     with serve_wire(script) as server:
-        output = run(*debug, "ask", "--src", server.url, "Hi", code=code)
+        output = run_here(*debug, "ask", "--src", server.url, "Hi", code=code)
     assert b"Error:" in output
     assert (b"Traceback" in output) == bool(debug)
+
+
+def test_an_error_of_a_process_of_its_own() -> None:
+    with serve_wire(Script(events=(*wire.BEGIN, *wire.fails(EVIL, EVIL)))) as server:
+        output = run("--debug", "ask", "--src", server.url, "Hi", code=4)
+    assert b"Error:" in output
+    assert b"Traceback" in output
 
 
 HOSTILE = {
@@ -292,7 +320,7 @@ HOSTILE = {
 def test_a_status(how: list[str]) -> None:
     hostile = {**wire.endpoint(**HOSTILE), "returns": [{"type": {"type": "string"}}]}
     with serve_wire(Script(info=Page(body=wire.info(model_chat=hostile)))) as server:
-        output = run("status", server.url, *how, code=0)
+        output = run_here("status", server.url, *how, code=0)
     assert b"Evil" in output
 
 
@@ -358,7 +386,7 @@ def test_a_status_line(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_markdown_makes_no_hyperlink_and_no_control(source: str) -> None:
     with serve_wire(Script(events=wire.well(source))) as server:
-        output = run("ask", "--src", server.url, "Hi", code=0)
+        output = run_here("ask", "--src", server.url, "Hi", code=0)
     assert b"\x1b]" not in output
 
 
