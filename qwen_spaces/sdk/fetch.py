@@ -78,24 +78,35 @@ def fetch_config(
 
 def follow_redirect(base: str, response: httpx.Response) -> str:
     """Return the base address to which a request for the config is redirected."""
-    try:
-        target = response.url.join(response.headers["location"])
-        scheme, host, port = origin(target)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise ContractError(f"{base} redirects to an address that is none. Check yours.") from error
+    target = redirect_target(base, response)
     path = target.path.rstrip("/")
     if path.endswith("/login"):
         raise AuthenticationError(
             f"{base} asks for a login. Pass auth=(user, password), or a token that opens it."
         )
-    asked = origin(base)
-    secured = asked[0] == "http" and scheme == "https"
-    if host != asked[1] or not (secured or (scheme, port) == (asked[0], asked[2])):
-        raise ContractError(
-            f"{base} redirects to {target.scheme}://{target.netloc.decode(errors='replace')}, another place, "
-            "and a redirect is followed within one host only. Pass that address as src=... if you trust it."
-        )
     return str(target.copy_with(path=path.removesuffix("/config") + "/", query=None, fragment=None))
+
+
+def redirect_target(asked: str, response: httpx.Response) -> httpx.URL:
+    """Return where a request for `asked` is redirected: to https, or to another path of the same host.
+
+    Raises:
+        ContractError: it is redirected to another host.
+    """
+    try:
+        target = response.url.join(response.headers["location"])
+        scheme, host, port = origin(target)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ContractError(f"{asked} redirects to an address that is none. Check yours.") from error
+    before = origin(asked)
+    secured = before[0] == "http" and scheme == "https"
+    if host != before[1] or not (secured or (scheme, port) == (before[0], before[2])):
+        raise ContractError(
+            f"{asked} redirects to {target.scheme}://{target.netloc.decode(errors='replace')}, another "
+            "place, and a redirect is followed within one host only. Pass that address as src=... if you "
+            "trust it."
+        )
+    return target
 
 
 def not_followed(space: str, response: httpx.Response) -> ContractError | None:
