@@ -65,10 +65,10 @@ def fewer(steps: Iterator[Any]) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def serve_app(demo: gr.Blocks, *, unprefixed: bool = False, auth: Any = None) -> Iterator[str]:
+def serve_app(demo: gr.Blocks, *, unprefixed: bool = False, **settings: Any) -> Iterator[str]:
     demo.queue()._queue.sleep_when_free = LOOK  # seconds; so many apps that look each ms leave no CPU
     with contextlib.redirect_stdout(sys.stderr):  # Gradio 5.50 left a `print` in here
-        app: Any = gr.mount_gradio_app(FastAPI(), demo, path="", ssr_mode=False, auth=auth)
+        app: Any = gr.mount_gradio_app(FastAPI(), demo, path="", ssr_mode=False, **settings)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(Unprefixed(app) if unprefixed else app, log_level="error"))
     threading.Thread(target=server.run, args=([listener],), daemon=True).start()
@@ -84,6 +84,7 @@ def makers() -> dict[str, Callable[[], AbstractContextManager[str]]]:
     made["one-slot"] = partial(serve, "qwen-2.5", brain=watched, slots=1)
     made["full"] = partial(serve, "qwen-2-72b", brain=watched, slots=1, max_size=1)
     made["locked"] = lambda: serve_app(role_messages(), auth=("ada", "lovelace"))
+    made["candid"] = lambda: serve_app(CHATS["pictures"](), show_error=True, max_file_size="10kb")
     for name, make in {**APPS, **CHATS}.items():
         unprefixed = name in ("shuffled", "turned")
         made[name] = lambda make=make, unprefixed=unprefixed: serve_app(make(), unprefixed=unprefixed)

@@ -6,6 +6,7 @@ import contextlib
 import ssl
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -182,10 +183,10 @@ def _described(info: Any, space_id: str) -> _Description:
 
 def _address(space: _Description) -> str:
     try:
-        url = httpx.URL(space.host)  # type: ignore[arg-type]
-        if url.scheme in ("http", "https") and url.host and not url.userinfo:
-            return str(url)
-    except (TypeError, ValueError, httpx.InvalidURL):
+        parts = urllib.parse.urlsplit(space.host if isinstance(space.host, str) else "")
+        if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc:
+            return str(httpx.URL(parts.geturl()))
+    except (ValueError, httpx.InvalidURL):
         pass
     raise ConnectError(
         f"The Hub names no address for {space.space_id}: it may have no app yet. Look at its page, or pass "
