@@ -95,7 +95,8 @@ class Connection:
         http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=attempt)}
         try:
             verify = context(ssl_verify) if isinstance(ssl_verify, bool) else ssl_verify
-            check_proxies(proxy, verify)
+            first = src if "://" in src else huggingface_hub.constants.ENDPOINT
+            check_proxies(first, proxy, verify)
             self.located = Located(src)
             if "://" not in src:
                 how: dict[str, Any] = {"proxy": proxy, "verify": verify, "wake": wake}

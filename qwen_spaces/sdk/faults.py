@@ -17,7 +17,7 @@ import httpx
 from gradio_client import exceptions
 
 from .. import errors
-from ..images import too_large, unfetched
+from ..images import shown_address, too_large, unfetched
 from .certificates import why_not_trusted
 from .pages import is_blocked, words_of
 from .zero_gpu import kind_of, seconds_to_wait, without_html
@@ -216,7 +216,8 @@ def _transient(error: _E) -> _E:
 def _app_error(error: exceptions.AppError, space: str, addresses: Sequence[str]) -> errors.QwenSpacesError:
     message, title = _quoted(error.message), _quoted(error.title)
     if message.startswith(_HIDDEN):
-        images = " It may be unable to fetch the image from its address." if addresses else ""
+        named = " and ".join(map(shown_address, addresses))
+        images = f" It may be unable to fetch {named}." if addresses else ""
         return errors.SpaceError(
             f"{space} failed and hides the reason. Usual ones: the model behind it is overloaded or gone, "
             f"the conversation is too long, or an argument is not to its liking.{images} Try again, or a "

@@ -11,13 +11,12 @@ import httpx
 
 from ..errors import ConnectError, MissingExtraError, QwenSpacesError
 
-_SOCKS = ("socks5", "socks5h")
 
-
-def check_proxies(proxy: str | None, verify: ssl.SSLContext) -> None:
-    """Raise an error that names the variable of the environment which httpx cannot use.
+def check_proxies(url: str, proxy: str | None, verify: ssl.SSLContext) -> None:
+    """Raise an error that names the setting of a proxy which cannot be used.
 
     Args:
+        url: is about to be asked.
         proxy: the user's own, in place of the environment's.
         verify: for TLS.
 
@@ -27,6 +26,8 @@ def check_proxies(proxy: str | None, verify: ssl.SSLContext) -> None:
     """
     try:
         httpx.Client(proxy=proxy, verify=verify).close()
+        if found := _find(url, proxy):
+            _check_host(found[1])
     except (httpx.InvalidURL, ValueError, ImportError) as error:
         # Without its cause, which may quote the password.
         raise _unusable(proxy, verify, error) from None
@@ -34,21 +35,40 @@ def check_proxies(proxy: str | None, verify: ssl.SSLContext) -> None:
 
 def proxy_in_use(url: str, proxy: str | None) -> str | None:
     """Return the proxy through which `url` is asked and where it was set, without user and password."""
-    parts = urllib.parse.urlsplit(url)
-    if proxy:
-        return f"{_shown(proxy)} (proxy=)"
-    given = urllib.request.getproxies()
-    scheme = parts.scheme if given.get(parts.scheme) else "all"
-    if not given.get(scheme) or urllib.request.proxy_bypass(parts.hostname or ""):
+    if not (found := _find(url, proxy)):
         return None
-    return f"{_shown(given[scheme])} ({_variable(scheme)})"
+    try:
+        shown = httpx.URL(found[1]).copy_with(userinfo=b"", path="/", query=None, fragment=None)
+    except httpx.InvalidURL:  # set since it was checked
+        return f"of {found[0]}"
+    return f"{str(shown).rstrip('/')} ({found[0]})"
+
+
+def _find(url: str, proxy: str | None) -> tuple[str, str] | None:
+    """The setting that decides about `url`, and the proxy's address in it."""
+    if proxy:
+        return "proxy=", proxy
+    parts, given = urllib.parse.urlsplit(url), _of_environment()
+    if not given or urllib.request.proxy_bypass(parts.hostname or ""):
+        return None
+    return given.get(parts.scheme) or given.get("all")
+
+
+def _of_environment() -> dict[str, tuple[str, str]]:
+    """Scheme -> the variable of the environment and the address in it, as httpx reads them."""
+    given = {scheme: address for scheme, address in urllib.request.getproxies().items() if address}
+    return {
+        scheme: (_variable(scheme), given[scheme] if "://" in given[scheme] else f"http://{given[scheme]}")
+        for scheme in ("http", "https", "all")
+        if scheme in given
+    }
 
 
 def _unusable(proxy: str | None, verify: ssl.SSLContext, error: Exception) -> QwenSpacesError:
     """Name the setting that httpx stumbles over."""
-    given = {"proxy=": proxy} if proxy else _of_environment()
-    for name, address in given.items():
+    for name, address in [("proxy=", proxy)] if proxy else _of_environment().values():
         try:
+            _check_host(address)
             httpx.Client(proxy=address, verify=verify, trust_env=False).close()
         except ImportError:
             return MissingExtraError(
@@ -65,18 +85,13 @@ def _unusable(proxy: str | None, verify: ssl.SSLContext, error: Exception) -> Qw
     )
 
 
-def _of_environment() -> dict[str, str]:
-    """The proxies of the environment by the names of their variables, as httpx reads them."""
-    given = urllib.request.getproxies()
-    found = {_variable(scheme): given[scheme] for scheme in ("http", "https", "all") if given.get(scheme)}
-    return {name: address if "://" in address else f"http://{address}" for name, address in found.items()}
+def _check_host(address: str) -> None:
+    """Raise `ValueError` for a host or a port that no address can have; httpx would look them up."""
+    parts = urllib.parse.urlsplit(address)
+    if not parts.hostname or (parts.port is not None and parts.port < 1):
+        raise ValueError("no host")
 
 
 def _variable(scheme: str) -> str:
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper())
     return next((name for name in names if os.environ.get(name)), f"the system's {scheme} proxy")
-
-
-def _shown(proxy: str) -> str:
-    url = httpx.URL(proxy if "://" in proxy else f"http://{proxy}")
-    return str(url.copy_with(userinfo=b"", path="/", query=None, fragment=None)).rstrip("/")
