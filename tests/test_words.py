@@ -343,6 +343,20 @@ def test_a_server_that_is_away_and_says_until_when_is_tried_again_then(
         assert isinstance(error, gives) or (status, kind) == (503, "join")
 
 
+def test_a_space_that_sleeps_and_says_until_when_is_asked_again_then() -> None:
+    with serve_wire(Script(config=Page(503, headers={"Retry-After": "1.5"}), failures=1)) as server:
+        started = time.monotonic()
+        QwenSpace("qwen-2-72b", src=server.url, retries=0).status()
+        assert time.monotonic() - started >= 1.5
+        assert server.count("/config") == 2
+
+
+def test_a_login_is_not_blamed_where_the_server_is_away(front: Recorder) -> None:
+    error = failure_at(front, "login", Answer(503), auth=("ada", SECRET))
+    assert type(error) is ConnectError
+    assert "503" in str(error)
+
+
 def test_a_stream_that_is_refused_is_lost_and_not_asked_for_twice(front: Recorder) -> None:
     error = failure_at(front, "data", Answer(429, {"Retry-After": "1"}))
     assert type(error) is ConnectionLostError

@@ -56,5 +56,6 @@ def _context(verify: bool, file: str | None, folder: str | None) -> ssl.SSLConte
 
 def _unusable(variable: str, value: str | None, problem: str) -> ConnectError:
     return ConnectError(
-        f"{variable} is {value!r}, which {problem}. Correct or unset it, or pass ssl_verify=an SSLContext."
+        f"{variable} is {value!r}, which {problem}. Correct or unset it, or pass an SSLContext as "
+        "ssl_verify=..."
     )

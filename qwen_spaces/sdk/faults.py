@@ -66,7 +66,7 @@ def connect_error(error: Exception, space: str, proxy: str | None = None) -> err
     if between := _refused_between(error, space, proxy):
         return between
     status = _http_status(error)
-    if status in (401, 403) or _path(error).endswith("/login"):
+    if status in (401, 403) or (_path(error).endswith("/login") and (status or 0) < 500):
         return errors.AuthenticationError(
             f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
         )
@@ -126,7 +126,7 @@ def _refused(error: BaseException, status: int, space: str, sent: Sent) -> error
     if status == 503 and _path(error).endswith("/join"):
         return errors.QueueFullError(
             f"The queue of {space} is full. Try again later, or duplicate the Space.",
-            retry_after=_retry_after(error),
+            retry_after=retry_after(error),
         )
     if status in (401, 403):
         return errors.AuthenticationError(
@@ -177,7 +177,7 @@ def _too_large(error: BaseException, space: str, sent: Sent) -> errors.QwenSpace
 def _rate_limited(error: BaseException, space: str) -> errors.RateLimitedError:
     return errors.RateLimitedError(
         f"{space} gets too many requests. Wait a little, or duplicate the Space.",
-        retry_after=_retry_after(error),
+        retry_after=retry_after(error),
     )
 
 
@@ -204,7 +204,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _passing(error: _E, cause: BaseException) -> _E:
     """An error of a server that is away for the moment, and may say for how long."""
-    error.retry_after = _retry_after(cause)
+    error.retry_after = retry_after(cause)
     return _transient(error)
 
 
@@ -263,7 +263,8 @@ def _path(error: BaseException) -> str:
     return str(request.url.path) if request is not None else ""
 
 
-def _retry_after(error: BaseException) -> float | None:
+def retry_after(error: BaseException) -> float | None:
+    """Return the seconds after which a server wants to be asked again, ``None`` where it does not say."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     value = str(headers.get("retry-after", ""))
     with contextlib.suppress(ValueError, OverflowError):

@@ -15,13 +15,14 @@ import httpx
 
 from ..errors import AuthenticationError, ContractError, SpaceTimeoutError, StreamCancelledError
 from ..feed import Feed, Status
-from .faults import check_config
+from .faults import check_config, retry_after
 from .wire import origin
 
 T = TypeVar("T")
 
 CONNECT = 1.5  # seconds for one attempt at a TCP connection, which nothing can cut; then another follows
 PAUSE = 0.5, 5.0  # seconds between two requests to a Space that sleeps: at first, at most
+PATIENCE = 60.0  # seconds until such a request at most, whatever the server asks for
 REDIRECTS = 5
 
 
@@ -63,6 +64,7 @@ def fetch_config(
                 continue
             if error.response.status_code != 503:
                 raise
+            longer = min(retry_after(error) or 0.0, PATIENCE)
         if wake is not None and time.monotonic() - began >= wake:
             raise SpaceTimeoutError(
                 f"{base} still answers with HTTP status 503 after {wake:g} s, as a Space that sleeps or "
@@ -70,7 +72,7 @@ def fetch_config(
                 phase="wake",
             )
         say(Status("waking"))
-        feed.pause(pause)
+        feed.pause(max(pause, longer))
         if feed.ended:
             raise StreamCancelledError("The stream was cancelled.")
         pause = min(pause * 1.5, PAUSE[1])

@@ -217,7 +217,7 @@ def _refusal(error: httpx.HTTPStatusError, space_id: str, proxy: str | None) -> 
 
 
 def _named() -> str:
-    return f"The Hub ({redact(huggingface_hub.constants.ENDPOINT)})"
+    return f"Hugging Face's Hub ({redact(huggingface_hub.constants.ENDPOINT)})"
 
 
 def _knock(host: str, feed: Feed, http: Mapping[str, Any]) -> None:
