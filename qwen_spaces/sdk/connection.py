@@ -95,13 +95,11 @@ class Connection:
         http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=attempt)}
         try:
             verify = context(ssl_verify) if isinstance(ssl_verify, bool) else ssl_verify
-            first = src if "://" in src else huggingface_hub.constants.ENDPOINT
-            check_proxies(first, proxy, verify)
+            check_proxies(src if "://" in src else huggingface_hub.constants.ENDPOINT, proxy, verify)
             self.located = Located(src)
             if "://" not in src:
                 how: dict[str, Any] = {"proxy": proxy, "verify": verify, "wake": wake}
-                how["token"] = _token_for(src, token)
-                self.located = locate(src, feed=feed, say=say, **how)
+                self.located = locate(src, token=_token_for(src, token), feed=feed, say=say, **how)
                 say(Status("connecting"))
             self.url = self.located.url
             self._settings: dict[str, Any] = {

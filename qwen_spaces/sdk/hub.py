@@ -84,16 +84,13 @@ def locate(
     feed: Feed,
     say: Callable[[Status], None],
 ) -> Located:
-    """Where the Space `space_id` is, once it runs; blocks.
+    """Return where the Space ``owner/name`` is, once it runs; blocks.
 
     Args:
-        space_id: ``owner/name``.
         token: for the Hub; ``False`` sends none.
-        proxy: the address of a proxy.
-        verify: for TLS.
         wake: seconds to wait for a Space that sleeps or builds; ``None`` waits for ever.
         feed: whose end ends the waiting, and cuts the connections.
-        say: told that the Space is awaited.
+        say: is given the status ``"waking"``.
 
     Raises:
         SpaceUnavailableError: it does not run and will not by itself.
