@@ -87,7 +87,10 @@ def locate(
     """Return where the Space ``owner/name`` is, once it runs; blocks.
 
     Args:
+        space_id: its id.
         token: for the Hub; ``False`` sends none.
+        proxy: the address of a proxy.
+        verify: for TLS.
         wake: seconds to wait for a Space that sleeps or builds; ``None`` waits for ever.
         feed: whose end ends the waiting, and cuts the connections.
         say: is given the status ``"waking"``.
@@ -103,12 +106,7 @@ def locate(
         space = _look(space_id, token, feed, http)
         if space.stage in _UP:
             return Located(_address(space), space.stage, space.hardware)
-        if space.stage not in _COMING:
-            raise _unavailable(space.space_id, space.stage)
-        if wake is not None and time.monotonic() - began >= wake:
-            raise SpaceTimeoutError(
-                f"The Space {space.space_id} is still {space.stage} after {wake:g} s.", phase="wake"
-            )
+        _check_coming(space, time.monotonic() - began, wake)
         say(Status("waking"))
         if space.stage == "SLEEPING":
             _knock(_address(space), feed, http)
@@ -118,12 +116,18 @@ def locate(
         pause = min(pause * 1.5, LOOK[1])
 
 
-def _unavailable(space_id: str, stage: str) -> SpaceUnavailableError:
-    return SpaceUnavailableError(
-        f"The Space {space_id} does not run: {stage}. Ask its owner to restart it, pass a "
-        "duplicate as src=..., take another alias, or answer from a local replica (--local).",
-        stage=stage,
-    )
+def _check_coming(space: _Description, waited: float, wake: float | None) -> None:
+    """Raise an error where a Space will not run by itself, or has not within `wake` seconds."""
+    if space.stage not in _COMING:
+        raise SpaceUnavailableError(
+            f"The Space {space.space_id} does not run: {space.stage}. Ask its owner to restart it, pass a "
+            "duplicate as src=..., take another alias, or answer from a local replica (--local).",
+            stage=space.stage,
+        )
+    if wake is not None and waited >= wake:
+        raise SpaceTimeoutError(
+            f"The Space {space.space_id} is still {space.stage} after {wake:g} s.", phase="wake"
+        )
 
 
 def _look(space_id: str, token: str | bool, feed: Feed, http: Mapping[str, Any]) -> _Description:
