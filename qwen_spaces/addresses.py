@@ -84,6 +84,17 @@ def did_you_mean(text: str) -> str | None:
     return space_id if len(parts) > 2 and _SPACE_ID.fullmatch(space_id) else None
 
 
+def is_on_hugging_face(place: str) -> bool:
+    """Return whether a Space at `place`, an `Address.place`, runs on Hugging Face's machines.
+
+    Example:
+        >>> is_on_hugging_face("Qwen/Qwen2.5"), is_on_hugging_face("http://localhost:7860")
+        (True, False)
+    """
+    host = urllib.parse.urlsplit(place).hostname or ""
+    return "://" not in place or host == "hf.space" or host.endswith(".hf.space")
+
+
 def _parse_url(text: str, scheme: str, rest: str) -> Address:
     """Parse what follows the scheme; ``""`` is none, and then the host decides."""
     authority, path = re.fullmatch(r"([^/?#]*)([^?#]*).*", rest, re.DOTALL).groups()  # type: ignore[union-attr]
@@ -93,7 +104,7 @@ def _parse_url(text: str, scheme: str, rest: str) -> Address:
         return _space_on_hub(text, path)
     if re.search(r"[\s\\\x00-\x1f\x7f\ud800-\udfff]", path):
         raise UnknownSpaceError(f"{_shown(text)} has blanks or other characters that no address has.")
-    scheme = scheme or ("http://" if _is_local(host) else "https://")
+    scheme = scheme or ("http://" if is_local(host) else "https://")
     path = re.sub("/{2,}", "/", _API.sub("", path)).rstrip("/")
     user, _, password = user_info.partition(":")
     credentials = (urllib.parse.unquote(user), urllib.parse.unquote(password)) if at else None
@@ -142,7 +153,8 @@ def _is_host_alone(authority: str) -> bool:
     return host in HUB_HOSTS or host.endswith(".hf.space") or host == "localhost" or _as_ip(host) is not None
 
 
-def _is_local(host: str) -> bool:
+def is_local(host: str) -> bool:
+    """Return whether a host is this machine or one of its own network, as far as its name says."""
     if (ip := _as_ip(host)) is not None:
         return ip.is_private or ip.is_loopback or ip.is_link_local
     return "." not in host or host.endswith(_LOCAL_SUFFIXES)

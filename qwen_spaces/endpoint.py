@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from .addresses import is_local, is_on_hugging_face
 from .errors import ContractError, InvalidImageError, UnsupportedOptionError
+from .images import Image, shown_address
 from .messages import Message, folded, pairs, split, system_prompt
 
 HistoryForm = Literal["pairs", "messages", "parts"]
@@ -153,6 +156,16 @@ def check_images(count: int, most: int | None, space: str) -> None:
     if most is not None and count > most:
         takes = {0: "no images", 1: "one image"}.get(most, f"at most {most} images")
         raise InvalidImageError(f"{space} takes {takes} in a request; {count} were given.")
+
+
+def check_addresses(images: Sequence[Image], place: str) -> None:
+    """Raise `InvalidImageError` where a Space on Hugging Face would fetch an image from here."""
+    for number, image in enumerate(images if is_on_hugging_face(place) else ()):
+        if image.url and is_local(urllib.parse.urlsplit(image.url).hostname or ""):
+            raise InvalidImageError(
+                f"Image {number} is at {shown_address(image.url)}, which the Space cannot fetch: it is an "
+                "address of this machine or its network. Pass the file itself."
+            )
 
 
 def kind_of(schema: Mapping[str, Any]) -> str:

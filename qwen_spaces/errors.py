@@ -38,10 +38,12 @@ class QwenSpacesError(Exception):
     Attributes:
         transient: whether the same request may well succeed in a while.
         max_retries: how often it is worth another try then; ``None`` as often as the user allows.
+        retry_after: seconds to wait before that, where the server said so, else ``None``.
     """
 
     transient = False
     max_retries: int | None = None
+    retry_after: float | None = None
 
 
 class UnknownSpaceError(QwenSpacesError, LookupError):

@@ -7,6 +7,7 @@ import binascii
 import io
 import ipaddress
 import os
+import re
 import urllib.parse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,14 @@ _SIGNATURES = (
     (4, b"ftyphei", "heic"),
 )
 _HEADER = 16  # bytes, enough for every signature
+# How apps report an address that they cannot fetch (Gradio 4.44 to 6.31, safehttpx 0.1.7, httpx, Pillow).
+_UNFETCHED = re.compile(
+    r"failed validation|unable to resolve hostname|failed to download|could not (?:be )?(?:fetch|download)"
+    r"|(?:client|server) error '\d{3}|all connection attempts failed|name or service not known"
+    r"|cannot identify image file",
+    re.IGNORECASE,
+)
+_LIMIT = re.compile(r"maximum (?:allowed )?(?:file )?size of (\d{1,15}) bytes", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,10 @@ class Image:
             ) from error
         kind = {"jpg": "jpeg"}.get(self.suffix, self.suffix)
         return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+    def named(self, place: int) -> str:
+        """Return what an error calls it, the image at `place` of a request."""
+        return f"Image {place}, {str(self.path)!r}," if self.path else f"Image {place}"
 
     def saved(self, folder: Path, name: str = "image") -> str | Path:
         """What can be handed to Gradio: the address, the path, or a file called `name` in `folder`."""
@@ -102,6 +115,65 @@ def as_images(given: Images) -> tuple[Image, ...]:
     if alone or hasattr(given, "read") or hasattr(given, "__array_interface__"):
         given = [given]  # type: ignore[list-item]
     return tuple(_image(f"Image {index}", item) for index, item in enumerate(given))  # type: ignore[arg-type]
+
+
+def check_size(what: str, size: int, limit: object, space: str) -> None:
+    """Raise `InvalidImageError` where a file has more bytes than a Space takes, as its config says."""
+    if isinstance(limit, (int, float)) and size > limit:
+        raise InvalidImageError(
+            f"{what} is too large for {space}: it has {_bytes(size)}, and the limit is {_bytes(limit)}. "
+            "Make it smaller."
+        )
+
+
+def too_large(what: str, space: str, *, size: int | None, detail: str) -> InvalidImageError:
+    """Return the error for a request that is too large for a server.
+
+    Args:
+        what: is too large.
+        space: where it was sent.
+        size: of the request in bytes.
+        detail: the server's words, which may say the limit.
+    """
+    limit = _LIMIT.search(detail)
+    ours = f": it has {_bytes(size)}" if size else ""
+    most = f", and the limit is {_bytes(int(limit[1]))}" if limit else ""
+    return InvalidImageError(f"{what} is too large for {space}{ours}{most} ({detail}). Make it smaller.")
+
+
+def unfetched(addresses: Sequence[str], space: str, message: str) -> InvalidImageError | None:
+    """Return the error where a Space says that it cannot fetch an image, ``None`` where it says another.
+
+    Args:
+        addresses: of the images that it was to fetch.
+        space: where they were sent.
+        message: its words.
+    """
+    if not addresses or not _UNFETCHED.search(message):
+        return None
+    meant = [address for address in addresses if (urllib.parse.urlsplit(address).hostname or "") in message]
+    named = ", ".join(map(shown_address, meant or addresses))
+    return InvalidImageError(
+        f"{space} cannot fetch the image at {named}: {message.rstrip('. ')}. Pass an address that is open to "
+        "everybody, or the file itself."
+    )
+
+
+def shown_address(address: str) -> str:
+    """Return an address as an error may quote it, without password and query.
+
+    Example:
+        >>> shown_address("https://ada:secret@example.org/cat.png?signature=secret")
+        "'https://example.org/cat.png'"
+    """
+    parts = urllib.parse.urlsplit(address)
+    netloc = parts.netloc.rpartition("@")[2]
+    return repr(urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, "", ""))[:200])
+
+
+def _bytes(size: float) -> str:
+    """Return a size in words, exact where rounding could hide the difference of two."""
+    return f"{size / 1e6:,.1f} MB" if size >= 10e6 else f"{size:,.0f} bytes"
 
 
 def _image(where: str, given: object) -> Image:

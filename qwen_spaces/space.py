@@ -14,7 +14,7 @@ from .answer import Reply
 from .closing import Closing
 from .contract import Contract
 from .conversation import Conversation
-from .endpoint import check_images
+from .endpoint import check_addresses, check_images
 from .errors import UnknownSpaceError, UnsupportedOptionError
 from .feed import Feed
 from .images import Images, as_images
@@ -347,6 +347,7 @@ class QwenSpace(Closing):
         checked = as_messages(messages, system)
         pictures = as_images([url for message in checked for url in message.image_urls]) + as_images(images)
         check_images(len(pictures), self.max_images, self.name)
+        check_addresses(pictures, self.src)
         request = Request(checked, checked_options(type(self), options), pictures, memory, on_reply)
         run = functools.partial(self._transport.run, request)
         return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=request.answered)

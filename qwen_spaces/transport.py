@@ -138,10 +138,13 @@ class Transport:
         with tempfile.TemporaryDirectory(prefix="qwen_spaces_") if images else nullcontext("") as folder:
             saved = [image.saved(Path(folder), f"image{place or ''}") for place, image in enumerate(images)]
             upload = sum(path.stat().st_size for path in saved if isinstance(path, Path)) or None
-            files = [connection.file(path) for path in saved]
+            names = [image.named(place) for place, image in enumerate(images)]
+            files = [connection.file(path, name) for path, name in zip(saved, names, strict=True)]
+            addresses = [image.url for image in images if image.url]
             calls = endpoint.calls(messages, request.options, files, resumed=feed.turns > 0)
             try:
-                connection.run(calls, feed, session_hash=request.session_hash, upload=upload)
+                how: dict[str, Any] = {"session_hash": request.session_hash, "upload": upload}
+                connection.run(calls, feed, addresses=addresses, **how)
             except ConnectError:  # it has gone, or changed: what was fetched of it holds no more
                 self._reached = None
                 raise

@@ -9,15 +9,19 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from .proxy import Answer
+
 
 @contextlib.contextmanager
 def serve_hub(
-    hosts: Mapping[str, str], stages: Mapping[str, list[str]] | None = None
+    hosts: Mapping[str, str],
+    stages: Mapping[str, list[str]] | None = None,
+    answers: Mapping[str, Answer] | None = None,
 ) -> Iterator[tuple[str, list[Any]]]:
     """Serve the Spaces `hosts` (id -> address) on loopback; gives the Hub's address and the headers seen.
 
     `stages`: id -> its stages, one for each time it is asked for; the last one stays. A stage that is a
-    number is the HTTP status of a refusal.
+    number is the HTTP status of a refusal. `answers`: id -> what is answered instead.
     """
     seen: list[Any] = []
     left = {space_id: list(of) for space_id, of in (stages or {}).items()}
@@ -26,6 +30,10 @@ def serve_hub(
         def do_GET(self) -> None:
             seen.append(dict(self.headers))
             space_id = self.path.removeprefix("/api/spaces/").partition("?")[0]
+            if answers and space_id in answers:
+                answer = answers[space_id]
+                self._send(answer.status, answer.headers, answer.body)
+                return
             coming = left.get(space_id, ["RUNNING"])
             stage = coming.pop(0) if len(coming) > 1 else coming[0]
             status = int(stage) if stage.isdigit() else 200 if space_id in hosts else 404
@@ -38,13 +46,16 @@ def serve_hub(
             }
             codes = {404: "RepoNotFound", 403: "GatedRepo"}
             body = json.dumps({"error": codes.get(status, "no")} if status != 200 else info).encode()
+            self._send(status, {"X-Error-Code": codes[status]} if status in codes else {}, body)
+
+        def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
             self.send_response(status)
-            if status in codes:
-                self.send_header("X-Error-Code", codes[status])
-            self.send_header("Content-Type", "application/json")
+            for name, value in {"Content-Type": "application/json", **headers}.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # the client may refuse to read it all
+                self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             pass

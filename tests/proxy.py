@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import subprocess
+import sys
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 
+START = 30.0  # seconds for a proxy to start
 VIA = "1.1 recording"  # what a proxy adds
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "te", "upgrade"}
 
@@ -117,3 +122,21 @@ def recording(origin: str = "", interfere: Interfere = lambda _: None) -> Iterat
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@contextlib.contextmanager
+def proxy_py(folder: Path, *options: str) -> Iterator[str]:
+    """A proxy of somebody else's making, in a process of its own; gives its address."""
+    port_file = folder / "port"
+    given = ["--hostname", "127.0.0.1", "--port", "0", "--num-workers", "1", "--num-acceptors", "1"]
+    files = ["--port-file", str(port_file), "--log-file", str(folder / "log"), "--data-dir", str(folder)]
+    running = subprocess.Popen([sys.executable, "-m", "proxy", *given, *files, *options])
+    try:
+        deadline = time.monotonic() + START
+        while not (port_file.exists() and port_file.read_text().strip()):
+            assert time.monotonic() < deadline, "the proxy does not start"
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port_file.read_text().split()[0]}"
+    finally:
+        running.terminate()
+        running.wait(START)

@@ -65,24 +65,22 @@ def fewer(steps: Iterator[Any]) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def serve_app(
-    demo: gr.Blocks, *, unprefixed: bool = False, auth: Any = None, path: str = ""
-) -> Iterator[str]:
+def serve_app(demo: gr.Blocks, *, unprefixed: bool = False, path: str = "", **settings: Any) -> Iterator[str]:
     demo.queue()._queue.sleep_when_free = LOOK  # seconds; so many apps that look each ms leave no CPU
     with contextlib.redirect_stdout(sys.stderr):  # Gradio 5.50 left a `print` in here
-        app: Any = gr.mount_gradio_app(FastAPI(), demo, path="", ssr_mode=False, auth=auth)
+        app: Any = gr.mount_gradio_app(FastAPI(), demo, path="", ssr_mode=False, **settings)
     listener = socket.create_server(("127.0.0.1", 0))
     if unprefixed:
         app = Unprefixed(app)
     if path:
-        app = below(path, app)
+        app = mounted(path, app)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     threading.Thread(target=server.run, args=([listener],), daemon=True).start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
     server.should_exit = True
 
 
-def below(path: str, app: Any) -> Any:
+def mounted(path: str, app: Any) -> Any:
     """The app as a proxy serves it below a path, which it takes away."""
 
     async def proxy(scope: Any, receive: Any, send: Any) -> None:
@@ -104,8 +102,10 @@ def makers() -> dict[str, Callable[[], AbstractContextManager[str]]]:
     made["full"] = partial(serve, "qwen-2-72b", brain=watched, slots=1, max_size=1)
     for name in ("locked", "locked-again"):
         made[name] = lambda: serve_app(role_messages(), auth=("ada", "lovelace"))
-    for name, unprefixed in (("below", False), ("gradio-4-below", True)):
-        made[name] = partial(serve_app, role_messages(), unprefixed=unprefixed, path="/some/path")
+    below = "/some/path"
+    made["below"] = lambda: serve_app(role_messages(), path=below)
+    made["gradio-4-below"] = lambda: serve_app(role_messages(), unprefixed=True, path=below)
+    made["candid"] = lambda: serve_app(CHATS["pictures"](), show_error=True, max_file_size="10kb")
     for name, make in {**APPS, **CHATS}.items():
         unprefixed = name in ("shuffled", "turned")
         made[name] = lambda make=make, unprefixed=unprefixed: serve_app(make(), unprefixed=unprefixed)

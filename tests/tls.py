@@ -16,12 +16,18 @@ import trustme
 
 
 @contextlib.contextmanager
-def serve_tls(url: str) -> Iterator[tuple[str, ssl.SSLContext]]:
-    """The same server by TLS on loopback: its address, and a context that trusts it."""
+def serve_tls(
+    url: str, authority: trustme.CA | None = None, *, host: str = "127.0.0.1", **certificate: Any
+) -> Iterator[tuple[str, ssl.SSLContext]]:
+    """The same server by TLS on loopback: its address, and a context that trusts it.
+
+    `host` is the one that its certificate is for, and `certificate` is more of what
+    `trustme.CA.issue_cert` takes.
+    """
     backend = urllib.parse.urlsplit(url)
-    authority = trustme.CA()
+    authority = authority or trustme.CA()
     server_side, client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert("127.0.0.1").configure_cert(server_side)
+    authority.issue_cert(host, **certificate).configure_cert(server_side)
     authority.configure_trust(client_side)
     ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import re
 import ssl
@@ -21,10 +20,13 @@ from gradio_client import handle_file
 from ..endpoint import CHAT, Call
 from ..errors import AuthenticationError, QwenSpacesError
 from ..feed import Feed, Status
+from ..images import check_size
 from ..snapshot import chat_in
-from .faults import connect_error, stream_error
+from .certificates import context
+from .faults import Sent, connect_error, stream_error
 from .fetch import CONNECT, again_until_connected, not_followed
 from .hub import Located, locate
+from .proxies import check_proxies, proxy_in_use
 from .session import Session
 from .wire import Wire
 
@@ -88,15 +90,16 @@ class Connection:
         feed: Feed,
         say: Callable[[Status], None],
     ) -> None:
-        self._timeout, self._auth = timeout, auth
+        self._timeout, self._auth, self._proxy = timeout, auth, proxy
         attempt = CONNECT if timeout is None else min(CONNECT, timeout)
         http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=attempt)}
         try:
-            verify = _context(ssl_verify) if isinstance(ssl_verify, bool) else ssl_verify
+            verify = context(ssl_verify) if isinstance(ssl_verify, bool) else ssl_verify
+            check_proxies(src if "://" in src else huggingface_hub.constants.ENDPOINT, proxy, verify)
             self.located = Located(src)
             if "://" not in src:
-                how: dict[str, Any] = {"token": token, "proxy": proxy, "verify": verify, "wake": wake}
-                self.located = locate(src, feed=feed, say=say, **how)
+                how: dict[str, Any] = {"proxy": proxy, "verify": verify, "wake": wake}
+                self.located = locate(src, token=_token_for(src, token), feed=feed, say=say, **how)
                 say(Status("connecting"))
             self.url = self.located.url
             self._settings: dict[str, Any] = {
@@ -114,7 +117,7 @@ class Connection:
         except QwenSpacesError:
             raise
         except Exception as error:
-            raise connect_error(error, src) from error
+            raise connect_error(error, src, proxy_in_use(self.located.url, proxy)) from error
         logger.debug("Connected to %s, Gradio %s", self.url, self.version)
 
     @property
@@ -153,8 +156,15 @@ class Connection:
             return int(answer.json()["queue_size"])
         return None
 
-    def file(self, path_or_url: str | Path) -> dict[str, Any]:
-        """What stands for a file in the arguments of `run`, which uploads it if it is a local one."""
+    def file(self, path_or_url: str | Path, name: str) -> dict[str, Any]:
+        """What stands for a file in the arguments of `run`, which uploads it if it is a local one.
+
+        Raises:
+            InvalidImageError: it is larger than the app takes, called by its `name`.
+        """
+        if isinstance(path_or_url, Path):
+            limit = self._client.config.get("max_file_size")
+            check_size(name, path_or_url.stat().st_size, limit, self.url)
         return GivenFile(handle_file(path_or_url))
 
     def run(
@@ -164,11 +174,13 @@ class Connection:
         *,
         session_hash: str | None = None,
         upload: int | None = None,
+        addresses: Sequence[str] = (),
     ) -> None:
         """Make the calls of one request and feed what the last one puts out; blocks until it is over.
 
         Each request has a session of its own, for a cancel ends every job of its session, unless
-        `session_hash` is that of one which the Space remembers. `upload` is the size of its files in bytes.
+        `session_hash` is that of one which the Space remembers. `upload` is the size of its files in bytes,
+        and `addresses` are those of images that the Space has to fetch.
 
         Raises:
             QwenSpacesError: one of its kinds, for whatever went wrong.
@@ -176,6 +188,8 @@ class Connection:
         if feed.submitted is None:
             feed.submitted = time.monotonic()
         feed.say(Status("queued", upload=upload))  # which wakes the reader: other bounds hold now
+        proxy = proxy_in_use(self.url, self._proxy)
+        sent = Sent(proxy, images=bool(upload or addresses), addresses=addresses)
         *first, last = calls
         if first and not session_hash:
             session_hash = uuid.uuid4().hex
@@ -183,15 +197,15 @@ class Connection:
         for call in first:
             aside = Feed()
             feed.attach(aside.cancel)
-            output = self._answer(call, chat, aside, session_hash)
+            output = self._answer(call, chat, aside, session_hash, sent)
             if feed.ended:
                 return
             if aside.error:
                 raise aside.error
             chat = chat_in(output)
-        feed.put(self._answer(last, chat, feed, session_hash))
+        feed.put(self._answer(last, chat, feed, session_hash, sent))
 
-    def _answer(self, call: Call, chat: object, feed: Feed, session_hash: str | None) -> object:
+    def _answer(self, call: Call, chat: object, feed: Feed, session_hash: str | None, sent: Sent) -> object:
         kwargs = {name: harmless(chat if given is CHAT else given) for name, given in call.kwargs.items()}
         args = tuple(map(harmless, call.args))
         how: dict[str, Any] = {**self._settings, "session_hash": session_hash}
@@ -215,13 +229,7 @@ class Connection:
                     redirected := not_followed(self.url, cause.response)
                 ):
                     raise redirected from error
-            raise stream_error(error, lost, self.url) from error
-
-
-@functools.cache
-def _context(verify: bool) -> ssl.SSLContext:
-    # One for all requests of the program: the SDK makes one for each, at 47 ms of CPU.
-    return httpx.create_ssl_context(verify=verify)
+            raise stream_error(error, lost, self.url, sent) from error
 
 
 def is_hugging_face(src: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the SDK, the Hub and the network raise, told as the errors of this package."""
+"""What the SDK and the network raise, as the errors of this package."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import json
 import math
 import ssl
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import httpx
-import huggingface_hub.errors as hub
 from gradio_client import exceptions
 
 from .. import errors
+from ..images import shown_address, too_large, unfetched
+from .certificates import why_not_trusted
+from .pages import is_blocked, words_of
 from .zero_gpu import kind_of, seconds_to_wait, without_html
 
 # How the SDK words an error whose reason the app hides (gradio_client 2.7.2, client.py).
@@ -26,6 +30,21 @@ _PASSING = (502, 503, 504)  # HTTP statuses of a server that is not there for th
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError, StopIteration)
 LONGEST = 2000  # characters of a server's text that an error quotes
 _E = TypeVar("_E", bound=errors.QwenSpacesError)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What of a request its errors speak of.
+
+    Attributes:
+        proxy: through which it goes, in words.
+        images: whether it has any.
+        addresses: of the images that the Space has to fetch.
+    """
+
+    proxy: str | None = None
+    images: bool = False
+    addresses: Sequence[str] = ()
 
 
 def check_config(config: object, space: str) -> None:
@@ -42,24 +61,24 @@ def check_config(config: object, space: str) -> None:
         )
 
 
-def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
-    """Why a Space could not be opened."""
+def connect_error(error: Exception, space: str, proxy: str | None = None) -> errors.QwenSpacesError:
+    """Why a Space could not be opened; `proxy` is the one in use, in words."""
+    if between := _refused_between(error, space, proxy):
+        return between
     status = _http_status(error)
-    if isinstance(error, hub.GatedRepoError) or status in (401, 403) or _path(error).endswith("/login"):
-        return _login_needed(space)
-    if isinstance(error, hub.RepositoryNotFoundError):
-        return errors.SpaceNotFoundError(
-            f"There is no Space {space!r} on the Hub, or it is private. Check the name, or pass a token."
+    if status in (401, 403) or (_path(error).endswith("/login") and (status or 0) < 500):
+        return errors.AuthenticationError(
+            f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
         )
     if status == 429:
         return _rate_limited(error, space)
     if status is not None and status >= 500:
-        failed = errors.ConnectError(f"{space} answered with HTTP status {status}. Try again later.")
-        return _transient(failed) if status in _PASSING else failed
+        failed = errors.ConnectError(f"{space} answered with {_said(error)}. Try again later.")
+        return _passing(failed, error) if status in _PASSING else failed
     if _is_transport(error):
-        return _unreachable(error, space)
+        return _unreachable(error, space, proxy)
     if status is not None:
-        return errors.ContractError(f"{space} is no Gradio app: HTTP status {status}. Check the address.")
+        return errors.ContractError(f"{space} is no Gradio app: {_said(error)}. Check the address.")
     if isinstance(error, json.JSONDecodeError):
         kind = "an HTML page" if error.doc.lstrip().startswith("<") else "no JSON"
         return errors.ContractError(f"{space} is no Gradio app: its config is {kind}. Check the address.")
@@ -71,16 +90,22 @@ def connect_error(error: Exception, space: str) -> errors.QwenSpacesError:
     return errors.ConnectError(f"{space} could not be opened: {type(error).__name__}: {_said(error)}.")
 
 
-def stream_error(error: BaseException, lost: Exception | None, space: str) -> errors.QwenSpacesError:
+def stream_error(
+    error: BaseException, lost: Exception | None, space: str, sent: Sent = Sent()
+) -> errors.QwenSpacesError:
     """Why an answer failed; `lost` is what broke the event stream, if that broke."""
     if isinstance(error, exceptions.AppError):
-        return _app_error(error, space)
+        return _app_error(error, space, sent.addresses)
+    if between := _refused_between(error, space, sent.proxy):
+        return between
     status = _http_status(error)
     if status is not None:
-        return _refused(error, status, space)
+        return _refused(error, status, space, sent)
     if _is_transport(error):  # the request was not handed in
-        return _unreachable(error, space)
+        return _unreachable(error, space, sent.proxy)
     if lost is not None or isinstance(error, concurrent.futures.CancelledError):
+        if lost is not None and (between := _refused_between(lost, space, sent.proxy)):
+            return between
         reason = f": {_said(lost)}" if lost else ""
         return errors.ConnectionLostError(
             f"The connection to {space} was lost before the answer was complete{reason}. Try again."
@@ -92,49 +117,95 @@ def stream_error(error: BaseException, lost: Exception | None, space: str) -> er
     return errors.StreamError(f"The answer of {space} failed: {type(error).__name__}: {error}")
 
 
-def _refused(error: BaseException, status: int, space: str) -> errors.QwenSpacesError:
+def _refused(error: BaseException, status: int, space: str, sent: Sent) -> errors.QwenSpacesError:
     """The server did not take the request."""
-    if status == 401:
-        return _login_needed(space)
     if status == 429:
         return _rate_limited(error, space)
+    if status == 413:
+        return _too_large(error, space, sent)
     if status == 503 and _path(error).endswith("/join"):
         return errors.QueueFullError(
             f"The queue of {space} is full. Try again later, or duplicate the Space.",
-            retry_after=_retry_after(error),
+            retry_after=retry_after(error),
+        )
+    if status in (401, 403):
+        return errors.AuthenticationError(
+            f"{space} refuses the request: {_said(error)}. Pass auth=(user, password), or a token that "
+            "opens it."
         )
     if status < 500:
-        return errors.ContractError(
-            f"{space} does not take this request (HTTP status {status}): {_detail(error)}"
+        return errors.ContractError(f"{space} does not take this request: {_said(error)}")
+    failed = errors.SpaceError(f"{space} answered with {_said(error)}. Try again later.")
+    return _passing(failed, error) if status in _PASSING else failed
+
+
+def _refused_between(error: BaseException, space: str, proxy: str | None) -> errors.ConnectError | None:
+    """A proxy or a firewall before the Space refused; ``None`` where it was none of these."""
+    response = getattr(error, "response", None)
+    if isinstance(response, httpx.Response) and is_blocked(response):
+        return errors.ConnectError(
+            f"{space} answered with {words_of(response)}, as a firewall or a proxy before it does. It is not "
+            "about your token. Try another network, or open the address in a browser."
         )
-    failed = errors.SpaceError(f"{space} answered with HTTP status {status}. Try again later.")
-    return _transient(failed) if status in _PASSING else failed
+    # One that is asked for a tunnel answers with no response, but with these words (httpcore 1.0).
+    if _http_status(error) == 407 or (isinstance(error, httpx.ProxyError) and str(error).startswith("407")):
+        named = f"The proxy {proxy}" if proxy else f"A proxy before {space}"
+        return errors.ConnectError(
+            f"{named} asks for a login (HTTP status 407). Put user and password, percent-encoded, into the "
+            "proxy's address: http://USER:PASSWORD@HOST:PORT."
+        )
+    if isinstance(error, httpx.ProxyError):
+        named = f"The proxy {proxy}" if proxy else "The proxy"
+        return errors.ConnectError(f"{named} does not connect to {space}: {_said(error)}.")
+    return None
 
 
-def _login_needed(space: str) -> errors.AuthenticationError:
-    return errors.AuthenticationError(
-        f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
+def _too_large(error: BaseException, space: str, sent: Sent) -> errors.QwenSpacesError:
+    """The server takes no request of that size (HTTP status 413)."""
+    request = error.response.request  # type: ignore[attr-defined]
+    length = request.headers.get("content-length", "")
+    size = int(length) if length.isdecimal() and length.isascii() else None
+    if _path(error).endswith("/upload"):
+        return too_large("An image", space, size=size, detail=_said(error))
+    if sent.images:
+        return too_large("The request with its images", space, size=size, detail=_said(error))
+    return errors.InvalidMessagesError(
+        f"The messages are too large for {space} ({_said(error)}). Send fewer turns, or shorter ones."
     )
 
 
 def _rate_limited(error: BaseException, space: str) -> errors.RateLimitedError:
     return errors.RateLimitedError(
         f"{space} gets too many requests. Wait a little, or duplicate the Space.",
-        retry_after=_retry_after(error),
+        retry_after=retry_after(error),
     )
 
 
-def _unreachable(error: BaseException, space: str) -> errors.ConnectError:
+def _unreachable(error: BaseException, space: str, proxy: str | None) -> errors.ConnectError:
     """No connection to `space`; one that was refused or reset may come with the next try."""
+    links = list(_chain(error))
+    for link in links:
+        if reason := why_not_trusted(link):
+            return errors.ConnectError(f"The certificate of {space} {reason}")
+    through = f" through the proxy {proxy}" if proxy else ""
     failed = errors.ConnectError(
-        f"{space} cannot be reached: {_said(error)}. Check the address, the network and the proxy."
+        f"{space} cannot be reached{through}: {_said(error)}. Check the address, the network and the proxy."
     )
-    chain, cause = [error], error.__cause__ or error.__context__
-    while cause is not None:
-        chain.append(cause)
-        cause = cause.__cause__ or cause.__context__
     reset = (ConnectionRefusedError, ConnectionResetError, httpx.RemoteProtocolError)
-    return _transient(failed) if any(isinstance(link, reset) for link in chain) else failed
+    return _transient(failed) if any(isinstance(link, reset) for link in links) else failed
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _passing(error: _E, cause: BaseException) -> _E:
+    """An error of a server that is away for the moment, and may say for how long."""
+    error.retry_after = retry_after(cause)
+    return _transient(error)
 
 
 def _transient(error: _E) -> _E:
@@ -142,13 +213,18 @@ def _transient(error: _E) -> _E:
     return error
 
 
-def _app_error(error: exceptions.AppError, space: str) -> errors.StreamError:
+def _app_error(error: exceptions.AppError, space: str, addresses: Sequence[str]) -> errors.QwenSpacesError:
     message, title = _quoted(error.message), _quoted(error.title)
     if message.startswith(_HIDDEN):
+        named = " and ".join(map(shown_address, addresses))
+        images = f" It may be unable to fetch {named}." if addresses else ""
         return errors.SpaceError(
             f"{space} failed and hides the reason. Usual ones: the model behind it is overloaded or gone, "
-            "the conversation is too long, or an argument is not to its liking. Try again, or a shorter one."
+            f"the conversation is too long, or an argument is not to its liking.{images} Try again, or a "
+            "shorter one."
         )
+    if failed := unfetched(addresses, space, without_html(message)):
+        return failed
     named = f"{title}: {message}" if title not in ("Error", "None", "", message) else message
     text = f"{space} failed: {without_html(named).rstrip('. ')}."
     match kind_of(title, message):
@@ -177,23 +253,8 @@ def _quoted(text: object) -> str:
 
 
 def _http_status(error: BaseException) -> int | None:
-    # httpx.HTTPStatusError, and the Hub's errors, which are of httpx2 in huggingface_hub 2.
     code = getattr(getattr(error, "response", None), "status_code", None)
     return code if isinstance(code, int) else None
-
-
-def _detail(error: BaseException) -> str:
-    """What a server said of a request that it did not take, in FastAPI's form or any other."""
-    body = str(getattr(getattr(error, "response", None), "text", ""))
-    try:
-        detail = json.loads(body)["detail"]
-        if isinstance(detail, list):
-            names = [row.get("parameter_name") or ".".join(map(str, row.get("loc", ()))) for row in detail]
-            said = [row.get("message") or row.get("msg") for row in detail]
-            detail = "; ".join(f"{name}: {text}" for name, text in zip(names, said, strict=True))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        detail = " ".join(body.split())[:300]
-    return _quoted(detail)
 
 
 def _path(error: BaseException) -> str:
@@ -202,7 +263,8 @@ def _path(error: BaseException) -> str:
     return str(request.url.path) if request is not None else ""
 
 
-def _retry_after(error: BaseException) -> float | None:
+def retry_after(error: BaseException) -> float | None:
+    """Return the seconds after which a server wants to be asked again, ``None`` where it does not say."""
     headers = getattr(getattr(error, "response", None), "headers", {})
     value = str(headers.get("retry-after", ""))
     with contextlib.suppress(ValueError, OverflowError):
@@ -214,10 +276,11 @@ def _retry_after(error: BaseException) -> float | None:
 
 
 def _is_transport(error: BaseException) -> bool:
-    # The Hub's are httpx2's, whose classes have the names of httpx's.
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return "TransportError" in names or isinstance(error, (ssl.SSLError, OSError))
+    return isinstance(error, (httpx.TransportError, ssl.SSLError, OSError))
 
 
 def _said(error: BaseException) -> str:
+    response = getattr(error, "response", None)
+    if isinstance(response, httpx.Response):  # the error's own text has a link about the status
+        return words_of(response).rstrip(".")
     return (_quoted(error) or type(error).__name__).rstrip(".")

@@ -15,13 +15,14 @@ import httpx
 
 from ..errors import AuthenticationError, ContractError, SpaceTimeoutError, StreamCancelledError
 from ..feed import Feed, Status
-from .faults import check_config
+from .faults import check_config, retry_after
 from .wire import origin
 
 T = TypeVar("T")
 
 CONNECT = 1.5  # seconds for one attempt at a TCP connection, which nothing can cut; then another follows
 PAUSE = 0.5, 5.0  # seconds between two requests to a Space that sleeps: at first, at most
+PATIENCE = 60.0  # seconds until such a request at most, whatever the server asks for
 REDIRECTS = 5
 
 
@@ -63,6 +64,7 @@ def fetch_config(
                 continue
             if error.response.status_code != 503:
                 raise
+            longer = min(retry_after(error) or 0.0, PATIENCE)
         if wake is not None and time.monotonic() - began >= wake:
             raise SpaceTimeoutError(
                 f"{base} still answers with HTTP status 503 after {wake:g} s, as a Space that sleeps or "
@@ -70,7 +72,7 @@ def fetch_config(
                 phase="wake",
             )
         say(Status("waking"))
-        feed.pause(pause)
+        feed.pause(max(pause, longer))
         if feed.ended:
             raise StreamCancelledError("The stream was cancelled.")
         pause = min(pause * 1.5, PAUSE[1])
@@ -78,24 +80,35 @@ def fetch_config(
 
 def follow_redirect(base: str, response: httpx.Response) -> str:
     """Return the base address to which a request for the config is redirected."""
-    try:
-        target = response.url.join(response.headers["location"])
-        scheme, host, port = origin(target)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise ContractError(f"{base} redirects to an address that is none. Check yours.") from error
+    target = redirect_target(base, response)
     path = target.path.rstrip("/")
     if path.endswith("/login"):
         raise AuthenticationError(
             f"{base} asks for a login. Pass auth=(user, password), or a token that opens it."
         )
-    asked = origin(base)
-    secured = asked[0] == "http" and scheme == "https"
-    if host != asked[1] or not (secured or (scheme, port) == (asked[0], asked[2])):
-        raise ContractError(
-            f"{base} redirects to {target.scheme}://{target.netloc.decode(errors='replace')}, another place, "
-            "and a redirect is followed within one host only. Pass that address as src=... if you trust it."
-        )
     return str(target.copy_with(path=path.removesuffix("/config") + "/", query=None, fragment=None))
+
+
+def redirect_target(asked: str, response: httpx.Response) -> httpx.URL:
+    """Return where a request for `asked` is redirected: to https, or to another path of the same host.
+
+    Raises:
+        ContractError: it is redirected to another host.
+    """
+    try:
+        target = response.url.join(response.headers["location"])
+        scheme, host, port = origin(target)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ContractError(f"{asked} redirects to an address that is none. Check yours.") from error
+    before = origin(asked)
+    secured = before[0] == "http" and scheme == "https"
+    if host != before[1] or not (secured or (scheme, port) == (before[0], before[2])):
+        raise ContractError(
+            f"{asked} redirects to {target.scheme}://{target.netloc.decode(errors='replace')}, another "
+            "place, and a redirect is followed within one host only. Pass that address as src=... if you "
+            "trust it."
+        )
+    return target
 
 
 def not_followed(space: str, response: httpx.Response) -> ContractError | None:

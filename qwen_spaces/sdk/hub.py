@@ -6,15 +6,33 @@ import contextlib
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import httpx
 import huggingface_hub
 import huggingface_hub.utils as hub
 
-from ..errors import SpaceTimeoutError, SpaceUnavailableError, StreamCancelledError
+from ..addresses import redact
+from ..errors import (
+    AuthenticationError,
+    ConnectError,
+    QwenSpacesError,
+    SpaceNotFoundError,
+    SpaceTimeoutError,
+    SpaceUnavailableError,
+    StreamCancelledError,
+)
 from ..feed import Feed, Status
+from .faults import connect_error
+from .fetch import CONNECT, REDIRECTS, again_until_connected, redirect_target
+from .pages import title_of, words_of
+from .proxies import proxy_in_use
+from .wire import Wire
 
+BOUND = 30.0  # seconds for one look at the Hub
+KNOCK = 5.0  # seconds for a sleeping Space's page
 LOOK = 0.5, 5.0  # seconds between two looks at a Space that is not there yet: at first, at most
 # Stages as the Hub names them (huggingface_hub 2.4, `SpaceStage`; SLEEPING is the Hub's, not in that list).
 _UP = ("RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING")
@@ -47,74 +65,165 @@ def no_telemetry() -> Iterator[None]:
             constants.HF_HUB_DISABLE_TELEMETRY = before
 
 
+class _Description(NamedTuple):
+    """What the Hub says of a Space, checked; its address is not."""
+
+    space_id: str
+    stage: str
+    hardware: str | None
+    host: object
+
+
 def locate(
     space_id: str,
     *,
-    token: str | bool | None,
+    token: str | bool,
     proxy: str | None,
     verify: ssl.SSLContext,
     wake: float | None,
     feed: Feed,
     say: Callable[[Status], None],
 ) -> Located:
-    """Where the Space `space_id` is, once it runs; blocks.
+    """Return where the Space ``owner/name`` is, once it runs; blocks.
 
     Args:
-        space_id: ``owner/name``.
-        token: as for `Connection`.
+        space_id: its id.
+        token: for the Hub; ``False`` sends none.
         proxy: the address of a proxy.
         verify: for TLS.
         wake: seconds to wait for a Space that sleeps or builds; ``None`` waits for ever.
-        feed: whose end ends the waiting.
-        say: told that the Space is awaited.
+        feed: whose end ends the waiting, and cuts the connections.
+        say: is given the status ``"waking"``.
 
     Raises:
         SpaceUnavailableError: it does not run and will not by itself.
         SpaceTimeoutError: it did not run in time.
+        ConnectError: or one of its kinds; the Hub does not say where it is.
     """
-    # The Hub's own client class, since its errors are made from its answers; the shared one has no proxy.
-    with type(hub.get_session())(proxy=proxy, verify=verify, timeout=30.0) as client:
-        pause, began = LOOK[0], time.monotonic()
-        while True:
-            info = _info(client, space_id, token)
-            runtime, host = info.get("runtime") or {}, str(info.get("host"))
-            stage = runtime.get("stage", "RUNNING")
-            if stage in _UP:
-                return Located(host, stage, (runtime.get("hardware") or {}).get("current"))
-            if stage not in _COMING:
-                raise _unavailable(space_id, stage)
-            if wake is not None and time.monotonic() - began >= wake:
-                raise SpaceTimeoutError(
-                    f"The Space {space_id} is still {stage} after {wake:g} s.", phase="wake"
-                )
-            say(Status("waking"))
-            if stage == "SLEEPING":
-                _knock(client, host)
-            feed.pause(pause)
-            if feed.ended:
-                raise StreamCancelledError("The stream was cancelled.")
-            pause = min(pause * 1.5, LOOK[1])
+    http = {"proxy": proxy, "verify": verify}
+    pause, began = LOOK[0], time.monotonic()
+    while True:
+        space = _look(space_id, token, feed, http)
+        if space.stage in _UP:
+            return Located(_address(space), space.stage, space.hardware)
+        _check_coming(space, time.monotonic() - began, wake)
+        say(Status("waking"))
+        if space.stage == "SLEEPING":
+            _knock(_address(space), feed, http)
+        feed.pause(pause)
+        if feed.ended:
+            raise StreamCancelledError("The stream was cancelled.")
+        pause = min(pause * 1.5, LOOK[1])
 
 
-def _unavailable(space_id: str, stage: str) -> SpaceUnavailableError:
-    return SpaceUnavailableError(
-        f"The Space {space_id} does not run: {stage}. Ask its owner to restart it, pass a "
-        "duplicate as src=..., take another alias, or answer from a local replica (--local).",
-        stage=stage,
-    )
+def _check_coming(space: _Description, waited: float, wake: float | None) -> None:
+    """Raise an error where a Space will not run by itself, or has not within `wake` seconds."""
+    if space.stage not in _COMING:
+        raise SpaceUnavailableError(
+            f"The Space {space.space_id} does not run: {space.stage}. Ask its owner to restart it, pass a "
+            "duplicate as src=..., take another alias, or answer from a local replica (--local).",
+            stage=space.stage,
+        )
+    if wake is not None and waited >= wake:
+        raise SpaceTimeoutError(
+            f"The Space {space.space_id} is still {space.stage} after {wake:g} s.", phase="wake"
+        )
 
 
-def _info(client: Any, space_id: str, token: str | bool | None) -> dict[str, Any]:
+def _look(space_id: str, token: str | bool, feed: Feed, http: Mapping[str, Any]) -> _Description:
+    """Ask the Hub for its description of a Space."""
+    try:
+        response = again_until_connected(lambda: _get(space_id, token, feed, http), feed, BOUND)
+    except httpx.HTTPStatusError as error:
+        raise _refusal(error, space_id, http["proxy"]) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        proxy = proxy_in_use(huggingface_hub.constants.ENDPOINT, http["proxy"])
+        raise connect_error(error, _named(), proxy) from error
+    try:
+        return _described(response.json(), space_id)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ConnectError(
+            f"{_named()} does not describe the Space {space_id}: {words_of(response)}. Check HF_ENDPOINT, "
+            "the network and the proxy, or pass the address of the Space as src=..."
+        ) from error
+
+
+def _get(space_id: str, token: str | bool, feed: Feed, http: Mapping[str, Any]) -> httpx.Response:
+    """Ask for a Space, following the Hub to its new name within the Hub's own host."""
     url = f"{huggingface_hub.constants.ENDPOINT}/api/spaces/{space_id}"
     with no_telemetry():
         headers = hub.build_hf_headers(token=token)
-    response = client.get(url, headers=headers)
-    hub.hf_raise_for_status(response)
-    info: dict[str, Any] = response.json()
-    return info
+    timeout = httpx.Timeout(BOUND, connect=CONNECT)
+    redirects = 0
+    while True:
+        wire = Wire(url)
+        feed.attach(wire.hang_up)
+        try:
+            with wire.within(BOUND):
+                return httpx.get(url, headers=headers, auth=wire, timeout=timeout, **http)
+        except httpx.HTTPStatusError as error:
+            if not error.response.has_redirect_location or redirects >= REDIRECTS:
+                raise
+            redirects += 1
+            url = str(redirect_target(url, error.response))
 
 
-def _knock(client: Any, host: str) -> None:
+def _described(info: Any, space_id: str) -> _Description:
+    """Read the Hub's description, whose ``id`` is the new name of a Space that was renamed."""
+    runtime = info.get("runtime") or {}
+    stage = runtime.get("stage", "RUNNING")
+    current = (runtime.get("hardware") or {}).get("current")
+    if not isinstance(stage, str):
+        raise TypeError("the stage is no text")
+    with contextlib.suppress(hub.HFValidationError):
+        hub.validate_repo_id(info.get("id"))
+        space_id = info["id"]
+    hardware = current[:50] if isinstance(current, str) else None
+    return _Description(space_id, stage[:50], hardware, info.get("host"))
+
+
+def _address(space: _Description) -> str:
+    try:
+        parts = urllib.parse.urlsplit(space.host if isinstance(space.host, str) else "")
+        if parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc:
+            return str(httpx.URL(parts.geturl()))
+    except (ValueError, httpx.InvalidURL):
+        pass
+    raise ConnectError(
+        f"The Hub names no address for {space.space_id}: it may have no app yet. Look at its page, or pass "
+        "the address of the app as src=..."
+    )
+
+
+def _refusal(error: httpx.HTTPStatusError, space_id: str, proxy: str | None) -> QwenSpacesError:
+    """Why the Hub does not describe a Space."""
+    response = error.response
+    status, code = response.status_code, response.headers.get("x-error-code")
+    page = title_of(response) is not None
+    if code == "RepoNotFound" or (status == 404 and not page):
+        return SpaceNotFoundError(
+            f"There is no Space {space_id!r} on the Hub, or it is private. Check the name, or pass a token."
+        )
+    if status in (401, 403) and not page:
+        return AuthenticationError(
+            f"The Hub does not open the Space {space_id} (HTTP status {status}): it is private or gated, or "
+            "does not exist. Check the name, or pass a token of an account that may use it."
+        )
+    if status in (403, 407, 429) or status >= 500:
+        return connect_error(error, _named(), proxy_in_use(str(response.url), proxy))
+    return ConnectError(
+        f"{_named()} does not describe the Space {space_id}: {words_of(response)}. Check the name and "
+        "HF_ENDPOINT, or pass the address of the Space as src=..."
+    )
+
+
+def _named() -> str:
+    return f"Hugging Face's Hub ({redact(huggingface_hub.constants.ENDPOINT)})"
+
+
+def _knock(host: str, feed: Feed, http: Mapping[str, Any]) -> None:
     """Ask a sleeping Space for its page, which wakes it; what it answers does not matter."""
-    with contextlib.suppress(Exception):  # the next look at its stage tells more
-        client.get(host, timeout=5.0)
+    wire = Wire(host)
+    feed.attach(wire.hang_up)
+    with contextlib.suppress(Exception), wire.within(KNOCK):  # the next look at its stage tells more
+        httpx.get(host, auth=wire, timeout=httpx.Timeout(KNOCK, connect=CONNECT), **http)
