@@ -1,10 +1,11 @@
-"""A replica gives away no local file, answers no other site's page, fetches nothing, and keeps little.
+"""A replica takes no file that was not uploaded, whatever component and shape it is sent in.
 
 Every replica runs in this process, with a working directory, a temporary one and a cache of the tests' own.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ pytest.importorskip("gradio")
 
 from PIL import Image
 
-from qwen_spaces.replicas import NAMES, serve
+from qwen_spaces.replicas import NAMES, build, serve
 from qwen_spaces.replicas.pictures import describe
 
 from .test_replicas import Wire
@@ -32,8 +33,6 @@ pytestmark = pytest.mark.filterwarnings(
 SECRET = "the-secret-7f3a"
 PIXELS = "13x7"  # its size as a picture, which an answer would describe
 META = {"_type": "gradio.FileData"}
-MIB = 2**20
-PATIENCE = 20.0  # seconds, where the machine is busy
 
 
 @dataclass
@@ -79,7 +78,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     ):
         Image.new("RGB", (13, 7), "red").save(path, format="PNG")
         path.write_bytes(path.read_bytes() + SECRET.encode())
-    (place.outside / "state.json").write_text(json.dumps([{"id": 1, "props": {"value": SECRET}}]))
     for folder in (place.cwd, place.cache):
         (folder / "link.png").symlink_to(place.outside / "secret.png")
     with pytest.MonkeyPatch.context() as patch:
@@ -90,7 +88,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def reads(system: str, history: Any, prompt: str, image: str | None, images: Any = ()) -> Iterator[str]:
-    """A brain that says all that it was given, and what is in the images, as a model would."""
+    """Answer with all that it was given, and with what is in the images, as a model would."""
     for path in images:
         yield f"{describe(path)} {Path(path).read_bytes()!r}"
     yield f"{system} {history} {prompt} {[describe(path) for path in images]}"
@@ -132,8 +130,7 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "texts": lambda p: [p, None],
 }
 USUAL = {"radio": "7B", "textbox": "Hi", "json": [], "multimodaltextbox": {"text": "Hi", "files": []}}
-FEW = ("outside", "in the working directory")  # paths for the ways that differ little
-MANY = ("path", "file", "chatbot path")  # ways that are tried with each path
+MANY = ("file", "chatbot path")  # the ways that are tried with each path, the others with one outside
 
 
 def _requests(wire: Wire, value: Any) -> Iterator[tuple[str, list[Any]]]:
@@ -159,24 +156,24 @@ def _placed(part: dict[str, Any], value: Any) -> list[Any]:
     return [value]
 
 
-def _asked_at_once(wire: Wire, requests: list[tuple[str, list[Any]]]) -> str:
+def _run_together(wire: Wire, requests: list[tuple[str, list[Any]]]) -> str:
     """All that comes back for all of them, in one session."""
     session = uuid4().hex
     bodies = [
         {"data": data, "fn_index": wire.names.index(name), "session_hash": session, "event_data": None}
         for name, data in requests
     ]
-    told = [wire.http.post(f"{wire.api}/queue/join", json=body).text for body in bodies]
+    output = [wire.http.post(f"{wire.api}/queue/join", json=body).text for body in bodies]
     with wire.http.stream("GET", f"{wire.api}/queue/data", params={"session_hash": session}) as response:
         for line in response.iter_lines():
-            told.append(line)
-    return "\n".join(told)
+            output.append(line)
+    return "\n".join(output)
 
 
-def _served(wire: Wire, told: str) -> str:
+def _served(wire: Wire, output: str) -> str:
     """What the replica gives for each file that its answers name."""
     found = set()
-    for line in told.splitlines():
+    for line in output.splitlines():
         _paths(json.loads(line.removeprefix("data: ") or "null"), found)
     return "".join(wire.http.get(f"{wire.api}/file={path}").text for path in sorted(found))
 
@@ -204,8 +201,41 @@ def test_a_file_that_nobody_uploaded_is_not_read_or_served(
     wires: dict[str, Wire], place: Place, name: str, way: str
 ) -> None:
     wire = wires[name]
-    paths = place.paths if way in MANY else {key: place.paths[key] for key in FEW}
-    requests = [request for path in paths.values() for request in _requests(wire, WAYS[way](path))]
-    told = _asked_at_once(wire, requests)
-    assert_unseen(told, place)
-    assert_unseen(_served(wire, told), place)
+    paths = list(place.paths.values()) if way in MANY else [place.paths["outside"]]
+    requests = [request for path in paths for request in _requests(wire, WAYS[way](path))]
+    output = _run_together(wire, requests)
+    assert_unseen(output, place)
+    assert_unseen(_served(wire, output), place)
+
+
+@pytest.mark.parametrize("name", ["qwen-2.5", "qwen-2-72b", "qwen-2.5-coder"])
+def test_the_refusal_says_what_to_do(wires: dict[str, Wire], place: Place, name: str) -> None:
+    outside = place.paths["outside"]
+    requests = [r for r in _requests(wires[name], _with(outside)) if r[0] == "model_chat"]
+    answers = [
+        json.loads(line[6:]) for line in _run_together(wires[name], requests).splitlines() if "data:" in line
+    ]
+    errors = {a["output"].get("error") for a in answers if a["msg"] == "process_completed"}
+    assert errors == {
+        f"{outside!r} is not an uploaded file: send the file to /upload first, and then the path that this returns."
+    }
+
+
+def test_an_uploaded_file_is_a_file(wires: dict[str, Wire]) -> None:
+    wire = wires["qvq-72b"]
+    picture = io.BytesIO()
+    Image.new("RGB", (5, 4), "blue").save(picture, format="PNG")
+    path = wire.http.post(f"{wire.api}/upload", files={"files": ("a.png", picture.getvalue())}).json()[0]
+    assert "5x4 pixels, mostly blue" in wire.final("generate", _with(path), "What is it?")[0]
+
+
+def test_an_update_of_a_component_is_no_value(wires: dict[str, Wire]) -> None:
+    update = {"__type__": "update", "label": "changed"}
+    session, _ = wires["qwen-2.5"].join("update_other_radios", update, "", "")
+    with wires["qwen-2.5"].messages(session) as messages:
+        completed = next(m for m in messages if m["msg"] == "process_completed")
+    assert completed["output"]["error"] == "The value of a radio is a text."
+
+
+def test_an_app_that_is_built_and_mounted_elsewhere_checks_files_too() -> None:
+    assert build("qwen-2.5").has_launched
