@@ -1,4 +1,4 @@
-"""Whose requests a replica answers, how much it takes, and that it neither fetches nor serves anything else."""
+"""Whose requests a replica answers, how much it takes, and that it fetches and serves nothing else."""
 
 from __future__ import annotations
 
@@ -269,7 +269,7 @@ UPLOAD = ("/gradio_api/upload", FORM, PART)
 JSON = ("/gradio_api/queue/join", "Content-Type: application/json", b'{"data": [')
 CALL = ("/gradio_api/call/model_chat", "Content-Type: application/json", b'{"data": [')
 OTHER = ("/gradio_api/component_server", FORM, PART)
-TYPELESS = ("/gradio_api/queue/join", "X: y", b"")
+TYPELESS = ("/gradio_api/queue/join", "X: y", b" ")
 
 
 @pytest.mark.parametrize("request_", [UPLOAD, JSON, CALL, OTHER, TYPELESS], ids=lambda request_: request_[0])
@@ -315,8 +315,8 @@ def test_a_file_of_the_largest_size_is_taken(clean: Server) -> None:
 
 def test_an_upload_that_breaks_off_leaves_no_file(clean: Server) -> None:
     with clean.connect() as connection:
-        head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\n{FORM}\r\nContent-Length: {9 * MIB}\r\n\r\n"
-        connection.sendall(head.encode() + PART + b"x" * MIB)
+        head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\n{FORM}\r\nContent-Length: {9 * MIB}"
+        connection.sendall(f"{head}\r\n\r\n".encode() + PART + b"x" * MIB)
         clean.await_files(there=True)
     clean.await_files(there=False)
 

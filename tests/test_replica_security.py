@@ -217,7 +217,8 @@ def test_the_refusal_says_what_to_do(wires: dict[str, Wire], place: Place, name:
     ]
     errors = {a["output"].get("error") for a in answers if a["msg"] == "process_completed"}
     assert errors == {
-        f"{outside!r} is not an uploaded file: send the file to /upload first, and then the path that this returns."
+        f"{outside!r} is not an uploaded file: send the file to /upload first, "
+        "and then the path that this returns."
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import anyio
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
@@ -16,6 +17,7 @@ from .hosts import hostname, is_same_site, is_served
 MIB = 2**20
 FILE = 20 * MIB  # bytes of an uploaded file
 BODY = 32 * MIB  # bytes of a request, whatever it carries
+TAIL = 128  # bytes in which the end of a form is; a boundary has 70 at most
 DRAIN = 5.0  # seconds in which the rest of a refused body may arrive
 TOO_LARGE = (
     f"The request exceeds the maximum allowed size of {BODY // MIB} MiB."  # Gradio looks for these words
@@ -70,22 +72,22 @@ class _Body:
 
     def __init__(self, receive: Receive, send: Send, headers: Headers) -> None:
         self._receive, self._send = receive, send
-        self._multipart = headers.get("content-type", "").strip().lower().startswith("multipart/")
+        kind, options = parse_options_header(headers.get("content-type"))
+        self._multipart = kind.startswith(b"multipart/")
+        self._end = b"\r\n--%b--" % options.get(b"boundary", b"")
+        self._tail = b"\r\n"  # for a form without parts
         self._unread = "content-length" in headers or "transfer-encoding" in headers
         self._size = 0
 
     async def receive(self) -> Message:
         """The next part; raises what makes Gradio delete its temporary files if it is the last."""
         message = await self._receive()
-        if message["type"] == "http.request":
-            self._size += len(message.get("body", b""))
-            self._unread = message.get("more_body", False)
-            if self._size > BODY:
-                raise MultiPartException(TOO_LARGE) if self._multipart else HTTPException(413, TOO_LARGE)
-        elif self._unread:
-            self._unread = False
-            if self._multipart:
-                raise MultiPartException("The upload broke off.")
+        ended = not self._unread
+        self._note(message)
+        if self._size > BODY:
+            raise MultiPartException(TOO_LARGE) if self._multipart else HTTPException(413, TOO_LARGE)
+        if self._multipart and not (ended or self._unread or self._tail.rstrip().endswith(self._end)):
+            raise MultiPartException("The upload broke off.")
         return message
 
     async def send(self, message: Message) -> None:
@@ -99,6 +101,11 @@ class _Body:
     async def _drain(self) -> None:
         with anyio.move_on_after(DRAIN):
             while self._unread:
-                message = await self._receive()
-                self._unread = message["type"] == "http.request" and message.get("more_body", False)
+                self._note(await self._receive())
         self._unread = False
+
+    def _note(self, message: Message) -> None:
+        body = message.get("body", b"")  # none if the client has left
+        self._size += len(body)
+        self._tail = (self._tail + body[-TAIL:])[-TAIL:]
+        self._unread = message.get("more_body", False)
