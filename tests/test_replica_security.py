@@ -131,10 +131,12 @@ WAYS: dict[str, Callable[[str], Any]] = {
 }
 USUAL = {"radio": "7B", "textbox": "Hi", "json": [], "multimodaltextbox": {"text": "Hi", "files": []}}
 MANY = ("file", "chatbot path")  # the ways that are tried with each path, the others with one outside
+PLAIN = {"textbox", "radio", "dropdown"}  # inputs that make a text of what they get
+FEW = ("path", "file", "update")  # the ways that are tried there
 
 
-def _requests(wire: Wire, value: Any) -> Iterator[tuple[str, list[Any]]]:
-    """Each endpoint with `value` at each place of each input."""
+def requests_with(wire: Wire, value: Any, *, plain: bool = False) -> Iterator[tuple[str, list[Any]]]:
+    """Each endpoint with `value` at each place of each input. `plain`: those that make a text of it, too."""
     parts = {part["id"]: part for part in wire.config["components"]}
     seen = set()
     for dependency in wire.config["dependencies"]:
@@ -142,7 +144,7 @@ def _requests(wire: Wire, value: Any) -> Iterator[tuple[str, list[Any]]]:
         data = [USUAL.get(part["type"]) for part in inputs]
         for place, part in enumerate(inputs):
             like = part["id"], tuple(dependency["outputs"])  # some endpoints are there twice
-            if part["type"] != "state" and like not in seen:
+            if part["type"] != "state" and like not in seen and (plain or part["type"] not in PLAIN):
                 seen.add(like)
                 for given in _placed(part, value):
                     yield dependency["api_name"], [*data[:place], given, *data[place + 1 :]]
@@ -156,7 +158,7 @@ def _placed(part: dict[str, Any], value: Any) -> list[Any]:
     return [value]
 
 
-def _run_together(wire: Wire, requests: list[tuple[str, list[Any]]]) -> str:
+def run_together(wire: Wire, requests: list[tuple[str, list[Any]]]) -> str:
     """All that comes back for all of them, in one session."""
     session = uuid4().hex
     bodies = [
@@ -201,9 +203,11 @@ def test_a_file_that_nobody_uploaded_is_not_read_or_served(
     wires: dict[str, Wire], place: Place, name: str, way: str
 ) -> None:
     wire = wires[name]
-    paths = list(place.paths.values()) if way in MANY else [place.paths["outside"]]
-    requests = [request for path in paths for request in _requests(wire, WAYS[way](path))]
-    output = _run_together(wire, requests)
+    outside, *others = place.paths.values()
+    requests = list(requests_with(wire, WAYS[way](outside), plain=way in FEW))
+    if way in MANY:
+        requests += [request for path in others for request in requests_with(wire, WAYS[way](path))]
+    output = run_together(wire, requests)
     assert_unseen(output, place)
     assert_unseen(_served(wire, output), place)
 
@@ -211,9 +215,9 @@ def test_a_file_that_nobody_uploaded_is_not_read_or_served(
 @pytest.mark.parametrize("name", ["qwen-2.5", "qwen-2-72b", "qwen-2.5-coder"])
 def test_the_refusal_says_what_to_do(wires: dict[str, Wire], place: Place, name: str) -> None:
     outside = place.paths["outside"]
-    requests = [r for r in _requests(wires[name], _with(outside)) if r[0] == "model_chat"]
+    requests = [r for r in requests_with(wires[name], _with(outside)) if r[0] == "model_chat"]
     answers = [
-        json.loads(line[6:]) for line in _run_together(wires[name], requests).splitlines() if "data:" in line
+        json.loads(line[6:]) for line in run_together(wires[name], requests).splitlines() if "data:" in line
     ]
     errors = {a["output"].get("error") for a in answers if a["msg"] == "process_completed"}
     assert errors == {
