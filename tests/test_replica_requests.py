@@ -300,6 +300,13 @@ def test_a_body_that_announces_too_much_is_not_awaited(
     assert clean.files == []
 
 
+@pytest.mark.parametrize("size", [25, 40])
+def test_a_client_that_sends_all_before_it_reads_sees_the_refusal(clean: Server, size: int) -> None:
+    status, text = clean.send("POST /gradio_api/upload", FORM, body=PART + b"x" * size * MIB + END)
+    assert status == 413
+    assert "maximum allowed size" in text
+
+
 @pytest.mark.parametrize("size", [20 * MIB + 1, 25 * MIB, 50 * MIB])
 def test_a_file_that_is_too_large_is_refused_and_deleted(clean: Server, size: int) -> None:
     sent = clean.wire.http.post("/gradio_api/upload", files={"files": ("a.bin", b"x" * size)})

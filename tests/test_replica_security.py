@@ -234,6 +234,16 @@ def test_an_uploaded_file_is_a_file(wires: dict[str, Wire]) -> None:
     assert "5x4 pixels, mostly blue" in wire.final("generate", _with(path), "What is it?")[0]
 
 
+def test_a_drawing_with_scripts_is_no_page(wires: dict[str, Wire]) -> None:
+    wire = wires["qwen-2.5-vl-72b"]
+    drawing = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    path = wire.http.post(f"{wire.api}/upload", files={"files": ("a.svg", drawing)}).json()[0]
+    shown = wire.final("add_file", [], None, _with(path))[0]
+    served = wire.http.get(f"{wire.api}/file={shown[0][0]['file']['path']}")
+    assert served.content == drawing
+    assert served.headers["content-disposition"].startswith("attachment")
+
+
 def test_an_update_of_a_component_is_no_value(wires: dict[str, Wire]) -> None:
     update = {"__type__": "update", "label": "changed"}
     session, _ = wires["qwen-2.5"].join("update_other_radios", update, "", "")

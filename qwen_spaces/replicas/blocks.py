@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-HOUR = 3600  # seconds that an upload is kept; at the end all are deleted
+HOUR = 3600  # seconds that an upload is kept; when the server stops, all are deleted
 
 
 class Blocks(gr.Blocks):

@@ -163,7 +163,6 @@ def _server(demo: gr.Blocks, host: str) -> uvicorn.Server:
         app.add_middleware(Guard, host=host)
         with redirect_stdout(io.StringIO()):  # Gradio 5.50 left a `print` in here
             gr.mount_gradio_app(app, demo, path="", show_error=False, ssr_mode=False, max_file_size=FILE)
-        demo.is_running = True  # else Gradio serves any SVG that is put out as a static file
         return app
 
     quiet: dict[str, Any] = {"log_config": None, "log_level": "critical"}
