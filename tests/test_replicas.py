@@ -247,7 +247,8 @@ def test_the_last_message_is_whole_and_keeps_earlier_turns(wires: dict[str, Wire
 
 
 def test_qwen25_takes_strings_or_cells_and_keeps_their_files(wires: dict[str, Wire]) -> None:
-    files = [{"path": "a.png"}]
+    sent = wires["qwen-2.5"].http.post("/gradio_api/upload", files={"files": ("a.txt", b"a")})
+    files = [{"path": sent.json()[0]}]
     history = [["u1", "a1"], [{"text": "u2", "files": files}, {**CELL, "text": "a2"}]]
     shown = wires["qwen-2.5"].final("model_chat", "[[pace=0]]", history, "SYS", "72B")[1]
     assert shown[0] == [{**CELL, "text": "u1"}, {**CELL, "text": "a1"}]

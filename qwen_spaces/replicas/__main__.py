@@ -10,7 +10,12 @@ from .server import NAMES, run
 @click.command(epilog="Example:  python -m qwen_spaces.replicas qwen-2.5 --port 7860")
 @click.argument("name", type=click.Choice(NAMES))
 @click.option("--port", default=0, show_default="any free one", help="Port to listen on.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on, and the only Host answered beside loopback.",
+)
 @click.option("--backend", "url", metavar="URL", help="An OpenAI-compatible server that answers.")
 @click.option("--model", help="Its model, if it has several.")
 @click.option("--api-key", envvar="QWEN_SPACES_BACKEND_KEY", show_envvar=True, help="Its key.")

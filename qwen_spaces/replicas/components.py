@@ -68,7 +68,9 @@ class Radio(gr.Radio, metaclass=WithoutStub):
     """A radio that takes any value, as Gradio 4 did; newer ones refuse what is not in ``choices``."""
 
     def preprocess(self, payload: Any) -> Any:
-        """The value as it came."""
+        """The value as it came, but for a dict, which could change the component on its way back."""
+        if isinstance(payload, dict):
+            raise gr.Error("The value of a radio is a text.", print_exception=False)
         return payload
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from .blocks import Blocks
 from .brain import Brain
 from .components import Chatbot, Modelscopechatbot, Radio
 from .steps import answers
@@ -51,7 +52,7 @@ def _strings(brain: Brain, slots: int | None, space_id: str, label: str, default
             yield turn
 
     limit = slots or 40
-    demo = gr.Blocks(title=f"Replica of {space_id}", analytics_enabled=False)
+    demo = Blocks(space_id)
     with demo:
         gr.Markdown(f"<center><font size=8>{label}, a local replica</font></center>")
         page = _page(default, Chatbot, label)
@@ -68,7 +69,7 @@ def qwen2_5(brain: Brain, slots: int | None) -> gr.Blocks:
         async for turn in _turns(brain, query, history, system, radio):
             yield turn
 
-    demo = gr.Blocks(title="Replica of Qwen/Qwen2.5", analytics_enabled=False)
+    demo = Blocks("Qwen/Qwen2.5")
     with demo:
         gr.Markdown("<center><font size=8>Qwen2.5, a local replica</font></center>")
         with gr.Row():
@@ -99,7 +100,7 @@ def qwen2_5_coder(brain: Brain, slots: int | None) -> gr.Blocks:
             yield turn
 
     limit = slots or 40
-    demo = gr.Blocks(title="Replica of Qwen/Qwen2.5-Coder-demo", analytics_enabled=False)
+    demo = Blocks("Qwen/Qwen2.5-Coder-demo")
     with demo:
         gr.Markdown("<center><font size=8>Qwen2.5-Coder, a local replica</font></center>")
         radio = Radio(choices=list(CODERS), value="32B", label="Qwen2.5-Coder：")

@@ -10,11 +10,10 @@ from collections.abc import AsyncIterator
 
 import gradio as gr
 
+from .blocks import Blocks
 from .brain import Brain
 from .components import Image
 from .steps import answers
-
-HOUR = 3600  # seconds that an upload is kept; at the end all are deleted
 
 
 def qvq_72b(brain: Brain, slots: int | None) -> gr.Blocks:
@@ -24,9 +23,7 @@ def qvq_72b(brain: Brain, slots: int | None) -> gr.Blocks:
         async for text in answers(brain, "", [], query or "", [image] if image else [], "QVQ-72B-Preview"):
             yield text
 
-    demo = gr.Blocks(
-        title="Replica of Qwen/QVQ-72B-preview", analytics_enabled=False, delete_cache=(HOUR, HOUR)
-    )
+    demo = Blocks("Qwen/QVQ-72B-preview")
     with demo:
         gr.Markdown("<center><font size=8>QVQ-72B-Preview, a local replica</font></center>")
         with gr.Row():

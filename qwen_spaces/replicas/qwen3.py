@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from .blocks import Blocks
 from .brain import Brain, Thought
 from .steps import answers
 from .studio import AntdForm, AntdXSender, ModelScopeProChatbot, ModelScopeProMultimodalInput
@@ -33,7 +34,6 @@ BUDGET = 38  # times 1024 tokens: the most, and the default; the VL Space names 
 SETTINGS = {"model": MODELS[0], "sys_prompt": SYSTEM, "thinking_budget": BUDGET}
 VL_MODELS = {True: "qwen3-vl-235b-a22b-thinking", False: "qwen3-vl-235b-a22b-instruct"}  # likely
 LIMIT = 100  # answers at once, as the Spaces' own
-HOUR = 3600  # seconds that an upload is kept; at the end all are deleted
 
 State = dict[str, Any]
 Steps = AsyncIterator[list[Any]]
@@ -76,9 +76,7 @@ def _app(
     title: str, make: Callable[[], Any], add_message: Callable[..., Steps], slots: int | None
 ) -> gr.Blocks:
     """The page and its events. `make`: the form, or None, and the line to write in."""
-    demo = gr.Blocks(
-        title=f"Replica of Qwen/{title}-Demo", analytics_enabled=False, delete_cache=(HOUR, HOUR)
-    )
+    demo = Blocks(f"Qwen/{title}-Demo")
     with demo:
         state = gr.State({"conversation_contexts": {}, "conversations": [], "conversation_id": ""})
         thinking = gr.State({"enable_thinking": True})

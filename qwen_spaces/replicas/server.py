@@ -23,6 +23,7 @@ from fastapi import FastAPI
 from gradio.context import Context
 
 from .brain import Brain, answer
+from .guard import FILE, Guard
 from .model_chat import qwen2_5, qwen2_5_72b, qwen2_5_coder, qwen2_5_max, qwen2_72b
 from .qvq import qvq_72b
 from .qwen3 import qwen3, qwen3_vl
@@ -103,7 +104,9 @@ def serve(
 ) -> Iterator[str]:
     """Serve a replica from threads of this process; gives its URL, without a slash at the end.
 
-    `port` 0 is any free one. Other arguments as in `build`. Raises OSError when the port is taken.
+    `port` 0 is any free one. Requests must name `host`, or this machine by a loopback name, in their Host
+    header; if `host` stands for all addresses, any address as a number and the machine's own name will do.
+    Other arguments as in `build`. Raises OSError when the port is taken.
 
     >>> with serve("qvq-72b") as url:
     ...     url.startswith("http://127.0.0.1:")
@@ -111,7 +114,7 @@ def serve(
     """
     demo = build(name, brain=brain, slots=slots, max_size=max_size)
     with closing(_listen(host, port)) as listener:
-        server = _server(demo)
+        server = _server(demo, host)
         thread = threading.Thread(target=server.run, args=([listener],), name=f"replica-{name}", daemon=True)
         thread.start()
         try:
@@ -152,13 +155,14 @@ def _in_a_loop(make: Callable[[], T]) -> T:
         return thread.submit(asyncio.run, call()).result()
 
 
-def _server(demo: gr.Blocks) -> uvicorn.Server:
+def _server(demo: gr.Blocks, host: str) -> uvicorn.Server:
     """Not `launch()`: it knows no free port, asks itself through the environment's proxies, and prints."""
 
     def mount() -> FastAPI:
         app = FastAPI()
+        app.add_middleware(Guard, host=host)
         with redirect_stdout(io.StringIO()):  # Gradio 5.50 left a `print` in here
-            gr.mount_gradio_app(app, demo, path="", show_error=False, ssr_mode=False)
+            gr.mount_gradio_app(app, demo, path="", show_error=False, ssr_mode=False, max_file_size=FILE)
         return app
 
     quiet: dict[str, Any] = {"log_config": None, "log_level": "critical"}

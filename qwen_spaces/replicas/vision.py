@@ -14,12 +14,11 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
+from .blocks import Blocks
 from .brain import Brain
 from .components import Chatbot as TextChatbot
 from .components import Pairs
 from .steps import answers
-
-HOUR = 3600  # seconds that an upload is kept; at the end all are deleted
 
 Turns = list[list[Any]]  # [[user, answer or None], ...]; a user's file is (path,)
 
@@ -73,7 +72,7 @@ def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> gr.Blocks:
             yield chatbot
 
     space = "Qwen/Qwen2.5-VL-72B-Instruct"
-    demo = gr.Blocks(title=f"Replica of {space}", analytics_enabled=False, delete_cache=(HOUR, HOUR))
+    demo = Blocks(space)
     with demo:
         gr.Markdown("<center><font size=8>Qwen2.5-VL-72B-Instruct, a local replica</font></center>")
         chatbot = Chatbot(value=[], label="Qwen2.5-VL-72B-Instruct")

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
+from .blocks import Blocks
 from .brain import Brain
 from .components import Modelscopechatbot
 from .steps import answers
@@ -19,7 +20,6 @@ from .studio import ModelScopeMultimodalInput
 
 AGENTS = ("Qwen2.5-1M", "Long documents")
 THINKING = "Qwen is thinking..."  # what callers have seen before the first text
-HOUR = 3600  # seconds that an upload is kept; at the end all are deleted
 
 Pairs = list[list[Any]]
 History = list[dict[str, Any]]  # messages in Qwen-Agent's form
@@ -51,7 +51,7 @@ def qwen2_5_1m(brain: Brain, slots: int | None) -> gr.Blocks:
         yield _chatbot, _history, agent
 
     space = "Qwen/Qwen2.5-1M-Demo"
-    demo = gr.Blocks(title=f"Replica of {space}", analytics_enabled=False, delete_cache=(HOUR, HOUR))
+    demo = Blocks(space)
     with demo:
         history = gr.State([])
         gr.Markdown("<center><font size=8>Qwen2.5-1M, a local replica</font></center>")

@@ -1,0 +1,111 @@
+"""ASGI middleware around a replica: whose requests it answers, and how much of a body it takes."""
+
+from __future__ import annotations
+
+import re
+
+import anyio
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import Headers, QueryParams
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .hosts import hostname, is_same_site, is_served
+
+MIB = 2**20
+FILE = 20 * MIB  # bytes of an uploaded file
+BODY = 32 * MIB  # bytes of a request, whatever it carries
+TAIL = 128  # bytes in which the end of a form is; a boundary has 70 at most
+DRAIN = 5.0  # seconds in which the rest of a refused body may arrive
+TOO_LARGE = (
+    f"The request exceeds the maximum allowed size of {BODY // MIB} MiB."  # Gradio looks for these words
+)
+
+_DEEP_LINK = re.compile(r"[\w-]{0,200}", re.ASCII)
+
+
+class Guard:
+    """Refuses what is not meant for this server, and bodies that are too large.
+
+    Args:
+        app: the replica.
+        host: the address that the server listens on.
+    """
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self.app, self._host = app, host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        body = _Body(receive, send, headers)
+        app = self._refusal(headers, QueryParams(scope["query_string"])) or self.app
+        await app(scope, body.receive, body.send)
+
+    def _refusal(self, headers: Headers, query: QueryParams) -> Response | None:
+        hosts = headers.getlist("host")
+        host = hostname(hosts[0]) if len(hosts) == 1 else ""
+        if not is_served(host, self._host):
+            text = "This server does not answer to that Host: use the address it printed, or --host"
+            return PlainTextResponse(text, status_code=421)
+        if any(not is_same_site(origin, host) for origin in headers.getlist("origin")):
+            return PlainTextResponse("Pages of other sites may not use this server.", status_code=403)
+        if not all(_DEEP_LINK.fullmatch(link) for link in query.getlist("deep_link")):
+            # Gradio 5 makes a path of it unchecked.
+            return PlainTextResponse("This is not a deep link of this server.", status_code=400)
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > BODY:
+            return PlainTextResponse(TOO_LARGE, status_code=413)
+        return None
+
+
+class _Body:
+    """A request's body on its way in: counted, and read to its end before the response's.
+
+    A connection that is closed on unread data is reset, and the client may never see the response.
+    """
+
+    def __init__(self, receive: Receive, send: Send, headers: Headers) -> None:
+        self._receive, self._send = receive, send
+        kind, options = parse_options_header(headers.get("content-type"))
+        self._multipart = kind.startswith(b"multipart/")
+        self._end = b"\r\n--%b--" % options.get(b"boundary", b"")
+        self._tail = b"\r\n"  # for a form without parts
+        self._unread = "content-length" in headers or "transfer-encoding" in headers
+        self._size = 0
+
+    async def receive(self) -> Message:
+        """The next part; raises what makes Gradio delete its temporary files if it is the last."""
+        message = await self._receive()
+        ended = not self._unread
+        self._note(message)
+        if self._size > BODY:
+            raise MultiPartException(TOO_LARGE) if self._multipart else HTTPException(413, TOO_LARGE)
+        if self._multipart and not (ended or self._unread or self._tail.rstrip().endswith(self._end)):
+            raise MultiPartException("The upload broke off.")
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the response."""
+        if self._unread and message["type"] == "http.response.body" and not message.get("more_body"):
+            await self._send({**message, "more_body": True})
+            await self._drain()
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
+        await self._send(message)
+
+    async def _drain(self) -> None:
+        with anyio.move_on_after(DRAIN):
+            while self._unread:
+                self._note(await self._receive())
+        self._unread = False
+
+    def _note(self, message: Message) -> None:
+        body = message.get("body", b"")  # none if the client has left
+        self._size += len(body)
+        self._tail = (self._tail + body[-TAIL:])[-TAIL:]
+        self._unread = message.get("more_body", False)

@@ -1,0 +1,66 @@
+"""Which names a server answers to: a page under a name of its own must not reach it by DNS rebinding."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+
+_AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s\[\]:@/?#\\]+))(?::\d*)?", re.ASCII | re.IGNORECASE)
+
+
+def hostname(authority: str) -> str:
+    """The host of ``host:port``, in lower case; empty if it is malformed.
+
+    >>> hostname("LocalHost:7860"), hostname("[::1]:7860"), hostname("a@b")
+    ('localhost', '::1', '')
+    """
+    match = _AUTHORITY.fullmatch(authority)
+    return (match[1] or match[2]).removesuffix(".").lower() if match else ""
+
+
+def is_loopback(name: str) -> bool:
+    """Whether only this machine is reached by that name.
+
+    >>> is_loopback("localhost"), is_loopback("127.8.9.1"), is_loopback("127.1.nip.io")
+    (True, True, False)
+    """
+    address = _address(name)
+    return name == "localhost" if address is None else address.is_loopback
+
+
+def is_served(name: str, bound: str) -> bool:
+    """Whether a server that listens on `bound` answers to `name`.
+
+    It does to loopback names and to `bound` itself; one that listens on all addresses, to each address that
+    is given as a number and to the machine's own name.
+
+    >>> is_served("evil.example", "127.0.0.1"), is_served("evil.example", "0.0.0.0")
+    (False, False)
+    >>> is_served("192.0.2.7", "0.0.0.0"), is_served("192.0.2.7", "127.0.0.1")
+    (True, False)
+    """
+    bound = bound.removesuffix(".").lower()
+    listening, asked = _address(bound), _address(name)
+    if is_loopback(name) or (name and name == bound) or (asked is not None and asked == listening):
+        return True
+    everywhere = not bound or (listening is not None and listening.is_unspecified)
+    return everywhere and (asked is not None or (bool(name) and name == socket.gethostname().lower()))
+
+
+def is_same_site(origin: str, host: str) -> bool:
+    """Whether a page of `origin` was served by `host`, or both by this machine.
+
+    >>> is_same_site("http://localhost:8888", "127.0.0.1"), is_same_site("null", "127.0.0.1")
+    (True, False)
+    """
+    scheme, separator, authority = origin.partition("://")
+    page = hostname(authority) if separator and scheme in ("http", "https") else ""
+    return bool(page) and (page == host or (is_loopback(page) and is_loopback(host)))
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
