@@ -100,6 +100,21 @@ def test_pages_of_other_sites_may_not_use_it_unless_they_are_named(servers: Serv
         assert other.status_code == 403
 
 
+def test_a_gateway_of_this_machine_answers_to_no_other_name(servers: Servers) -> None:
+    places = {"qwen-2.5": servers["qwen-2.5"]}
+    with serve_gateway(create_app(places, loopback=True)) as url:
+        for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "192.0.2.7", "@127.0.0.1"):
+            for answer in (
+                http.get(f"{url}/v1/models", headers={"Host": host}),
+                http.post(f"{url}{CHAT}", json=said("Hi"), headers={"Host": host}),
+            ):
+                assert (answer.status_code, answer.json()["error"]["code"]) == (421, "host_not_allowed")
+        for host in ("localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000"):
+            assert http.get(f"{url}/v1/models", headers={"Host": host}).is_success
+    with serve_gateway(create_app(places)) as url:
+        assert http.get(f"{url}/v1/models", headers={"Host": "box.example"}).is_success
+
+
 # How much --------------------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ import qwen_spaces
 
 PACKAGE = Path(qwen_spaces.__file__).parent
 FLOORS = [  # from the ground up; a room imports from lower floors only
+    {"hosts"},
     {"errors", "closing", "replicas"},
     {"addresses", "mathematics", "messages", "images", "snapshot", "terminal_safety", "timeouts"},
     {"markup", "registry", "settings"},

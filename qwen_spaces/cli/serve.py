@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import click
 
 from ..errors import MissingExtraError
+from ..hosts import is_loopback
 from ..registry import available_spaces
 from .exits import TOKEN
 from .options import alias_of, complete_model, replica_of
@@ -115,10 +116,15 @@ def serve(
         places = {name: stack.enter_context(replica_of(name)) if local else None for name in wanted}
         listener = stack.enter_context(contextlib.closing(_listen(host, port)))
         app = create_app(
-            {**places, **sources}, api_key=api_key, origins=origins, max_requests=max_requests, grace=grace
+            {**places, **sources},
+            api_key=api_key,
+            origins=origins,
+            loopback=is_loopback(host),
+            max_requests=max_requests,
+            grace=grace,
         )
         port = listener.getsockname()[1]
-        if api_key is None and host not in ("127.0.0.1", "::1", "localhost"):
+        if api_key is None and not is_loopback(host):
             echo("Anybody who reaches this machine can use it; --api-key asks for a key.", err=True)
         shown = f"[{host}]" if ":" in host else host
         echo(f"Gateway: http://{shown}:{port}/v1  (Ctrl-C stops it)")

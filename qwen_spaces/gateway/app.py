@@ -48,6 +48,7 @@ def create_app(
     *,
     api_key: str | None = None,
     origins: Collection[str] = (),
+    loopback: bool = False,
     max_requests: int = 40,
     grace: float = 5.0,
     timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
@@ -65,6 +66,8 @@ def create_app(
             own stands for whatever Gradio chat is there. Without it: all of `available_spaces`.
         api_key: what every client must send as its bearer token.
         origins: web pages that may use it, ``"*"`` for all; a request from another page is refused.
+        loopback: whether it is for this machine only; then a request to another name than a loopback one is
+            refused, such as that of a page under a name that was rebound.
         max_requests: answers on their way at once; more are refused with 429 and ``Retry-After``.
         grace: seconds that streams may go on when the server shuts down; then their jobs are ended.
         timeouts: seconds that each phase of an answer may take.
@@ -89,7 +92,7 @@ def create_app(
         title="qwen-spaces gateway", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     app.state.streams = streams
-    app.add_middleware(Door, api_key=api_key, origins=origins, max_requests=max_requests)
+    app.add_middleware(Door, api_key=api_key, origins=origins, loopback=loopback, max_requests=max_requests)
     if origins:
         app.add_middleware(
             CORSMiddleware,

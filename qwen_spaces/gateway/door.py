@@ -15,6 +15,7 @@ import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..hosts import hostname, is_loopback
 from .faults import Fault
 
 logger = logging.getLogger("qwen_spaces.gateway")
@@ -83,13 +84,20 @@ class Door:
         app: what is behind the door.
         api_key: what a client must send as its bearer token.
         origins: web pages that may ask; ``"*"`` is all.
+        loopback: whether only requests to a loopback name are answered.
         max_requests: how many answers may be on their way at once.
     """
 
     def __init__(
-        self, app: ASGIApp, *, api_key: str | None, origins: Collection[str], max_requests: int
+        self,
+        app: ASGIApp,
+        *,
+        api_key: str | None,
+        origins: Collection[str],
+        loopback: bool,
+        max_requests: int,
     ) -> None:
-        self.app, self._key, self._origins = app, api_key, origins
+        self.app, self._key, self._origins, self._loopback = app, api_key, origins, loopback
         self._most, self._inside = max_requests, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,6 +123,8 @@ class Door:
             visit.log()
 
     def _refusal(self, headers: Headers, visit: Visit, chat: bool) -> Fault | None:
+        if self._loopback and not is_loopback(hostname(headers.get("host", ""))):
+            return Fault(421, "This server answers to 127.0.0.1 and localhost; see --host.", "host_not_allowed")
         origin = headers.get("origin")
         if origin and not {"*", origin} & set(self._origins):
             # A page of any site can send requests to this machine, and with a rebound name read the answers.
