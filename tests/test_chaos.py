@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from .conftest import HERE
 
+pytestmark = pytest.mark.slow
 REQUESTS = 30
 LONG = 240.0  # seconds for a slow machine
 

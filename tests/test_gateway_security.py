@@ -103,7 +103,13 @@ def test_pages_of_other_sites_may_not_use_it_unless_they_are_named(servers: Serv
 def test_a_gateway_of_this_machine_answers_to_no_other_name(servers: Servers) -> None:
     places = {"qwen-2.5": servers["qwen-2.5"]}
     with serve_gateway(create_app(places, loopback=True)) as url:
-        for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", "192.0.2.7", "@127.0.0.1"):
+        for host in (
+            "evil.example",
+            "evil.example:8000",
+            "127.0.0.1.evil.example",
+            "192.0.2.7",
+            "@127.0.0.1",
+        ):
             for answer in (
                 http.get(f"{url}/v1/models", headers={"Host": host}),
                 http.post(f"{url}{CHAT}", json=said("Hi"), headers={"Host": host}),
@@ -294,6 +300,7 @@ def test_without_its_extra_the_gateway_names_it(monkeypatch: pytest.MonkeyPatch)
     assert "pip install 'qwen-spaces[gateway]'" in refused.output
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's account of memory")
 def test_clients_that_read_nothing_and_leave_cost_no_more_in_each_round() -> None:
     clients = 8

@@ -19,6 +19,8 @@ from qwen_spaces.sdk.session import HOOKS
 
 from .wire import BEGIN, STEP, Script, fails, repeated, says, serve_wire, well
 
+pytestmark = pytest.mark.slow
+
 NAMES = sorted({name for names in HOOKS.values() for name in names} | {"ServerMessage", "_get_space_state"})
 LONG = 60.0  # seconds
 

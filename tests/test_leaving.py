@@ -265,6 +265,7 @@ def test_a_stream_that_is_dropped_unread_is_cancelled_with_a_warning(
     with pytest.raises(TimeoutError):
         stream.result(timeout=0.3)
     assert not stream.done
+    servers.wait_for("begin", endless)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         del stream

@@ -88,6 +88,7 @@ def run(command: list[str], given: str, environment: dict[str, str], folder: Pat
     return ended.stdout
 
 
+@pytest.mark.slow
 def test_every_python_block_runs(environment: dict[str, str], gateway: str, tmp_path: Path) -> None:
     codes = [
         code.replace(GATEWAY, gateway)

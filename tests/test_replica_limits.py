@@ -23,9 +23,10 @@ from .test_replica_security import requests_with, run_together
 from .test_replicas import Wire
 
 SIX = int(gradio.__version__.partition(".")[0]) >= 6
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:'HTTP_422_UNPROCESSABLE_ENTITY' is deprecated:DeprecationWarning",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:'HTTP_422_UNPROCESSABLE_ENTITY' is deprecated:DeprecationWarning"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,10 @@ from qwen_spaces.replicas.pictures import describe
 
 from .test_replicas import Wire
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:'HTTP_422_UNPROCESSABLE_ENTITY' is deprecated:DeprecationWarning",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:'HTTP_422_UNPROCESSABLE_ENTITY' is deprecated:DeprecationWarning"),
+]
 
 SECRET = "the-secret-7f3a"
 PIXELS = "13x7"  # its size as a picture, which an answer would describe

@@ -18,6 +18,8 @@ from .conftest import POLLING
 from .raw import Raw, RawServer, serve_raw
 from .test_wire_fuzz import FACTOR, VALID, check, outcome
 
+pytestmark = pytest.mark.slow
+
 MB = 10**6
 SOON = 20.0 * FACTOR  # seconds: all of it is there at once
 MOST = 250 * MB  # bytes at the peak, of 32 MB in one event that is read, parsed and passed on

@@ -33,6 +33,8 @@ from qwen_spaces import (
 from . import oddities, wire
 from .raw import Raw, RawServer, serve_raw
 
+pytestmark = pytest.mark.slow
+
 FACTOR = float(os.environ.get("QWEN_SPACES_TEST_FACTOR", "1"))  # of a slow machine
 EXAMPLES = float(os.environ.get("QWEN_SPACES_FUZZ", "1"))  # times as many, for a soak
 BOUND = 5.0 * FACTOR  # seconds that the product may take, were it to wait for something

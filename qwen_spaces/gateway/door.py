@@ -124,7 +124,9 @@ class Door:
 
     def _refusal(self, headers: Headers, visit: Visit, chat: bool) -> Fault | None:
         if self._loopback and not is_loopback(hostname(headers.get("host", ""))):
-            return Fault(421, "This server answers to 127.0.0.1 and localhost; see --host.", "host_not_allowed")
+            return Fault(
+                421, "This server answers to 127.0.0.1 and localhost; see --host.", "host_not_allowed"
+            )
         origin = headers.get("origin")
         if origin and not {"*", origin} & set(self._origins):
             # A page of any site can send requests to this machine, and with a rebound name read the answers.
