@@ -333,7 +333,7 @@ def test_a_look_at_the_spaces() -> None:
         }
         with serve_hub(hosts, {"Qwen/Qwen2.5": [EVIL]}) as (hub, _):
             output = run("spaces", "--check", code=0, HF_ENDPOINT=hub)
-    assert output.count(b"good") >= 2
+    assert b"<[38;5;199m>" in output
 
 
 def test_a_chat() -> None:
