@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from qwen_spaces import AuthenticationError, ContractError, QwenSpace, QwenSpacesError
 from qwen_spaces.sdk.fetch import checked_config
+from qwen_spaces.sdk.wire import Wire as Guard
 
+from .tls import serve_tls
 from .wire import CONFIG, Page, Script, Wire, serve_wire
 
 SECRET = "hf_VerySecret"
@@ -88,6 +91,27 @@ def test_another_path_of_the_same_host_is_followed() -> None:
         with pytest.raises(QwenSpacesError):  # the scripted server has nothing below /app
             QwenSpace("qwen-2-72b", src=server.url, retries=0).status()
         assert [request.path for request in server.requests] == ["/config", "/app/config"]
+
+
+def test_https_in_place_of_http_is_followed() -> None:
+    with (
+        serve_wire() as plain,
+        serve_wire() as behind,
+        serve_tls(behind.url) as (secure, context),
+    ):
+        plain.script = Script(config=Page(301, headers={"Location": f"{secure}/config"}))
+        space = QwenSpace("qwen-2-72b", src=plain.url, ssl_verify=context)
+        assert space.ask("Hi").text == "Hello world."
+        assert [request.path for request in plain.requests] == ["/config"]
+        assert behind.count("/queue/join") == 1
+
+
+def test_no_request_passes_that_is_for_another_origin() -> None:
+    with serve_wire() as server, serve_wire() as other:
+        with pytest.raises(ContractError, match="Nothing was sent"):
+            httpx.get(f"{other.url}/config", auth=Guard(server.url))
+        assert other.requests == []
+        assert httpx.get(f"{server.url}/config", auth=Guard(server.url)).is_success
 
 
 def test_redirects_in_a_circle_come_to_an_end() -> None:
