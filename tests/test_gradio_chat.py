@@ -22,6 +22,7 @@ from .conftest import POLLING, Servers, deltas_through
 from .test_cli import invoke
 from .test_images import picture
 from .test_spaces import TURNS
+from .wire import BEGIN, CONFIG, Page, Script, completes, endpoint, info, serve_wire
 
 RED, BLUE = picture("PNG", (11, 10), "red"), picture("JPEG", (5, 6), "blue")
 
@@ -186,6 +187,24 @@ def test_an_option_that_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(UnsupportedOptionError, match=why):
         spaces["settings"].ask("Hi", **options)
+
+
+@pytest.mark.parametrize("name", ["headers", "fn_index", "api_name", "result_callbacks", "args", "kwargs"])
+def test_an_option_may_have_the_name_of_an_argument_of_the_sdk(name: str) -> None:
+    text = {"type": "string"}
+    chat = {**endpoint(message=text, **{name: text}), "returns": [{"type": text}]}
+    (dependency,) = CONFIG["dependencies"]
+    config = {
+        **CONFIG,
+        "dependencies": [{**dependency, "api_name": "chat", "inputs": [11, 8], "outputs": [4]}],
+    }
+    events = (*BEGIN, *completes("Hello"))
+    with serve_wire(
+        Script(config=Page(body=config), info=Page(body=info(chat=chat)), events=events)
+    ) as server:
+        assert QwenSpace(server.url).ask("Hi", **{name: "given"}).text == "Hello"  # type: ignore[arg-type]
+        (join,) = [request for request in server.requests if request.path == "/queue/join"]
+    assert join.body["data"] == ["Hi", "given"]
 
 
 def test_what_only_the_server_knows_to_be_wrong_is_its_error(spaces: Mapping[str, GradioChat]) -> None:

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -102,7 +102,7 @@ class Session(Client):  # type: ignore[misc]
 
     def answer(self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
         """Submit the job, feed what it puts out, and give its result; blocks until it is over."""
-        job = self.submit(*args, api_name=api_name, **kwargs)
+        job = self.submit(*self._by_position(api_name, args, kwargs), api_name=api_name)
         self._feed.attach(lambda: self._give_up(job))
         if self._pushes:
             with contextlib.closing(self._for_the_sdk()) as stream:
@@ -123,6 +123,16 @@ class Session(Client):  # type: ignore[misc]
         if self._feed.ended and job.communicator.event_id:  # its reader has left
             self._cancel(job)
         return job.result()
+
+    def _by_position(
+        self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> Sequence[object]:
+        """All arguments in their places: by name, some would be taken for those of `submit` itself."""
+        if not kwargs:
+            return args
+        (endpoint, *_) = (known for known in self.endpoints.values() if known.api_name == api_name)
+        placed: list[object] = utils.construct_args(endpoint.parameters_info, args, dict(kwargs))
+        return placed
 
     def _give_up(self, job: Any) -> None:
         """Stop waiting for the server; does not block."""
