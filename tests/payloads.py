@@ -171,6 +171,7 @@ MATHEMATICS = {
     "href with a break": "$\\href\n{java\nscript:RUN}{x}$",
     "href after a comment": "$a %\n\\href{javascript:RUN}{x}$",
     "href in code": "`$`\\href{javascript:RUN}{x}`$`",
+    "href after a carriage return": "a\r$\\href{javascript:RUN}{x}$",
     "href without dollars": "a \\(\\href{javascript:RUN}{x}\\) b \\[\\href{javascript:RUN}{x}\\]",
     "url": "$\\url{javascript:RUN}$",
     "token": '$\\mmlToken{mi}[href="javascript:RUN"]{x}$',
