@@ -27,12 +27,12 @@ VALUES = {
         r"text-align: ?(left|right|center)|opacity: 0\.6|border-left: 4px solid #d32f2f; padding: 0\.2em 0\.8em"
     ),
     "class": re.compile(r"language-[\w+#.-]+|mathjax_ignore", re.ASCII),
-    "href": re.compile(r"(https?://|mailto:)[^\s\"'<>`]+", re.IGNORECASE),
+    "href": re.compile("(https?://|mailto:).+", re.IGNORECASE | re.DOTALL),
     "start": re.compile(r"\d{1,9}"),
     "open": re.compile(""),
 }
 ALONE = {"br", "hr"}
-IMAGES = {"src": re.compile(r"https?://[^\s\"'<>`]+"), "alt": re.compile(r"[^<>]*")}
+IMAGES = {"src": re.compile("https?://.+"), "alt": re.compile(".*")}
 
 # Both let all HTML and all addresses through.
 _ours = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
