@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from IPython.display import HTML, Markdown, display
+from IPython.display import display
 
 from qwen_spaces import Conversation, Message, QwenSpace, Reply, SpaceError, SpaceStatus, Status
 from qwen_spaces import show as showing
@@ -16,6 +16,7 @@ from .payloads import PAYLOADS, armed
 from .wire import Script, serve_wire, well
 
 THOUGHT = "They want *all* of it: <b>tags</b>, $x$,\n\n- lists\n- and `code`."
+BREAKING = ("<base", "<meta", "<form", "<body")
 SAMPLE = """## Heading with a `<tag>`
 
 A paragraph with **bold**, *italics*, ~~struck~~, a <b>tag</b>, `vector<int>` and
@@ -83,9 +84,10 @@ def status(texts: list[str]) -> None:
 
 
 def control(texts: list[str]) -> None:
-    """Show each as it is, which nothing must do."""
-    for text in texts:
-        display(Markdown(text), HTML(text))
+    """Show each as it is, which nothing must do; at the end those that break the page for all others."""
+    for text in sorted(texts, key=lambda text: any(tag in text for tag in BREAKING)):
+        for kind in ("text/markdown", "text/html"):
+            display({kind: text}, raw=True)
 
 
 def traceback(texts: list[str]) -> None:

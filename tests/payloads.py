@@ -183,6 +183,13 @@ MATHEMATICS = {
     "box": "$\\bbox[background: url(URL)]{x}$",
     "box with a border": "$\\bbox[5px, border: 1px solid; background-image: url(URL)]{x}$",
     "font": "$\\unicode[a; background: url(URL)]{x263a}$",
+    "frame": "$\\fcolorbox{red; background: url(URL)}{red}{x}$",
+    "frame of a colour": "$\\definecolor{a}{named}{red; background: url(URL)}\\fcolorbox{a}{a}{x}$",
+    "colours": "$\\color{red; background: url(URL)}x \\colorbox{red; background: url(URL)}{\\textcolor{url(URL)}{x}}$",
+    "notation": '$\\enclose{box}[style="background: url(URL)", mathbackground="url(URL)", href="javascript:RUN"]{x}$',
+    "table": "$\\begin{array}[style: url(URL)]{c}\\rowcolor{red; background: url(URL)}x\\end{array}$",
+    "options": "$\\setOptions[color]{borderWidth=1px; background: url(URL)}\\fbox{x}$",
+    "chemistry": "$\\ce{$\\href{javascript:RUN}{x}$} \\ce{A ->[\\href{javascript:RUN}{x}] B}$",
     "graphics": "$\\includegraphics{URL}$",
     "tag in text": "$\\text{<img src=x onerror=RUN>}$",
     "tag": f"$a {IMG} b$ $$\n{IMG}\n$$",
@@ -218,7 +225,7 @@ NOTEBOOK = {
     "magic": f"%%html\n{IMG}\n%%javascript\nRUN",
     "class": '<div class="jp-Dialog jp-mod-accept lm-Widget" id=jp-main-dock-panel onclick=RUN>x</div>',
     "widget": '<script type="application/vnd.jupyter.widget-view+json">{"model_id": "x"}</script><jp-button>',
-    "clobbering": "<form id=jupyterapp name=x7><input name=commands></form><img name=getElementById>",
+    "clobbering": "<form id=jupyterapp name=cookie><input name=commands></form><img name=getElementById>",
     "ANSI": f"\x1b[31m{IMG}\x1b]8;;javascript:RUN\x07x\x1b]8;;\x07\x1b[0m",
 }
 GROUPS = {
