@@ -43,12 +43,15 @@ window.x7 = number => {
 COMMAND = """() => void jupyterapp.commands.addCommand("canary:run", {
     execute: given => window.x7(/[(](\\d+)/.exec(given.js)?.[1] ?? "command")
 })"""
+PLAIN = "[data-mime-type='application/vnd.jupyter.stderr']"
 # Everything is touched; a link to the outside leads nowhere, and none opens another window, which is blocked.
+# JupyterLab makes links of its own in a traceback: `LOOK` sees that they open windows that know nothing of it.
 TOUCH = """async () => {
     addEventListener("click", event => {
         const link = event.target.closest?.("a");
-        if (link && /^(https?:|mailto:)/.test(link.href)) event.preventDefault();
-        link?.removeAttribute("target");
+        if (!link) return;
+        if (link.closest("PLAIN") || /^(https?:|mailto:)/.test(link.href)) event.preventDefault();
+        else link.removeAttribute("target");
     }, true);
     const outputs = [...document.querySelectorAll(".jp-OutputArea-output")];
     for (const each of outputs.flatMap(output => [...output.querySelectorAll("*")])) {
@@ -62,7 +65,7 @@ TOUCH = """async () => {
         }
     }
     return outputs.length;
-}"""
+}""".replace("PLAIN", PLAIN)
 # What no output of ours may have; MathJax brings elements of its own.
 LOOK = r"""() => {
     const known = new Set(`P H1 H2 H3 H4 H5 H6 UL OL LI EM STRONG B S DEL BR HR PRE CODE TABLE THEAD TBODY TR TH TD
@@ -75,16 +78,18 @@ LOOK = r"""() => {
             const box = each.tagName === "INPUT" && each.type === "checkbox" && each.disabled;
             const ours = known.has(each.tagName) && (each.tagName !== "INPUT" || box);
             if (!ours && !each.closest("mjx-container")) faults.push(`${place}: <${each.tagName}>`);
+            const apart = each.closest("PLAIN") && each.relList?.contains("noopener") && each.target === "_blank";
+            const local = each.closest("PLAIN") && /^($|\/.*#line=\d+$)/.test(each.getAttribute("href"));
             for (const {name, value} of each.attributes) {
                 const bad = /^on|^data-commandlinker|^srcdoc$|^name$/.test(name)
-                    || (links.test(name) && !/^(https?:\/\/|mailto:|#)/i.test(value))
+                    || (links.test(name) && !apart && !local && !/^(https?:\/\/|mailto:|#)/i.test(value))
                     || (name === "style" && /url|import/i.test(value));
                 if (bad) faults.push(`${place}: <${each.tagName} ${name}="${value}">`);
             }
         }
     }
     return faults;
-}"""
+}""".replace("PLAIN", PLAIN)
 # What the sample must have: a selector in its outputs, and how many there are at least.
 SAMPLE = {
     "details summary": 1,
@@ -160,7 +165,11 @@ def watched(browser: Browser, heard: Heard, home: str) -> Iterator[Page]:
 
     def stop(route: Route, request: Request) -> None:
         where = urlsplit(request.url)
-        leaves = request.is_navigation_request() and page.url.startswith("http") and request.frame is page.main_frame
+        leaves = (
+            request.is_navigation_request()
+            and page.url.startswith("http")
+            and request.frame is page.main_frame
+        )
         if where.hostname != "127.0.0.1" and where.scheme in {"http", "https", "ws", "wss", "ftp"}:
             heard.others.append(f"request to {request.url}")
             route.abort()

@@ -13,7 +13,9 @@ from qwen_spaces.mathematics import reaches_out
 from qwen_spaces.screens import NO_MATH
 
 ALLOWED = {
-    **dict.fromkeys("p h1 h2 h3 h4 h5 h6 ul ol li em strong b s del br hr pre table thead tbody tr".split(), ""),
+    **dict.fromkeys(
+        "p h1 h2 h3 h4 h5 h6 ul ol li em strong b s del br hr pre table thead tbody tr".split(), ""
+    ),
     **dict.fromkeys(("summary", "div", "th", "td"), "style"),
     "blockquote": "class",
     "details": "open",

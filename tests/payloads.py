@@ -1,10 +1,13 @@
 r"""Known ways to make a program of a text that is shown as Markdown or HTML.
 
 From the cheat sheets and public advisories on cross-site scripting, mutation XSS, Markdown parsers, MathJax and
-JupyterLab, read 2026-11. ``RUN`` stands for the program and ``URL`` for an address that must not be fetched.
+JupyterLab, read 2026-11. ``RUN`` stands for the program, ``QUOTED`` for it as part of an address, and ``URL`` for an
+address that must not be fetched.
 """
 
 from __future__ import annotations
+
+from urllib.parse import quote
 
 IMG = "<img src=x onerror=RUN>"  # what most of them try to set free
 COMMAND = """data-commandlinker-command="canary:run" data-commandlinker-args='{"js": "RUN"}'"""
@@ -75,7 +78,7 @@ MUTATION = {
     "noscript": f'<noscript><p title="</noscript>{IMG}">',
     "mglyph": '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=x onerror=RUN&gt;">',
     "svg style": f'<svg></p><style><a id="</style>{IMG}"></svg>',
-    "form in math": f'<form><math><mtext></form><form><mglyph><style></math>{IMG}',
+    "form in math": f"<form><math><mtext></form><form><mglyph><style></math>{IMG}",
     "select": f"<select><style><img title='</style></select>{IMG}'>",
     "listing": "<listing>&lt;img src=x onerror=RUN&gt;</listing>",
     "xmp": f'<xmp><p title="</xmp>{IMG}">',
@@ -97,6 +100,7 @@ LINKS = {
     "escaped scheme": "[x](javascript\\:RUN)",
     "quoted scheme": "[x](%6aavascript:RUN)",
     "comment in a script": "[x](javascript://a.example/%0aRUN)",
+    "bare script": "javascript://a.example/%0aQUOTED [x](javascript://a.example/%0aQUOTED)",
     "data": "[x](data:text/html,<script>RUN</script>)",
     "vbscript": "[x](vbscript:RUN)",
     "file": "[x](file:///etc/passwd)",
@@ -195,14 +199,17 @@ MATHEMATICS = {
     "tag": f"$a {IMG} b$ $$\n{IMG}\n$$",
     "tag that ends a formula": f"$a</script></p>{IMG}",
     "quote in an address": '[x](https://a.example/$"onclick="RUN"$)',
-    "quote in a title": "[x](https://a.example \"$\" onclick='RUN' $\")",
+    "quote in a title": '[x](https://a.example "$" onclick=\'RUN\' $")',
     "formula in code": f"`$` {IMG} `$`",
     "formula over code": f"$a `b$ {IMG} `",
     "escaped dollars": f"\\$ {IMG} \\\\$ {IMG} $",
     "tooltip": f"$\\texttip{{x}}{{{IMG}}} \\mathtip{{x}}{{\\text{{{IMG}}}}} \\toggle{{x}}{{y}}\\endtoggle$",
     "tag of an equation": f"\\begin{{align}}x \\tag{{{IMG}}}\\end{{align}}",
     "place of a formula": f"$a$ @@0@@ \\@@0@@ [x](@@0@@) `@@0@@` $'\" onclick='RUN'$ {IMG}",
-    "marks of formulas": private("<img src=x onerror=RUN>") + " `" + private("`<img src=x onerror=RUN>") + "`",
+    "marks of formulas": private("<img src=x onerror=RUN>")
+    + " `"
+    + private("`<img src=x onerror=RUN>")
+    + "`",
 }
 UNICODE = {
     "full width": "\uff1cimg src=x onerror=RUN\uff1e \u2039img src=x onerror=RUN\u203a",
@@ -243,4 +250,5 @@ PAYLOADS = {f"{group}: {name}": text for group, texts in GROUPS.items() for name
 def armed(payload: str, run: str = "alert(1)", url: str = "http://a.example/x.png") -> str:
     """The payload with a program and an address."""
     hidden = private("RUN")[1:], private(run)[1:]
-    return payload.replace(*hidden).replace("RUN", run).replace("URL", url)
+    quoted = payload.replace(*hidden).replace("QUOTED", quote(run, safe=""))
+    return quoted.replace("RUN", run).replace("URL", url)

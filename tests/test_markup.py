@@ -45,7 +45,9 @@ from .payloads import PAYLOADS, armed
 from .wire import Script, Wire, serve_wire, well
 
 Bundles: TypeAlias = list[dict[str, str]]
-EVERY = pytest.mark.parametrize("payload", [pytest.param(armed(text), id=name) for name, text in PAYLOADS.items()])
+EVERY = pytest.mark.parametrize(
+    "payload", [pytest.param(armed(text), id=name) for name, text in PAYLOADS.items()]
+)
 
 
 # Where it is published --------------------------------------------------------------------------------------
@@ -168,7 +170,11 @@ def test_nothing_is_live_of_what_show_shows(page: Page) -> None:
         payload = armed(text)
         stream = told(Status("queued", reason=payload), thinking(payload, payload), error=SpaceError(payload))
         page.run("shown", shown=qwen_spaces.show.Shown(stream))
-        assert {kind for bundle in page.seen for kind in bundle} == {"text/html", "text/markdown", "text/plain"}
+        assert {kind for bundle in page.seen for kind in bundle} == {
+            "text/html",
+            "text/markdown",
+            "text/plain",
+        }
         assert [fault for bundle in page.seen for fault in faults_of(bundle)] == [], name
         page.seen.clear()
 
@@ -223,10 +229,52 @@ def test_all_that_publishes_is_known() -> None:
 
 FRAGMENTS = [
     *(armed(text) for text in PAYLOADS.values()),
-    *("`", "``", "```", "~~~", "$", "$$", "\\", "\\\\(", "\\\\)", "\\(", "\\)", "<", ">", "&", "&lt;", '"', "'"),
-    *("\n", "\n\n", "\r", "\t", "    ", "\n> ", "\n- ", "\n1. ", "\n    ", "|", "\n| - | - |\n", "\n---\n", "#"),
+    *(
+        "`",
+        "``",
+        "```",
+        "~~~",
+        "$",
+        "$$",
+        "\\",
+        "\\\\(",
+        "\\\\)",
+        "\\(",
+        "\\)",
+        "<",
+        ">",
+        "&",
+        "&lt;",
+        '"',
+        "'",
+    ),
+    *(
+        "\n",
+        "\n\n",
+        "\r",
+        "\t",
+        "    ",
+        "\n> ",
+        "\n- ",
+        "\n1. ",
+        "\n    ",
+        "|",
+        "\n| - | - |\n",
+        "\n---\n",
+        "#",
+    ),
     *("[", "](", "](<", ")", "![", "[x]: ", "<!--", "-->", "]]>", "<a ", "=", "*", "_", "**", "~~", "@@0@@"),
-    *("\\begin{align}", "\\end{align}", "\\href", "{", "}", "javascript:", "https://a.example/", "\0", "\u2028"),
+    *(
+        "\\begin{align}",
+        "\\end{align}",
+        "\\href",
+        "{",
+        "}",
+        "javascript:",
+        "https://a.example/",
+        "\0",
+        "\u2028",
+    ),
     *("\U000fffff", "\U000f003c", "\ud800", "\ufeff", "\u202e", "mermaid", "```mermaid\n", "a", " "),
 ]
 COMPOSED = st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join)
@@ -287,12 +335,18 @@ KEPT = {
         "```html\n<b>x</b> &lt; $y$ \\(z\\)\n```",
         ['<pre><code class="language-html">&lt;b&gt;x&lt;/b&gt; &amp;lt; $y$ \\(z\\)\n</code></pre>'],
     ),
-    "fence in a list": ("- a\n\n  ```c\n  a<b>c\n  ```", ['<pre><code class="language-c">a&lt;b&gt;c</code></pre>']),
+    "fence in a list": (
+        "- a\n\n  ```c\n  a<b>c\n  ```",
+        ['<pre><code class="language-c">a&lt;b&gt;c</code></pre>'],
+    ),
     "mathematics": ("It is $x < y$ and $$z > 1$$.", ["$x \\lt  y$", "$$z \\gt  1$$"]),
     "parentheses": ("It is \\\\(x^2\\\\), \\\\[y\\\\].", ["$x^2$", "$$y$$"]),
     "emphasis": ("**a** *b* ~~c~~", ["<strong>a</strong>", "<em>b</em>", "<s>c</s>"]),
     "quote": ("> a\n> b", ["<blockquote>\n<p>a\nb</p>"]),
-    "link": ("[a b](https://a.example/?q=1&r=(2)#x)", ['<a href="https://a.example/?q=1&amp;r=%282%29#x">a b</a>']),
+    "link": (
+        "[a b](https://a.example/?q=1&r=(2)#x)",
+        ['<a href="https://a.example/?q=1&amp;r=%282%29#x">a b</a>'],
+    ),
     "mail": ("[a](mailto:a@a.example)", ['<a href="mailto:a@a.example">a</a>']),
     "image": ("![a](https://a.example/x.png)", ['<a href="https://a.example/x.png">a</a>']),
     "tag": ("<details><summary>a</summary>b</details>", ["&lt;details&gt;&lt;summary&gt;a&lt;/summary&gt;b"]),
@@ -313,9 +367,14 @@ def test_what_is_harmless_looks_as_it_should(text: str, kept: list[str]) -> None
 
 def test_remote_images_are_shown_where_they_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "![a b](https://a.example/x.png) ![c](x.png)"
-    assert next(renderings(markdown(text))) == '<p><a href="https://a.example/x.png">a b</a> ![c](x.png)</p>\n'
+    assert (
+        next(renderings(markdown(text))) == '<p><a href="https://a.example/x.png">a b</a> ![c](x.png)</p>\n'
+    )
     monkeypatch.setenv(markup.REMOTE_IMAGES, "1")
-    assert next(renderings(markdown(text))) == '<p><img src="https://a.example/x.png" alt="a b" /> ![c](x.png)</p>\n'
+    assert (
+        next(renderings(markdown(text)))
+        == '<p><img src="https://a.example/x.png" alt="a b" /> ![c](x.png)</p>\n'
+    )
 
 
 def test_reasoning_is_a_fold_of_ours() -> None:
