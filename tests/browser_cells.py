@@ -68,10 +68,16 @@ def reasoning_and_error(texts: list[str]) -> None:
         display(Shown(told(*said, pace=0.03, error=SpaceError(text))))
 
 
+def reply(texts: list[str]) -> None:
+    """Show each as the value of a cell."""
+    for text in texts:
+        display(Reply(text))
+
+
 def conversation(texts: list[str]) -> None:
     """Show each as what both sides of a chat say."""
     for text in texts:
-        chat = Conversation(lambda *_args, **_how: None)  # type: ignore[arg-type, return-value]
+        chat = Conversation(lambda *_args, **_how: None)  # type: ignore[arg-type]
         chat.messages = tuple(Message(role, text) for role in ("system", "user", "assistant"))
         display(chat)
 
@@ -97,7 +103,7 @@ def traceback(texts: list[str]) -> None:
 
 PLACES: dict[str, Callable[[list[str]], None]] = {
     "show()": live,
-    "a Reply": lambda texts: [display(Reply(text)) for text in texts] and None,
+    "a Reply": reply,
     "a Conversation": conversation,
     "SpaceStatus": status,
     "reasoning, status and error box": reasoning_and_error,

@@ -34,7 +34,7 @@ VALUES = {
     "open": re.compile(""),
 }
 COMMANDS = re.compile(
-    r"\\(href|url|style|class|cssId|data|html[A-Z]\w+|unicode|bbox|fcolorbox|mmlToken|includegraphics"
+    r"\\(href|url|style|class|cssId|data|html(?:Class|Id|Style|Data)|unicode|bbox|fcolorbox|mmlToken|includegraphics"
     r"|require|setOptions|csname)(?![A-Za-z])"
 )
 ALONE = {"br", "hr"}
@@ -42,7 +42,7 @@ IMAGES = {"src": re.compile("https?://.+"), "alt": re.compile(".*")}
 
 # Both let all HTML and all addresses through.
 _ours = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-_ours.validateLink = lambda _url: True  # type: ignore[method-assign]
+_ours.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
 _theirs = mistune.create_markdown(
     plugins=["table", "strikethrough", "url"],
     renderer=mistune.HTMLRenderer(escape=False, allow_harmful_protocols=True),
