@@ -65,7 +65,7 @@ def markdown(text: str) -> str:
     """
     if _is_harmless(text):
         return text
-    text = _UNPRINTABLE.sub("\ufffd", _BREAKS.sub("\n", text))
+    text = _printable(text)
     if len(text) > LONGEST or text.count("[") > MOST_BRACKETS:
         return _preformatted(text)
     from markdown_it.tree import SyntaxTreeNode
@@ -83,14 +83,19 @@ def line(text: str) -> str:
         >>> line("<i>Full</i>, $1")
         '&lt;i&gt;Full&lt;/i&gt;, &dollar;1'
     """
-    return mathematics.disarm(_UNPRINTABLE.sub("\ufffd", _BREAKS.sub("\n", text))).translate(_IN_LINE)
+    return mathematics.disarm(_printable(text)).translate(_IN_LINE)
 
 
 def code(text: str) -> str:
     """Return Markdown that shows `text` as code within a line, exactly as it is written."""
     if _PLAIN_CODE.fullmatch(text):
         return f"`{text}`"
-    return f"<code>{_entities(text)}</code>"
+    return f"<code>{_entities(_printable(text))}</code>"
+
+
+def _printable(text: str) -> str:
+    """The text without control characters and with one kind of line break: parsers differ on the others."""
+    return _UNPRINTABLE.sub("\ufffd", _BREAKS.sub("\n", text))
 
 
 def _entities(text: str) -> str:

@@ -25,9 +25,10 @@ _FOUND = re.compile(
 )
 _DELIMITERS = {"display": "$$", "inline": "$", "round": "$", "square": "$$", "environment": ""}
 
-# Links, styles, attributes, extensions, and names that are put together.
+# Links, styles (a font or a frame may hold one), attributes, extensions, and names that are put together.
 _COMMAND = re.compile(
-    r"\\(href|url|style|class|cssId|data|require|mmlToken|includegraphics|csname)(?![A-Za-z])"
+    r"\\(href|url|style|class|cssId|data|html(?:Class|Id|Style|Data)|unicode|bbox|fcolorbox|mmlToken"
+    r"|includegraphics|require|setOptions|csname)(?![A-Za-z])"
 )
 _PAIR = re.compile(r"\\[\s\S]")
 _COMMENT = re.compile(r"((?:^|[^\\])(?:\\\\)*)%[^\n]*")

@@ -1,0 +1,248 @@
+"""Nothing of a Space's text is live where it is published, and what is harmless looks as it should.
+
+What publishes it: the value of a cell (`Reply`, `Conversation`, `SpaceStatus`, `QwenSpace`, an error), `show`
+and ``%%qwen`` (answer, reasoning, status, the box of an error), and the gateway, which has no page. `PLACES`
+are all of them; `tests/browser.py` looks at them in a real JupyterLab.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+import pytest
+from IPython.core.formatters import DisplayFormatter
+from pytest_mock import MockerFixture
+
+import qwen_spaces
+from qwen_spaces import (
+    Conversation,
+    Message,
+    QwenSpace,
+    Reply,
+    SpaceError,
+    SpaceStatus,
+    Status,
+    TextStream,
+    Timeouts,
+    UnexpectedOutputError,
+    markup,
+)
+from qwen_spaces.gateway import create_app
+from qwen_spaces.markup import markdown
+from qwen_spaces.screens import NO_MATH, Cell
+
+from .gateway import http, serve_gateway
+from .harmless import faults, faults_of, renderings
+from .page import Page, new_page, thinking, told
+from .payloads import PAYLOADS, armed
+from .wire import Script, Wire, serve_wire, well
+
+Bundles: TypeAlias = list[dict[str, str]]
+EVERY = pytest.mark.parametrize(
+    "payload", [pytest.param(armed(text), id=name) for name, text in PAYLOADS.items()]
+)
+
+
+# Where it is published --------------------------------------------------------------------------------------
+
+
+def whole(text: str) -> str:
+    """The text as it is sent: without halves of surrogate pairs."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def value(shown: object) -> Bundles:
+    """What IPython publishes of a cell's value."""
+    return [DisplayFormatter().format(shown)[0]]
+
+
+def conversation(text: str) -> Bundles:
+    chat = Conversation(lambda *_args, **_how: pytest.fail("asked"))
+    text = whole(text) or "x"
+    chat.messages = (Message("system", text), Message("user", text), Message("assistant", text))
+    return value(chat)
+
+
+def status(text: str) -> Bundles:
+    texts = {"url": text, "gradio": text, "endpoint": text, "stage": text, "hardware": text}
+    names = {text: text, "size": f"{text}|", f"`{text}": text}
+    return value(SpaceStatus(**texts, parameters=names, options=names, history="pairs"))  # type: ignore[arg-type]
+
+
+def space(text: str) -> Bundles:
+    named: Any = QwenSpace("http://127.0.0.1:1")
+    named.src = named.name = named.label = text
+    return value(named)
+
+
+def shown(text: str, *, growing: bool = False) -> Bundles:
+    """All that `show` publishes, of an answer that fails."""
+    published: Bundles = []
+    shell = SimpleNamespace(display_pub=SimpleNamespace(publish=lambda data, **_: published.append(data)))
+    stream = SimpleNamespace(reasoning="", text="", status=Status("queued", reason=text))
+    cell = Cell(shell)
+    cell.draw(stream)  # type: ignore[arg-type]
+    stream.reasoning = text
+    cell.draw(stream)  # type: ignore[arg-type]
+    stream.text = text
+    for end in range(0, len(text) if growing else 0, 3):
+        stream.text = text[:end]
+        cell.draw(stream)  # type: ignore[arg-type]
+    cell.end(stream, SpaceError(text, title=text, message=text, partial_text=text))  # type: ignore[arg-type]
+    return published
+
+
+PLACES: dict[str, Callable[[str], Bundles]] = {
+    "Reply": lambda text: value(Reply(text, reasoning=text, raw={"x": text})),
+    "Conversation": conversation,
+    "SpaceStatus": status,
+    "QwenSpace": space,
+    "errors": lambda text: value(SpaceError(text, title=text)) + value(UnexpectedOutputError(text, raw=text)),
+    "show": shown,
+}
+
+
+@EVERY
+@pytest.mark.parametrize("place", PLACES)
+def test_nothing_is_live(place: str, payload: str) -> None:
+    for bundle in PLACES[place](payload):
+        assert faults_of(bundle) == []
+
+
+@EVERY
+def test_nothing_is_live_while_an_answer_grows(payload: str) -> None:
+    assert [fault for bundle in shown(payload, growing=True) for fault in faults_of(bundle)] == []
+
+
+@EVERY
+def test_nothing_but_images_is_live_where_images_are_allowed(
+    payload: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(markup.REMOTE_IMAGES, "1")
+    assert faults_of({"text/markdown": markdown(payload)}, images=True) == []
+
+
+def test_the_checker_sees_what_is_live() -> None:
+    seen = {name for name, text in PAYLOADS.items() if faults_of({"text/markdown": armed(text)})}
+    assert len(seen) > 150
+    assert faults("<p onclick=x>") == ["<p onclick='x'>"]
+    assert faults('<a href="javascript:x">') == ["<a href='javascript:x'>"]
+    assert faults("<img src=http://a.example>") == ["<img>"]
+    assert faults("<!-- x --><?x><!x>") != []
+    assert faults("a < b") != []
+    assert faults_of({"application/javascript": "x"}) == ["type application/javascript"]
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[Wire]:
+    with serve_wire() as server:
+        yield server
+
+
+@pytest.fixture
+def page(tmp_path: Path, mocker: MockerFixture) -> Iterator[Page]:
+    mocker.patch("qwen_spaces.show.TICK", 0.005)
+    with new_page(tmp_path) as page:
+        page.run("%load_ext qwen_spaces.notebook")
+        yield page
+
+
+def test_nothing_is_live_of_what_the_magic_shows(page: Page, wire: Wire) -> None:
+    for name, text in PAYLOADS.items():
+        payload = armed(text)
+        wire.script = Script(events=well(whole(payload)))
+        ended = page.run("%%qwen -m qwen-2-72b --src $url -o said\nGo.", url=wire.url)
+        assert ended.text == "", name
+        assert [fault for bundle in page.seen for fault in faults_of(bundle)] == [], name
+        assert page.names["said"].text
+        page.seen.clear()
+
+
+def test_nothing_is_live_of_what_show_shows(page: Page) -> None:
+    for name, text in list(PAYLOADS.items())[::10]:
+        payload = armed(text)
+        stream = told(Status("queued", reason=payload), thinking(payload, payload), error=SpaceError(payload))
+        page.run("shown", shown=qwen_spaces.show.Shown(stream))
+        assert {kind for bundle in page.seen for kind in bundle} == {
+            "text/html",
+            "text/markdown",
+            "text/plain",
+        }
+        assert [fault for bundle in page.seen for fault in faults_of(bundle)] == [], name
+        page.seen.clear()
+
+
+def test_the_gateway_answers_no_page(wire: Wire) -> None:
+    payload = "".join(armed(text) for text in list(PAYLOADS.values())[:20])
+    wire.script = Script(events=well(payload))
+    asked = {"model": "qwen-2-72b", "messages": [{"role": "user", "content": payload}]}
+    with serve_gateway(create_app({"qwen-2-72b": wire.url})) as url:
+        chat = f"{url}/v1/chat/completions"
+        answers = [
+            *(http.get(url + path) for path in ("/", "/docs", "/redoc", "/openapi.json", "/healthz")),
+            *(http.get(f"{url}/v1/models{rest}") for rest in ("", "/qwen-2-72b", "/%3Cscript%3E")),
+            http.get(chat),
+            http.post(chat, content=payload.encode()),
+            http.post(chat, json={**asked, "model": payload}),
+            http.post(chat, json={**asked, payload: payload, "n": payload}),
+            http.post(chat, json=asked),
+            http.post(chat, json={**asked, "stream": True}),
+        ]
+    kinds = {answer.headers["content-type"].partition(";")[0] for answer in answers}
+    assert [answer.status_code for answer in answers[-2:]] == [200, 200], answers[-1].text
+    assert kinds == {"application/json", "text/event-stream"}
+    assert answers[-2].json()["choices"][0]["message"]["content"] == payload
+
+
+DISPLAYS = {"HTML", "HTMLResponse", "display", "publish_display_data"}
+
+
+def test_all_that_publishes_is_known() -> None:
+    """A new place where something is published must be added to `PLACES`."""
+    publishers = set()
+    for path in Path(qwen_spaces.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and re.fullmatch(r"_repr_\w+_|_ipython_display_", node.name):
+                publishers.add(f"{path.stem}.{node.name}")
+            elif isinstance(node, ast.Constant) and node.value in {"text/html", "text/markdown"}:
+                publishers.add(f"{path.stem}: {node.value}")
+            elif isinstance(node, ast.alias) and node.name in DISPLAYS:
+                publishers.add(f"{path.stem}: {node.name}")
+    assert publishers == {
+        "answer._repr_markdown_",
+        "conversation._repr_markdown_",
+        "transport._repr_markdown_",
+        "space._repr_markdown_",
+        "screens: text/html",
+        "screens: text/markdown",
+        "show._ipython_display_",
+    }
+
+
+# By itself ------------------------------------------------------------------------------------------------
+
+
+def test_reasoning_is_a_fold_of_ours() -> None:
+    bundles = shown("a **b** <i>\n\nc")
+    fold = next(each["text/markdown"] for each in bundles if "<details>" in each.get("text/markdown", ""))
+    assert next(renderings(fold)).strip() == (
+        f"<details><summary>Reasoning</summary><blockquote {NO_MATH}>"
+        "a &ast;&ast;b&ast;&ast; &lt;i&gt;<br><br>c</blockquote></details>"
+    )
+
+
+def test_a_text_too_long_or_too_deep_is_shown_as_it_is_written() -> None:
+    for text in ("<" * markup.LONGEST + "x", "[" * (markup.MOST_BRACKETS + 1), "> " * 50 + "<i>"):
+        published = markdown(text)
+        assert published.startswith("<pre><code>")
+        assert faults_of({"text/markdown": published}) == []
+
+
+def test_a_stream_and_its_repr_are_plain(page: Page) -> None:
+    stream = TextStream(lambda _feed: None, timeouts=Timeouts(), space="<i>")
+    assert list(value(stream)[0]) == ["text/plain"]
