@@ -227,7 +227,7 @@ def try_all(browser: Browser, folder: Path, address: str, picture: Path) -> tupl
             if found < least:
                 faults.append(f"the sample has {found} of {selector}, not {least}")
         cell.locator("details").evaluate("details => { details.open = true }")
-        cell.screenshot(path=picture)
+        picture.write_bytes(cell.screenshot())
     return count, faults
 
 
