@@ -191,10 +191,13 @@ def watched(browser: Browser, heard: Heard, home: str) -> Iterator[Page]:
     context.close()
 
 
-def show(page: Page, url: str, heard: Heard) -> int:
+def show(page: Page, url: str, heard: Heard, picture: Path | None = None) -> int:
     """Run a notebook, touch all that it shows, and wait until nothing happens; gives how many outputs."""
     run_all(page, url)
     page.evaluate(COMMAND)
+    if picture:  # of the sample, before anything is touched
+        page.locator(".jp-CodeCell details").first.evaluate("details => { details.open = true }")
+        page.locator(".jp-CodeCell").nth(1).screenshot(path=picture)
     count: int = page.evaluate(TOUCH)
     while (rest := heard.latest + QUIET - time.monotonic()) > 0:
         page.wait_for_timeout(1000 * rest)
@@ -214,26 +217,24 @@ def prove(browser: Browser, folder: Path, address: str) -> int:
     return len(heard.names)
 
 
-def try_all(browser: Browser, folder: Path, address: str, picture: Path) -> tuple[int, list[str]]:
+def try_all(browser: Browser, folder: Path, address: str, picture: Path | None) -> tuple[int, list[str]]:
     """See what ours does; gives how many outputs it has, and what is wrong with them."""
     heard = Heard()
     with canary(heard) as home, watched(browser, heard, home) as page:
         (folder / "payloads.ipynb").write_text(notebook(tuple(cells(home))))
-        count = show(page, address.format("payloads.ipynb"), heard)
+        count = show(page, address.format("payloads.ipynb"), heard, picture)
         faults = [*heard.names, *heard.others, *page.evaluate(LOOK)]
         cell = page.locator(".jp-CodeCell").nth(1)
         for selector, least in SAMPLE.items():
             found = cell.locator(f".jp-OutputArea-output :is({selector})").count()
             if found < least:
                 faults.append(f"the sample has {found} of {selector}, not {least}")
-        cell.locator("details").evaluate("details => { details.open = true }")
-        picture.write_bytes(cell.screenshot())
     return count, faults
 
 
 def main() -> None:
     began = time.monotonic()
-    picture = Path(sys.argv[1] if sys.argv[1:] else os.devnull)
+    picture = Path(sys.argv[1]) if sys.argv[1:] else None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, sync_playwright() as playwright:
         folder = Path(name)
         tracker = folder / ".settings" / "@jupyterlab" / "notebook-extension"

@@ -98,6 +98,29 @@ class Servers:
         self.process.stdout.close()
 
 
+# Where the reader's side is not what is tested: one mode will do in the tests of every day.
+BELOW_THE_READER = {
+    "errors",
+    "faults",
+    "gradio_chat",
+    "more_spaces",
+    "secrets",
+    "shapes",
+    "tls",
+    "waiting",
+    "words",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the async modes of what is below the reader as slow."""
+    for item in items:
+        mode = getattr(item, "callspec", None) and item.callspec.params.get("door")  # type: ignore[attr-defined]
+        if mode in ("asyncio", "trio") and item.path.stem.removeprefix("test_") in BELOW_THE_READER:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     servers = Servers()

@@ -25,11 +25,13 @@ from chats import CHATS
 from fastapi import FastAPI
 
 from qwen_spaces.replicas import NAMES, brain, serve
-from qwen_spaces.replicas.server import LOOK
+from qwen_spaces.replicas import server as replica_server
 
 # Seconds a word: as fast as it can, for there are many tests; Gradio 5 would send all words as one.
 brain.PACE = 0.0 if SIX else 0.01
 
+
+LOOK = replica_server.LOOK = 0.02  # seconds; so many apps that look each few ms leave no CPU
 
 telling = threading.Lock()
 
@@ -66,7 +68,7 @@ def fewer(steps: Iterator[Any]) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def serve_app(demo: gr.Blocks, *, unprefixed: bool = False, path: str = "", **settings: Any) -> Iterator[str]:
-    demo.queue()._queue.sleep_when_free = LOOK  # seconds; so many apps that look each ms leave no CPU
+    demo.queue()._queue.sleep_when_free = LOOK
     with contextlib.redirect_stdout(sys.stderr):  # Gradio 5.50 left a `print` in here
         app: Any = gr.mount_gradio_app(FastAPI(), demo, path="", ssr_mode=False, **settings)
     listener = socket.create_server(("127.0.0.1", 0))
