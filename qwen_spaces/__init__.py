@@ -10,7 +10,7 @@ Example:
 import logging
 import warnings
 
-from .answer import Done, Event, Metrics, Reasoning, Reply, Text
+from ._stream.accumulator import Done, Event, Metrics, Reasoning, Reply, Text
 from .conversation import Conversation
 from .errors import (
     AuthenticationError,
@@ -35,9 +35,9 @@ from .errors import (
     UnknownSpaceError,
     UnsupportedOptionError,
 )
-from .feed import Status
+from ._stream.mailbox import Status
 from .messages import Message
-from .registry import available_spaces
+from ._registry import available_spaces
 from .space import QwenSpace
 from .spaces import (
     QVQ_72B,
@@ -54,7 +54,7 @@ from .spaces import (
 )
 from .stream import TextStream
 from .timeouts import Timeouts
-from .transport import SpaceStatus
+from ._client.client import SpaceStatus
 
 __version__ = "0.1.0"
 

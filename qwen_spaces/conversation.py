@@ -12,15 +12,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .answer import Reply
+from ._stream.accumulator import Reply
 from .errors import InvalidMessagesError
 from .images import Images, as_images
-from .markup import markdown
+from ._markup import markdown
 from .messages import Message, Messages, as_messages, checked
 from .stream import OnReply, TextStream
 
 if TYPE_CHECKING:
-    from .show import Shown
+    from ._display.live_reply import Shown
 
 FORMAT = 1  # of the files that `save` writes
 MAX_FILE_CHARS = 256 * 2**20  # of a saved conversation, images included
@@ -108,7 +108,7 @@ class Conversation:
 
     def show(self, prompt: str, *, images: Images = ()) -> Shown:
         """Ask the next thing and show the answer in a notebook as it arrives. See `QwenSpace.show`."""
-        from .show import Shown
+        from ._display.live_reply import Shown
 
         return Shown(self.stream(prompt, images=images))
 

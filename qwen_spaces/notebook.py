@@ -11,10 +11,10 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 
-from .answer import Reply
+from ._stream.accumulator import Reply
 from .conversation import Conversation
 from .errors import QwenSpacesError
-from .show import InterruptedCell, Shown
+from ._display.live_reply import InterruptedCell, Shown
 from .space import QwenSpace
 
 

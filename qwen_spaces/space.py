@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 import anyio
 import anyio.to_thread
 
-from . import markup
-from .answer import Reply
-from .closing import Closing
-from .contract import Contract
+from . import _markup as markup
+from ._stream.accumulator import Reply
+from ._closeable import Closing
+from ._contract.discovery import Contract
 from .conversation import Conversation
-from .endpoint import check_addresses, check_images
+from ._contract.endpoint import check_addresses, check_images
 from .errors import UnknownSpaceError, UnsupportedOptionError
-from .feed import Feed
+from ._stream.mailbox import Feed
 from .images import Images, as_images
 from .messages import Messages, as_messages
-from .reader import Reader
-from .registry import FACADES, OTHERS, checked_options, find, find_source
-from .request import Memory, Request
-from .settings import (
+from ._stream.reader import Reader
+from ._registry import FACADES, OTHERS, checked_options, find, find_source
+from ._client.request import Memory, Request
+from ._settings import (
     MAX_CHARS,
     RETRIES,
     check_connection,
@@ -32,15 +32,15 @@ from .settings import (
 )
 from .stream import OnReply, TextStream
 from .timeouts import Timeouts
-from .transport import SpaceStatus, Transport
+from ._client.client import SpaceStatus, Transport
 
 if TYPE_CHECKING:
     import ssl
 
     from typing_extensions import Self, Unpack
 
-    from .settings import NoOptions, Settings
-    from .show import Shown
+    from ._settings import NoOptions, Settings
+    from ._display.live_reply import Shown
     from .spaces import (
         QVQ_72B,
         Qwen2_5,
@@ -285,7 +285,7 @@ class QwenSpace(Closing):
         Example:
             reply = await QwenSpace("qwen-2.5").show("Why is the sky blue?")
         """
-        from .show import Shown
+        from ._display.live_reply import Shown
 
         return Shown(self.stream(messages, system=system, images=images, **options))
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 import anyio
 import anyio.to_thread
 
-from .answer import Event, Reply, Text
-from .closing import Closing
+from ._stream.accumulator import Event, Reply, Text
+from ._closeable import Closing
 from .errors import StreamCancelledError
-from .feed import Feed, Status
-from .reader import Reader
+from ._stream.mailbox import Feed, Status
+from ._stream.reader import Reader
 from .timeouts import Timeouts
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from IPython.display import display
 
 from qwen_spaces import Conversation, Message, QwenSpace, Reply, SpaceError, SpaceStatus, Status
 from qwen_spaces import show as showing
-from qwen_spaces.show import Shown
+from qwen_spaces._display.live_reply import Shown
 
 from .page import thinking, told
 from .payloads import PAYLOADS, armed

@@ -23,7 +23,7 @@ import anyio
 from gradio_client import Client
 
 from qwen_spaces import QwenSpace, QwenSpacesError, SpaceTimeoutError, StreamError, Text, TextStream, Timeouts
-from qwen_spaces.sdk import session
+from qwen_spaces._gradio import session
 
 from .chaos import Chaos
 from .conftest import DOORS, POLLING, Servers

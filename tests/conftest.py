@@ -20,7 +20,7 @@ import anyio
 import pytest
 
 from qwen_spaces import TextStream
-from qwen_spaces.sdk import session
+from qwen_spaces._gradio import session
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # So it is where the tests run in the background of a script, and programs under test would inherit it.

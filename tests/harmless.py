@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import mistune
 from markdown_it import MarkdownIt
 
-from qwen_spaces.screens import NO_MATH
+from qwen_spaces._display.displays import NO_MATH
 
 ALLOWED = {
     **dict.fromkeys(("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "li", "br", "hr"), ""),

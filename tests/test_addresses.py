@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qwen_spaces import GradioChat, Qwen2_5, QwenSpace, UnknownSpaceError, available_spaces
-from qwen_spaces.addresses import did_you_mean, parse_address
+from qwen_spaces._addresses import did_you_mean, parse_address
 from qwen_spaces.cli import main
 
 from .conftest import Servers

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_spaces import ContractError, InvalidImageError, Message, UnsupportedOptionError
-from qwen_spaces.contract import Contract, resolve
-from qwen_spaces.endpoint import CHAT as HANDED_ON
-from qwen_spaces.endpoint import Call, Endpoint, kind_of
+from qwen_spaces._contract.discovery import Contract, resolve
+from qwen_spaces._contract.endpoint import CHAT as HANDED_ON
+from qwen_spaces._contract.endpoint import Call, Endpoint, kind_of
 from qwen_spaces.spaces import (
     QVQ_72B,
     GradioChat,

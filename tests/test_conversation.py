@@ -20,8 +20,8 @@ from qwen_spaces import (
     SpaceError,
 )
 from qwen_spaces.images import as_images
-from qwen_spaces.markup import markdown
-from qwen_spaces.request import Memory, Request
+from qwen_spaces._markup import markdown
+from qwen_spaces._client.request import Memory, Request
 
 from .conftest import Servers, run_async
 from .test_images import picture

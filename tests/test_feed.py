@@ -9,8 +9,8 @@ import anyio
 import pytest
 
 from qwen_spaces import StreamCancelledError
-from qwen_spaces.feed import Feed, Status
-from qwen_spaces.snapshot import Snapshot
+from qwen_spaces._stream.mailbox import Feed, Status
+from qwen_spaces._contract.output import Snapshot
 
 from .conftest import run_async
 

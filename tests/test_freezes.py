@@ -27,9 +27,9 @@ from qwen_spaces import (
     StreamError,
     Timeouts,
 )
-from qwen_spaces.answer import Text
-from qwen_spaces.feed import Feed, Status
-from qwen_spaces.reader import REPRIEVE, Reader
+from qwen_spaces._stream.accumulator import Text
+from qwen_spaces._stream.mailbox import Feed, Status
+from qwen_spaces._stream.reader import REPRIEVE, Reader
 
 from .conftest import Servers, run_async
 from .test_images import PNG
@@ -282,7 +282,7 @@ def test_who_looks_late_looks_once_more(comes: bool, mocker: MockerFixture) -> N
         else:
             clock.now += patience
 
-    mocker.patch("qwen_spaces.reader.time", clock)
+    mocker.patch("qwen_spaces._stream.reader.time", clock)
     mocker.patch.object(Feed, "wait", autospec=True, side_effect=wait)
     bounds = Timeouts(connect=5.0)
     reader = Reader(lambda feed: over.wait(PATIENCE) and None, timeouts=bounds, space="x")

@@ -33,8 +33,8 @@ from qwen_spaces import (
     Timeouts,
     UnexpectedOutputError,
 )
-from qwen_spaces.feed import Feed
-from qwen_spaces.snapshot import Snapshot, read
+from qwen_spaces._stream.mailbox import Feed
+from qwen_spaces._contract.output import Snapshot, read
 
 from .conftest import DOORS, run_async
 

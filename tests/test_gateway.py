@@ -18,9 +18,9 @@ from openai.types.chat import completion_create_params
 
 from qwen_spaces import QwenSpace, Timeouts, errors
 from qwen_spaces.gateway import create_app
-from qwen_spaces.gateway.asked import HINTS, IMAGES, ChatRequest
-from qwen_spaces.gateway.faults import fault_of
-from qwen_spaces.replicas.scripts import PASSAGES
+from qwen_spaces.gateway.schema import HINTS, IMAGES, ChatRequest
+from qwen_spaces.gateway.errors import fault_of
+from qwen_spaces.replicas.sample_text import PASSAGES
 
 from .conftest import POLLING, Servers, run_async
 from .gateway import http, openai_client, serve_gateway
@@ -475,7 +475,7 @@ def test_a_client_that_reads_nothing_is_left(
 def test_more_requests_than_allowed_are_refused_until_one_is_over(
     prompt: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qwen_spaces.gateway.door.AGAIN", 0.1)
+    monkeypatch.setattr("qwen_spaces.gateway.middleware.AGAIN", 0.1)
     prompt += " [[forever]]"
     app = create_app({"qwen-2.5": servers["qwen-2.5"]}, max_requests=1)
     with serve_gateway(app) as url, openai_client(url) as client:

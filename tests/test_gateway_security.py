@@ -22,7 +22,7 @@ import pytest
 from qwen_spaces import MissingExtraError
 from qwen_spaces.cli import main
 from qwen_spaces.gateway import create_app, door
-from qwen_spaces.sdk.connection import is_hugging_face
+from qwen_spaces._gradio.connection import is_hugging_face
 
 from .conftest import Servers
 from .gateway import http, openai_client, serve_gateway

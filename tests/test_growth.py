@@ -10,10 +10,10 @@ from gradio.utils import diff
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_spaces.answer import Answer
-from qwen_spaces.feed import Feed
-from qwen_spaces.sdk.growth import Growth
-from qwen_spaces.snapshot import Snapshot, read
+from qwen_spaces._stream.accumulator import Answer
+from qwen_spaces._stream.mailbox import Feed
+from qwen_spaces._gradio.diffs import Growth
+from qwen_spaces._contract.output import Snapshot, read
 
 words = st.text("ab \n\u2028\U0001f600", min_size=1, max_size=3)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import gradio_client
 import pytest
 
-from qwen_spaces.sdk.session import HOOKS
+from qwen_spaces._gradio.job import HOOKS
 
 from .wire import BEGIN, STEP, Script, fails, repeated, says, serve_wire, well
 
@@ -27,7 +27,7 @@ LONG = 60.0  # seconds
 PROGRAM = """
 import sys
 from qwen_spaces import QwenSpace, SpaceError
-from qwen_spaces.sdk import missing_hooks
+from qwen_spaces._gradio import missing_hooks
 
 print(missing_hooks())
 well, failing, endless = sys.argv[1:]

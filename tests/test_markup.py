@@ -33,8 +33,8 @@ from qwen_spaces import (
     markup,
 )
 from qwen_spaces.gateway import create_app
-from qwen_spaces.markup import markdown
-from qwen_spaces.screens import NO_MATH, Cell
+from qwen_spaces._markup import markdown
+from qwen_spaces._display.displays import NO_MATH, Cell
 
 from .gateway import http, serve_gateway
 from .harmless import faults, faults_of, renderings
@@ -146,7 +146,7 @@ def wire() -> Iterator[Wire]:
 
 @pytest.fixture
 def page(tmp_path: Path, mocker: MockerFixture) -> Iterator[Page]:
-    mocker.patch("qwen_spaces.show.TICK", 0.005)
+    mocker.patch("qwen_spaces._display.live_reply.TICK", 0.005)
     with new_page(tmp_path) as page:
         page.run("%load_ext qwen_spaces.notebook")
         yield page
@@ -167,7 +167,7 @@ def test_nothing_is_live_of_what_show_shows(page: Page) -> None:
     for name, text in list(PAYLOADS.items())[::10]:
         payload = armed(text)
         stream = told(Status("queued", reason=payload), thinking(payload, payload), error=SpaceError(payload))
-        page.run("shown", shown=qwen_spaces.show.Shown(stream))
+        page.run("shown", shown=qwen_spaces._display.live_reply.Shown(stream))
         assert {kind for bundle in page.seen for kind in bundle} == {
             "text/html",
             "text/markdown",

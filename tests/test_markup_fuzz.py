@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from qwen_spaces.markup import markdown
+from qwen_spaces._markup import markdown
 
 from .harmless import faults_of
 from .payloads import PAYLOADS, armed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qwen_spaces import markup
-from qwen_spaces.markup import markdown
+from qwen_spaces._markup import markdown
 
 from .harmless import renderings
 

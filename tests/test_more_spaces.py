@@ -28,7 +28,7 @@ from qwen_spaces import (
 )
 from qwen_spaces.replicas import NAMES, serve
 from qwen_spaces.replicas.brain import long_text
-from qwen_spaces.replicas.scripts import PASSAGES
+from qwen_spaces.replicas.sample_text import PASSAGES
 
 from .conftest import POLLING, Servers, deltas_through, run_async
 from .proxy import Answer, Recorder, Request, recording

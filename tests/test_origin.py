@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from qwen_spaces import AuthenticationError, ContractError, QwenSpace, QwenSpacesError
-from qwen_spaces.sdk.fetch import checked_config
-from qwen_spaces.sdk.wire import Wire as Guard
+from qwen_spaces._gradio.config import checked_config
+from qwen_spaces._gradio.guard import Wire as Guard
 
 from .tls import serve_tls
 from .wire import CONFIG, Page, Script, Wire, serve_wire

@@ -15,12 +15,12 @@ import pyte
 import pytest
 
 from qwen_spaces import Reply, Status, Text
-from qwen_spaces.answer import Done, Reasoning
+from qwen_spaces._stream.accumulator import Done, Reasoning
 from qwen_spaces.cli.markdown import Renderer, begins
 from qwen_spaces.cli.output import Plain, output_for
 from qwen_spaces.cli.rendered import Rendered
 from qwen_spaces.cli.terminal import StatusLine, widest
-from qwen_spaces.terminal_safety import sanitize
+from qwen_spaces.cli.safety import sanitize
 
 from .terminal import COLUMNS, Screen, paper
 

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("gradio")
 
-from qwen_spaces.hosts import is_served
+from qwen_spaces._hosts import is_served
 
 from .replica_server import END, FORM, PART, SECRET, Server, served
 

@@ -22,7 +22,7 @@ pytest.importorskip("gradio")
 from PIL import Image
 
 from qwen_spaces.replicas import NAMES, build, serve
-from qwen_spaces.replicas.pictures import describe
+from qwen_spaces.replicas.describe_image import describe
 
 from .test_replicas import Wire
 

@@ -12,7 +12,7 @@ import pytest
 from gradio_client import Client, utils
 from gradio_client.client import Job
 
-from qwen_spaces.sdk import event_stream, missing_hooks
+from qwen_spaces._gradio import event_stream, missing_hooks
 
 # What `faults.py` was written for; a new class needs a decision there.
 KNOWN_ERRORS = {

@@ -17,7 +17,7 @@ from qwen_spaces import (
     QwenSpace,
     UnexpectedOutputError,
 )
-from qwen_spaces.sdk import session
+from qwen_spaces._gradio import session
 
 from .conftest import Servers, deltas_through
 from .proxy import recording

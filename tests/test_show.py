@@ -16,8 +16,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from qwen_spaces import QwenSpace, Reply, SpaceError, SpaceTimeoutError, Status, TextStream, Timeouts
-from qwen_spaces.screens import NO_MATH
-from qwen_spaces.show import Shown, ShownReply
+from qwen_spaces._display.displays import NO_MATH
+from qwen_spaces._display.live_reply import Shown, ShownReply
 
 from .conftest import Servers, run_async
 from .page import Page, new_page, thinking, told

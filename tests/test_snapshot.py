@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_spaces import Reasoning, Text, UnexpectedOutputError
-from qwen_spaces.answer import Answer
-from qwen_spaces.snapshot import Snapshot, chat_in, cut, read, turns
+from qwen_spaces._stream.accumulator import Answer
+from qwen_spaces._contract.output import Snapshot, chat_in, cut, read, turns
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 

@@ -9,7 +9,7 @@ import pytest
 
 from qwen_spaces import QVQ_72B, Done, Message, Qwen2_5, Qwen2_72B, QwenSpace, Status, Text
 from qwen_spaces.replicas.brain import long_text
-from qwen_spaces.replicas.scripts import PASSAGES
+from qwen_spaces.replicas.sample_text import PASSAGES
 
 from .conftest import DOORS, POLLING, Servers, deltas_through, run_async
 

@@ -34,7 +34,7 @@ from qwen_spaces import (
     retries,
 )
 from qwen_spaces.replicas import serve
-from qwen_spaces.sdk import hub as hub_room
+from qwen_spaces._gradio import hub as hub_room
 
 from .conftest import PATIENCE, Servers, run_async
 from .hub import serve_hub

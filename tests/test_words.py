@@ -24,7 +24,7 @@ from qwen_spaces import (
     Status,
 )
 from qwen_spaces.images import check_size, unfetched
-from qwen_spaces.sdk.pages import title_of, words_of
+from qwen_spaces._gradio.pages import title_of, words_of
 
 from .conftest import Servers
 from .hub import serve_hub

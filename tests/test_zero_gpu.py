@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qwen_spaces import QueueFullError, QuotaExceededError, QwenSpace, SpaceError, StreamError
-from qwen_spaces.sdk.zero_gpu import kind_of, seconds_to_wait
+from qwen_spaces._gradio.zero_gpu import kind_of, seconds_to_wait
 
 from .wire import BEGIN, Script, fails, serve_wire
 

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..terminal_safety import safe_streams
+from .safety import safe_streams
 from .ask import ask
 from .chat import chat
-from .exits import told
+from .errors import told
 from .serve import serve
 from .spaces import replica, spaces, status
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import click
 
-from ..answer import Done
+from .._stream.accumulator import Done
 from ..images import as_images
-from ..registry import available_spaces
-from .exits import tell
+from .._registry import available_spaces
+from .errors import tell
 from .options import Command, Setup, shared_options
 from .terminal import echo, is_terminal
 

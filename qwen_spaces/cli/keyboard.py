@@ -10,8 +10,8 @@ from typing import TextIO
 import click
 
 from ..errors import MissingExtraError
-from ..registry import available_spaces
-from ..terminal_safety import unfiltered
+from .._registry import available_spaces
+from .safety import unfiltered
 from .chat import is_complete, message
 
 try:

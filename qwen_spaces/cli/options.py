@@ -11,10 +11,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..errors import MissingExtraError
-from ..registry import available_spaces
+from .._registry import available_spaces
 from ..space import QwenSpace
 from ..timeouts import Timeouts
-from .exits import TOKEN
+from .errors import TOKEN
 from .output import Output, output_for
 from .terminal import StatusLine
 

@@ -8,9 +8,9 @@ import json
 import sys
 from typing import Any
 
-from ..answer import Done, Event, Reasoning, Reply, Text
+from .._stream.accumulator import Done, Event, Reasoning, Reply, Text
 from ..errors import QwenSpacesError
-from ..feed import Status
+from .._stream.mailbox import Status
 from .terminal import StatusLine, echo, is_terminal
 
 

@@ -6,8 +6,8 @@ import time
 
 import click
 
-from ..answer import Reply, Text
-from ..terminal_safety import sanitize
+from .._stream.accumulator import Reply, Text
+from .safety import sanitize
 from .markdown import Renderer, begins
 from .output import Output
 from .terminal import size, widest, without_echo, write

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 import click
 
-from ..terminal_safety import sanitize, unfiltered
+from .safety import sanitize, unfiltered
 
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
 STYLES_OR_TEXT = re.compile(f"({STYLES.pattern})")

@@ -21,11 +21,11 @@ from .. import __version__
 from ..errors import QwenSpacesError
 from ..stream import TextStream
 from ..timeouts import Timeouts
-from .asked import ChatRequest, invalid
-from .door import CHAT, Door, Visit
-from .faults import ErrorBody, Fault, RefusedError, fault_of
+from .schema import ChatRequest, invalid
+from .middleware import CHAT, Door, Visit
+from .errors import ErrorBody, Fault, RefusedError, fault_of
 from .models import Models
-from .said import Head, begun, chunks, completion, dumped
+from .responses import Head, begun, chunks, completion, dumped
 
 IGNORED = "x-qwen-spaces-ignored"  # the header that names what was ignored
 UNREAD = 60.0  # seconds after which a client that reads nothing is left

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from openai.types import Model
 
 from ..errors import UnknownSpaceError
-from ..registry import FACADES, available_spaces
-from ..sdk.connection import is_hugging_face
+from .._registry import FACADES, available_spaces
+from .._gradio.connection import is_hugging_face
 from ..space import QwenSpace
 from ..timeouts import Timeouts
 

@@ -12,7 +12,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from .door import logger
+from .middleware import logger
 
 SETTLE = 3.0  # seconds for requests that were ended to say so; what is still there then is cut off
 

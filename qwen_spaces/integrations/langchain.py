@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..answer import Event, Reply
+from .._stream.accumulator import Event, Reply
 from ..errors import InvalidMessagesError, MissingExtraError
 from ..space import QwenSpace
 from ..timeouts import Timeouts

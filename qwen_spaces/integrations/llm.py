@@ -22,10 +22,10 @@ import llm
 from llm.parts import AttachmentPart, Part, StreamEvent, TextPart
 from pydantic import Field, create_model
 
-from ..answer import Done, Event, Reasoning, Reply, Text
+from .._stream.accumulator import Done, Event, Reasoning, Reply, Text
 from ..errors import QwenSpacesError
 from ..images import as_images
-from ..registry import available_spaces, in_words
+from .._registry import available_spaces, in_words
 from ..space import QwenSpace
 from ..stream import TextStream
 

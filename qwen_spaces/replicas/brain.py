@@ -29,8 +29,8 @@ from typing import Any
 
 import gradio as gr
 
-from .pictures import describe
-from .scripts import chunks, code_points, long_text, words
+from .describe_image import describe
+from .sample_text import chunks, code_points, long_text, words
 
 __all__ = ["Brain", "Thought", "answer", "long_text"]
 

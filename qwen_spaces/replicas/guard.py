@@ -12,7 +12,7 @@ from starlette.formparsers import MultiPartException
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..hosts import hostname, is_same_site, is_served
+from .._hosts import hostname, is_same_site, is_served
 
 MIB = 2**20
 FILE = 20 * MIB  # bytes of an uploaded file

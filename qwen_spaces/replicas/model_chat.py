@@ -15,7 +15,7 @@ import gradio as gr
 from .blocks import Blocks
 from .brain import Brain
 from .components import Chatbot, Modelscopechatbot, Radio
-from .steps import answers
+from .runner import answers
 
 QWEN2_SYSTEM = "You are a helpful assistant."
 QWEN2_5_SYSTEM = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."

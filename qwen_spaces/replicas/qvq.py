@@ -13,7 +13,7 @@ import gradio as gr
 from .blocks import Blocks
 from .brain import Brain
 from .components import Image
-from .steps import answers
+from .runner import answers
 
 
 def qvq_72b(brain: Brain, slots: int | None) -> gr.Blocks:

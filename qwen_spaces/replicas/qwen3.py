@@ -16,8 +16,8 @@ import gradio as gr
 
 from .blocks import Blocks
 from .brain import Brain, Thought
-from .steps import answers
-from .studio import AntdForm, AntdXSender, ModelScopeProChatbot, ModelScopeProMultimodalInput
+from .runner import answers
+from .modelscope_studio import AntdForm, AntdXSender, ModelScopeProChatbot, ModelScopeProMultimodalInput
 
 SYSTEM = "You are a helpful and harmless assistant."
 MODELS = (

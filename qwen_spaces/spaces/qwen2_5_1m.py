@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..contract import Contract
-from ..endpoint import Step
+from .._contract.discovery import Contract
+from .._contract.endpoint import Step
 from ..space import QwenSpace
 
 

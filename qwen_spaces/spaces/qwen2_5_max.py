@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..contract import Contract
+from .._contract.discovery import Contract
 from ..space import QwenSpace
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
-from ..contract import Contract
+from .._contract.discovery import Contract
 from ..space import QwenSpace
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..answer import Reply
+    from .._stream.accumulator import Reply
     from ..conversation import Conversation
     from ..images import Images
     from ..messages import Messages
-    from ..show import Shown
+    from .._display.live_reply import Shown
     from ..stream import TextStream
 
 Model = Literal[

@@ -10,8 +10,8 @@ from tenacity import (
     wait_random,
 )
 
-from .errors import QuotaExceededError, QwenSpacesError
-from .feed import Feed, Status
+from ..errors import QuotaExceededError, QwenSpacesError
+from .._stream.mailbox import Feed, Status
 
 LONGEST = 120.0  # seconds that a server may ask us to wait for another try
 _BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  # seconds

@@ -18,7 +18,7 @@ from .blocks import Blocks
 from .brain import Brain
 from .components import Chatbot as TextChatbot
 from .components import Pairs
-from .steps import answers
+from .runner import answers
 
 Turns = list[list[Any]]  # [[user, answer or None], ...]; a user's file is (path,)
 

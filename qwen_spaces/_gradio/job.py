@@ -18,13 +18,13 @@ import httpx
 from gradio_client import Client, utils
 
 from ..errors import QwenSpacesError, UnexpectedOutputError
-from ..feed import Feed, Status
+from .._stream.mailbox import Feed, Status
 from .event_stream import messages
-from .fetch import fetch_config
-from .growth import Growth
+from .config import fetch_config
+from .diffs import Growth
 from .hub import no_telemetry
-from .stand_ins import Mailboxes, Outputs, Pool, Updates, ignored, in_thread, inline, tell
-from .wire import Wire, origin
+from .shims import Mailboxes, Outputs, Pool, Updates, ignored, in_thread, inline, tell
+from .guard import Wire, origin
 
 logger = logging.getLogger("qwen_spaces")
 

@@ -14,7 +14,7 @@ import httpx
 import huggingface_hub
 import huggingface_hub.utils as hub
 
-from ..addresses import redact
+from .._addresses import redact
 from ..errors import (
     AuthenticationError,
     ConnectError,
@@ -24,12 +24,12 @@ from ..errors import (
     SpaceUnavailableError,
     StreamCancelledError,
 )
-from ..feed import Feed, Status
-from .faults import connect_error
-from .fetch import CONNECT, REDIRECTS, again_until_connected, redirect_target
+from .._stream.mailbox import Feed, Status
+from .errors import connect_error
+from .config import CONNECT, REDIRECTS, again_until_connected, redirect_target
 from .pages import title_of, words_of
 from .proxies import proxy_in_use
-from .wire import Wire
+from .guard import Wire
 
 BOUND = 30.0  # seconds for one look at the Hub
 KNOCK = 5.0  # seconds for a sleeping Space's page

@@ -11,10 +11,10 @@ from typing import Any
 
 import anyio
 
-from .answer import Reply
-from .errors import QwenSpacesError, SpaceTimeoutError
-from .screens import Cell, Paper, screen, shell
-from .stream import TextStream
+from .._stream.accumulator import Reply
+from ..errors import QwenSpacesError, SpaceTimeoutError
+from .displays import Cell, Paper, screen, shell
+from ..stream import TextStream
 
 TICK = 0.08  # seconds between two looks at the answer: with the first and the last, fewer than 15 a second
 SLOWER = 4e-6  # seconds more for each character, as a page takes ever longer to draw it all again

@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from .addresses import redact
+from ._addresses import redact
 from .errors import AuthenticationError, UnsupportedOptionError
 from .timeouts import Timeouts, is_seconds
 

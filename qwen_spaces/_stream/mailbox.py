@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 import anyio
 import anyio.lowlevel
 
-from .errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
-from .snapshot import Snapshot, read, turns
+from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
+from .._contract.output import Snapshot, read, turns
 
 Stage = Literal["connecting", "waking", "queued", "running"]
 _IN_WORDS: dict[Stage, str] = {

@@ -15,8 +15,8 @@ import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..hosts import hostname, is_loopback
-from .faults import Fault
+from .._hosts import hostname, is_loopback
+from .errors import Fault
 
 logger = logging.getLogger("qwen_spaces.gateway")
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from .addresses import is_local, is_on_hugging_face
-from .errors import ContractError, InvalidImageError, UnsupportedOptionError
-from .images import Image, shown_address
-from .messages import Message, folded, pairs, split, system_prompt
+from .._addresses import is_local, is_on_hugging_face
+from ..errors import ContractError, InvalidImageError, UnsupportedOptionError
+from ..images import Image, shown_address
+from ..messages import Message, folded, pairs, split, system_prompt
 
 HistoryForm = Literal["pairs", "messages", "parts"]
 CHAT = object()  # stands in a call's arguments for the chat that the call before it put out

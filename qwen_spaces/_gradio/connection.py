@@ -17,18 +17,18 @@ import httpx
 import huggingface_hub
 from gradio_client import handle_file
 
-from ..endpoint import CHAT, Call
+from .._contract.endpoint import CHAT, Call
 from ..errors import AuthenticationError, QwenSpacesError
-from ..feed import Feed, Status
+from .._stream.mailbox import Feed, Status
 from ..images import check_size
-from ..snapshot import chat_in
+from .._contract.output import chat_in
 from .certificates import context
-from .faults import Sent, connect_error, stream_error
-from .fetch import CONNECT, again_until_connected, not_followed
+from .errors import Sent, connect_error, stream_error
+from .config import CONNECT, again_until_connected, not_followed
 from .hub import Located, locate
 from .proxies import check_proxies, proxy_in_use
-from .session import Session
-from .wire import Wire
+from .job import Session
+from .guard import Wire
 
 logger = logging.getLogger("qwen_spaces")
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .answer import Reply
-from .images import Image
-from .messages import Message
+from .._stream.accumulator import Reply
+from ..images import Image
+from ..messages import Message
 
 
 class Known(NamedTuple):

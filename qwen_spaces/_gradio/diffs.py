@@ -9,8 +9,8 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ..feed import Feed
-from ..snapshot import read
+from .._stream.mailbox import Feed
+from .._contract.output import read
 from .event_stream import MAX_EVENT
 
 Path: TypeAlias = Sequence[Any]  # of keys and indexes, the output's number first

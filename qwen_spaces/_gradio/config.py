@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import httpx
 
 from ..errors import AuthenticationError, ContractError, SpaceTimeoutError, StreamCancelledError
-from ..feed import Feed, Status
-from .faults import check_config, retry_after
-from .wire import origin
+from .._stream.mailbox import Feed, Status
+from .errors import check_config, retry_after
+from .guard import origin
 
 T = TypeVar("T")
 

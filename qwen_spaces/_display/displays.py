@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 
 import click
 
-from . import markup
-from .errors import QwenSpacesError, StreamCancelledError
-from .feed import Status
-from .stream import TextStream
+from .. import _markup as markup
+from ..errors import QwenSpacesError, StreamCancelledError
+from .._stream.mailbox import Status
+from ..stream import TextStream
 
 Bundle: TypeAlias = dict[str, str]  # MIME type -> what is shown of that type
 

@@ -1,6 +1,6 @@
 """The only room that knows `gradio_client`; imported at the first connection, for it is slow to import."""
 
 from .connection import Connection
-from .session import missing_hooks
+from .job import missing_hooks
 
 __all__ = ["Connection", "missing_hooks"]

@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from . import mathematics
+from . import _mathematics as mathematics
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import markup
-from .contract import Contract, resolve
-from .endpoint import Endpoint, HistoryForm, kind_of
-from .errors import AuthenticationError, ConnectError, ContractError, StreamCancelledError
-from .feed import Feed, Status
+from .. import _markup as markup
+from .._contract.discovery import Contract, resolve
+from .._contract.endpoint import Endpoint, HistoryForm, kind_of
+from ..errors import AuthenticationError, ConnectError, ContractError, StreamCancelledError
+from .._stream.mailbox import Feed, Status
 from .request import Request
 
 if TYPE_CHECKING:
-    from .sdk import Connection
+    from .._gradio import Connection
 
 LEAVE = 2.0  # seconds that `close` waits for the servers to be told, all together
 EXIT = 1.0  # seconds that the end of the program waits for the same
@@ -197,7 +197,7 @@ class Transport:
 
     def _open(self, attempt: Future[tuple[Connection, Endpoint]], feed: Feed) -> tuple[Connection, Endpoint]:
         """Reach the Space, for all who wait for `attempt` as well."""
-        from .sdk import Connection  # slow to import, so only at the first connection
+        from .._gradio import Connection  # slow to import, so only at the first connection
 
         era = self._era
         try:

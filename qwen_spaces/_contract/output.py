@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import UnexpectedOutputError
+from ..errors import UnexpectedOutputError
 
 _RED = '<span style="color: var(--color-red-500)">'
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..space import QwenSpace
-from .faults import Fault, RefusedError
+from .errors import Fault, RefusedError
 
 IMAGES = 16  # in one request
 IMAGE = 10 * 2**20  # bytes of one, decoded

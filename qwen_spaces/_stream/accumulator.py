@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from .feed import Status
-from .markup import markdown
-from .messages import Message
-from .snapshot import Snapshot, cut
+from .mailbox import Status
+from .._markup import markdown
+from ..messages import Message
+from .._contract.output import Snapshot, cut
 
 
 @dataclass(frozen=True, slots=True)

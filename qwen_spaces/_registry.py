@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .addresses import Address, did_you_mean, parse_address, redact
+from ._addresses import Address, did_you_mean, parse_address, redact
 from .errors import UnknownSpaceError, UnsupportedOptionError
 
 if TYPE_CHECKING:

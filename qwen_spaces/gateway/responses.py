@@ -14,12 +14,12 @@ from openai.types.chat.chat_completion import Choice
 from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
 from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
-from ..answer import Done, Event, Reasoning, Reply, Text
+from .._stream.accumulator import Done, Event, Reasoning, Reply, Text
 from ..errors import QwenSpacesError, StreamCancelledError
-from ..feed import Status
+from .._stream.mailbox import Status
 from ..stream import Deltas
-from .door import Visit
-from .faults import fault_of
+from .middleware import Visit
+from .errors import fault_of
 
 PIECE = 8192  # characters in a chunk at most: what waits for a client that reads slowly is small
 

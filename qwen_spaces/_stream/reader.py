@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 import anyio.lowlevel
 
-from .answer import Answer, Done, Event, Metrics, Reply
-from .errors import (
+from .accumulator import Answer, Done, Event, Metrics, Reply
+from ..errors import (
     EmptyReplyError,
     Phase,
     QwenSpacesError,
@@ -22,8 +22,8 @@ from .errors import (
     StreamCancelledError,
     StreamError,
 )
-from .feed import Feed, Status
-from .timeouts import Timeouts
+from .mailbox import Feed, Status
+from ..timeouts import Timeouts
 
 _LATE: dict[Phase, str] = {
     "connect": "the Space was not reached",

@@ -13,7 +13,7 @@ from typing import Any
 
 from gradio_client import utils
 
-from ..feed import Feed, Stage, Status
+from .._stream.mailbox import Feed, Stage, Status
 
 _STAGES: Mapping[str, Stage] = {
     "JOINING_QUEUE": "queued",

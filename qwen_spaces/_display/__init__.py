@@ -1,0 +1,1 @@
+"""An answer in a notebook's cell, or on plain output."""

@@ -1,0 +1,1 @@
+"""A mailbox between threads and readers, and the reader of an answer."""
