@@ -10,7 +10,8 @@ Example:
 import logging
 import warnings
 
-from ._stream.accumulator import Done, Event, Metrics, Reasoning, Reply, Text
+from ._client.client import SpaceStatus
+from ._registry import available_spaces
 from .conversation import Conversation
 from .errors import (
     AuthenticationError,
@@ -35,9 +36,8 @@ from .errors import (
     UnknownSpaceError,
     UnsupportedOptionError,
 )
-from ._stream.mailbox import Status
+from .events import Done, Event, Metrics, Reasoning, Reply, Status, Text
 from .messages import Message
-from ._registry import available_spaces
 from .space import QwenSpace
 from .spaces import (
     QVQ_72B,
@@ -54,7 +54,6 @@ from .spaces import (
 )
 from .stream import TextStream
 from .timeouts import Timeouts
-from ._client.client import SpaceStatus
 
 __version__ = "0.1.0"
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Closing:
+class Closeable:
     """Gives a class with `close` and `aclose` both kinds of ``with``."""
 
     def close(self) -> None:

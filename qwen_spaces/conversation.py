@@ -12,15 +12,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ._stream.accumulator import Reply
-from .errors import InvalidMessagesError
-from .images import Images, as_images
 from ._markup import markdown
+from .errors import InvalidMessagesError
+from .events import Reply
+from .images import Images, as_images
 from .messages import Message, Messages, as_messages, checked
 from .stream import OnReply, TextStream
 
 if TYPE_CHECKING:
-    from ._display.live_reply import Shown
+    from ._display.live_reply import LiveReply
 
 FORMAT = 1  # of the files that `save` writes
 MAX_FILE_CHARS = 256 * 2**20  # of a saved conversation, images included
@@ -106,11 +106,11 @@ class Conversation:
         with self.stream(prompt, images=images) as stream:
             return stream.result()
 
-    def show(self, prompt: str, *, images: Images = ()) -> Shown:
+    def show(self, prompt: str, *, images: Images = ()) -> LiveReply:
         """Ask the next thing and show the answer in a notebook as it arrives. See `QwenSpace.show`."""
-        from ._display.live_reply import Shown
+        from ._display.live_reply import LiveReply
 
-        return Shown(self.stream(prompt, images=images))
+        return LiveReply(self.stream(prompt, images=images))
 
     def undo(self) -> Message | None:
         """Forget the last turn.

@@ -11,10 +11,10 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 
-from ._stream.accumulator import Reply
+from ._display.live_reply import InterruptedCell, LiveReply
 from .conversation import Conversation
 from .errors import QwenSpacesError
-from ._display.live_reply import InterruptedCell, Shown
+from .events import Reply
 from .space import QwenSpace
 
 
@@ -99,7 +99,7 @@ class QwenMagics(Magics):
                 raise UsageError(f"{name!r} cannot be the name of a variable.")
         return given
 
-    def _open(self, given: argparse.Namespace, prompt: str) -> Shown:
+    def _open(self, given: argparse.Namespace, prompt: str) -> LiveReply:
         images = [self._names.get(image, image) for image in given.image]
         if given.conversation:
             return self._conversation(given).show(prompt, images=images)

@@ -23,7 +23,7 @@ from .errors import StreamError, UnknownSpaceError
 from .images import ImageLike
 from .space import QwenSpace
 from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
-from .stream import Deltas
+from .stream import StreamIterator
 from .timeouts import Timeouts
 
 Messages = list[dict[str, Any]]
@@ -40,10 +40,10 @@ _HARMLESS = {"stream", "return_conversation", "conversation"}  # they change not
 class AsyncResult:
     """The deltas of one answer, for ``async for``; awaiting it first changes nothing."""
 
-    def __init__(self, deltas: Deltas[str]) -> None:
+    def __init__(self, deltas: StreamIterator[str]) -> None:
         self._deltas = deltas
 
-    def __aiter__(self) -> Deltas[str]:
+    def __aiter__(self) -> StreamIterator[str]:
         return self._deltas
 
     async def __anext__(self) -> str:

@@ -10,18 +10,12 @@ import anyio
 import anyio.to_thread
 
 from . import _markup as markup
-from ._stream.accumulator import Reply
-from ._closeable import Closing
+from ._client.client import SpaceClient, SpaceStatus
+from ._client.request import Request, SessionStore
+from ._closeable import Closeable
 from ._contract.discovery import Contract
-from .conversation import Conversation
 from ._contract.endpoint import check_addresses, check_images
-from .errors import UnknownSpaceError, UnsupportedOptionError
-from ._stream.mailbox import Feed
-from .images import Images, as_images
-from .messages import Messages, as_messages
-from ._stream.reader import Reader
 from ._registry import FACADES, OTHERS, checked_options, find, find_source
-from ._client.request import Memory, Request
 from ._settings import (
     MAX_CHARS,
     RETRIES,
@@ -30,17 +24,23 @@ from ._settings import (
     check_retries,
     check_timeouts,
 )
+from ._stream.mailbox import Mailbox
+from ._stream.reader import Reader
+from .conversation import Conversation
+from .errors import UnknownSpaceError, UnsupportedOptionError
+from .events import Reply
+from .images import Images, as_images
+from .messages import Messages, as_messages
 from .stream import OnReply, TextStream
 from .timeouts import Timeouts
-from ._client.client import SpaceStatus, Transport
 
 if TYPE_CHECKING:
     import ssl
 
     from typing_extensions import Self, Unpack
 
+    from ._display.live_reply import LiveReply
     from ._settings import NoOptions, Settings
-    from ._display.live_reply import Shown
     from .spaces import (
         QVQ_72B,
         Qwen2_5,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     )
 
 
-class QwenSpace(Closing):
+class QwenSpace(Closeable):
     """A Qwen model on a Hugging Face Space. Making one is instant: the network waits for the first use.
 
     `QwenSpace(name)` gives the facade of that Space, as `pathlib.Path` gives the path of a system; any
@@ -113,7 +113,7 @@ class QwenSpace(Closing):
     name: str
     src: str
     timeouts: Timeouts
-    _transport: Transport
+    _client: SpaceClient
     _recipe: Mapping[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -200,7 +200,7 @@ class QwenSpace(Closing):
         )
         bounds = {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
         limits = {"retries": retries, "max_chars": check_max_chars(max_chars)}
-        self._transport = Transport(self.src, facade.contract, **limits, how={**how, **bounds})
+        self._client = SpaceClient(self.src, facade.contract, **limits, how={**how, **bounds})
         self._recipe = {**how, **limits, "src": self.src, "timeouts": self.timeouts}
         return self
 
@@ -275,7 +275,7 @@ class QwenSpace(Closing):
         system: str | None = None,
         images: Images = (),
         **options: Unpack[NoOptions],
-    ) -> Shown:
+    ) -> LiveReply:
         """Ask, and show the answer in a notebook as it arrives. Takes what `stream` takes.
 
         Nothing is asked before it is used: as the last line of a cell, awaited, or by its `result()`. HTML
@@ -285,9 +285,9 @@ class QwenSpace(Closing):
         Example:
             reply = await QwenSpace("qwen-2.5").show("Why is the sky blue?")
         """
-        from ._display.live_reply import Shown
+        from ._display.live_reply import LiveReply
 
-        return Shown(self.stream(messages, system=system, images=images, **options))
+        return LiveReply(self.stream(messages, system=system, images=images, **options))
 
     def conversation(self, system: str | None = None, **options: Unpack[NoOptions]) -> Conversation:
         """Begin a chat that remembers its turns.
@@ -297,7 +297,7 @@ class QwenSpace(Closing):
             options: as for `stream`, for every turn.
         """
         given = checked_options(type(self), dict(options))
-        memory = Memory() if self.contract.remembers else None
+        memory = SessionStore() if self.contract.remembers else None
         return Conversation(functools.partial(self._open, options=given, memory=memory), system=system)
 
     def status(self) -> SpaceStatus:
@@ -318,7 +318,7 @@ class QwenSpace(Closing):
 
     def close(self) -> None:
         """Cancel the streams that run, and forget the connection; the next use makes a new one."""
-        self._transport.close()
+        self._client.close()
 
     async def aclose(self) -> None:
         """Like `close`, without blocking the event loop."""
@@ -329,8 +329,8 @@ class QwenSpace(Closing):
         """The request of a status, and where that will be."""
         found: list[SpaceStatus] = []
 
-        def run(feed: Feed) -> None:
-            found.append(self._transport.look(feed))
+        def run(mailbox: Mailbox) -> None:
+            found.append(self._client.look(mailbox))
 
         return Reader(run, timeouts=self.timeouts, space=self.name), found
 
@@ -342,12 +342,12 @@ class QwenSpace(Closing):
         system: str | None = None,
         images: Images = (),
         on_reply: OnReply | None = None,
-        memory: Memory | None = None,
+        memory: SessionStore | None = None,
     ) -> TextStream:
         checked = as_messages(messages, system)
         pictures = as_images([url for message in checked for url in message.image_urls]) + as_images(images)
         check_images(len(pictures), self.max_images, self.name)
         check_addresses(pictures, self.src)
         request = Request(checked, checked_options(type(self), options), pictures, memory, on_reply)
-        run = functools.partial(self._transport.run, request)
+        run = functools.partial(self._client.run, request)
         return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=request.answered)

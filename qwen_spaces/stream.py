@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 import anyio
 import anyio.to_thread
 
-from ._stream.accumulator import Event, Reply, Text
-from ._closeable import Closing
-from .errors import StreamCancelledError
-from ._stream.mailbox import Feed, Status
+from ._closeable import Closeable
+from ._stream.mailbox import Mailbox
 from ._stream.reader import Reader
+from .errors import StreamCancelledError
+from .events import Event, Reply, Status, Text
 from .timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ OnReply: TypeAlias = Callable[[Reply], None]
 LEAVE = 2.0  # seconds that close() and aclose() wait for the server to be told
 
 
-class TextStream(Closing):
+class TextStream(Closeable):
     """One answer arriving. Nothing is sent before its first use.
 
     Iterate over it for the pieces of text, with ``for`` or ``async for`` (asyncio and trio); ``await``
@@ -42,7 +42,7 @@ class TextStream(Closing):
 
     def __init__(
         self,
-        run: Callable[[Feed], None],
+        run: Callable[[Mailbox], None],
         *,
         timeouts: Timeouts,
         space: str,
@@ -72,20 +72,20 @@ class TextStream(Closing):
     @property
     def done(self) -> bool:
         """Whether it is over: read to the end, failed or cancelled."""
-        return self._reader.reply is not None or self._reader.feed.error is not None
+        return self._reader.reply is not None or self._reader.mailbox.error is not None
 
-    def __iter__(self) -> Deltas[str]:
-        return Deltas(self._reader, _text_of)
+    def __iter__(self) -> StreamIterator[str]:
+        return StreamIterator(self._reader, _text_of)
 
-    def __aiter__(self) -> Deltas[str]:
-        return Deltas(self._reader, _text_of)
+    def __aiter__(self) -> StreamIterator[str]:
+        return StreamIterator(self._reader, _text_of)
 
     def __await__(self) -> Generator[Any, None, Reply]:
         return self._whole().__await__()
 
-    def events(self) -> Deltas[Event]:
+    def events(self) -> StreamIterator[Event]:
         """Status, reasoning and text as they come, then `Done`; for ``for`` and for ``async for``."""
-        return Deltas(self._reader, lambda event: event)
+        return StreamIterator(self._reader, lambda event: event)
 
     def result(self, timeout: float | None = None) -> Reply:
         """Wait for the whole answer; blocks.
@@ -116,23 +116,23 @@ class TextStream(Closing):
         """Cancel what still runs and wait, 2 seconds at most, until the server knows."""
         self.cancel()
         if self._is_being_cancelled():
-            self._reader.feed.released.wait(LEAVE)
+            self._reader.mailbox.finished.wait(LEAVE)
 
     async def aclose(self) -> None:
         """Like `close`, without blocking the event loop."""
         self.cancel()
         if self._is_being_cancelled():
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._reader.feed.released.wait, LEAVE)
+                await anyio.to_thread.run_sync(self._reader.mailbox.finished.wait, LEAVE)
 
     def _is_being_cancelled(self) -> bool:
         # After a timeout the server is likely to be as deaf to a cancel.
-        feed = self._reader.feed
-        submitted = feed.submitted is not None and not feed.released.is_set()
-        return submitted and isinstance(feed.error, StreamCancelledError)
+        mailbox = self._reader.mailbox
+        submitted = mailbox.submitted is not None and not mailbox.finished.is_set()
+        return submitted and isinstance(mailbox.error, StreamCancelledError)
 
 
-class Deltas(Generic[T]):
+class StreamIterator(Generic[T]):
     """One loop over a stream, for ``for`` and ``async for`` alike; dropped early, it cancels the stream."""
 
     # Not a generator: an abandoned async generator is closed late, or with a complaint (trio).

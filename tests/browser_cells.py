@@ -9,7 +9,7 @@ from IPython.display import display
 
 from qwen_spaces import Conversation, Message, QwenSpace, Reply, SpaceError, SpaceStatus, Status
 from qwen_spaces import show as showing
-from qwen_spaces._display.live_reply import Shown
+from qwen_spaces._display.live_reply import LiveReply
 
 from .page import thinking, told
 from .payloads import PAYLOADS, armed
@@ -65,7 +65,7 @@ def reasoning_and_error(texts: list[str]) -> None:
     showing.TICK = 0.01
     for text in texts:
         said = Status("queued", reason=text), thinking(text), thinking(text, text)
-        display(Shown(told(*said, pace=0.03, error=SpaceError(text))))
+        display(LiveReply(told(*said, pace=0.03, error=SpaceError(text))))
 
 
 def reply(texts: list[str]) -> None:
@@ -131,7 +131,7 @@ def name_of(number: int) -> str:
 
 def sample() -> Any:
     """An answer with all that Markdown has, and harmless tags."""
-    return Shown(told(thinking(THOUGHT, SAMPLE)))
+    return LiveReply(told(thinking(THOUGHT, SAMPLE)))
 
 
 def cells(canary: str) -> Iterator[str]:

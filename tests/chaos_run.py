@@ -23,7 +23,7 @@ import anyio
 from gradio_client import Client
 
 from qwen_spaces import QwenSpace, QwenSpacesError, SpaceTimeoutError, StreamError, Text, TextStream, Timeouts
-from qwen_spaces._gradio import session
+from qwen_spaces._gradio import job
 
 from .chaos import Chaos
 from .conftest import DOORS, POLLING, Servers
@@ -200,7 +200,7 @@ class Run:
             end.wrong.append(f"its reader was given {len(end.text)} characters, it has {len(text)}")
         end.wrong += second_end(stream, end.error)
         start = time.monotonic()
-        stream._reader.feed.released.wait(HANG)
+        stream._reader.mailbox.finished.wait(HANG)
         end.gone = time.monotonic() - start
         if end.gone > MORE + self.delays.since(start):
             end.wrong.append(f"its thread stayed for {end.gone:.1f} s")
@@ -263,7 +263,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=8, help="groups of requests at once")
     given = parser.parse_args()
     if POLLING:
-        hooks: Any = session.HOOKS
+        hooks: Any = job.HOOKS
         hooks[Client] = ("a_hook_that_is_gone",)
     wrong = run(given.seed, given.requests, given.harm, given.workers)
     print("Something is off." if wrong else "All is well.")

@@ -20,7 +20,7 @@ import anyio
 import pytest
 
 from qwen_spaces import TextStream
-from qwen_spaces._gradio import session
+from qwen_spaces._gradio import job
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # So it is where the tests run in the background of a script, and programs under test would inherit it.
@@ -171,7 +171,7 @@ def deltas_through(door: str, stream: TextStream) -> list[str]:
 def engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The way that a request takes."""
     if POLLING:
-        monkeypatch.setitem(session.HOOKS, session.Client, ("a_hook_that_is_gone",))
+        monkeypatch.setitem(job.HOOKS, job.Client, ("a_hook_that_is_gone",))
 
 
 @pytest.fixture(autouse=True)

@@ -85,7 +85,7 @@ def told(
         drawn(0)
         for item in said:
             count = len(page.seen) if page else 0
-            feed.say(item) if isinstance(item, Status) else feed.put(item)
+            feed.set_status(item) if isinstance(item, Status) else feed.set_snapshot(item)
             time.sleep(pace)
             drawn(count)
         if error:

@@ -19,9 +19,9 @@ from qwen_spaces import (
     Reply,
     SpaceError,
 )
-from qwen_spaces.images import as_images
+from qwen_spaces._client.request import Request, SessionStore
 from qwen_spaces._markup import markdown
-from qwen_spaces._client.request import Memory, Request
+from qwen_spaces.images import as_images
 
 from .conftest import Servers, run_async
 from .test_images import picture
@@ -192,7 +192,7 @@ def test_a_session_is_resumed_by_the_next_turn_and_by_one_alone() -> None:
     said = [
         Message("user", f"q{place}") if place % 2 == 0 else Message("assistant", "a") for place in range(8)
     ]
-    memory = Memory()
+    memory = SessionStore()
 
     def ask(*messages: Message) -> tuple[Request, Sequence[Message], int]:
         request = Request(messages, {}, (), memory)
@@ -224,7 +224,7 @@ def test_a_resumed_session_gets_the_new_images_and_the_system_prompt() -> None:
     url = "https://example.org/{}.png".format
     system, answer = Message("system", "S"), Message("assistant", "a")
     asked = [Message("user", "q", (url(1), url(2))), Message("user", "q", (url(3),)), Message("user", "q")]
-    memory = Memory()
+    memory = SessionStore()
     messages = [system]
     for message, new in zip(asked, ([1, 2], [3], []), strict=True):
         messages.append(message)

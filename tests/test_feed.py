@@ -9,103 +9,104 @@ import anyio
 import pytest
 
 from qwen_spaces import StreamCancelledError
-from qwen_spaces._stream.mailbox import Feed, Status
 from qwen_spaces._contract.output import Snapshot
+from qwen_spaces._stream.mailbox import Mailbox
+from qwen_spaces.events import Status
 
 from .conftest import run_async
 
 
 def test_the_newest_output_replaces_the_unread_one() -> None:
-    feed = Feed()
+    mailbox = Mailbox()
     for output in ("a", "ab", "abc"):
-        feed.put(output)
-    feed.say(Status("queued"))
-    feed.say(Status("running"))
-    news = feed.take()
+        mailbox.set_snapshot(output)
+    mailbox.set_status(Status("queued"))
+    mailbox.set_status(Status("running"))
+    news = mailbox.take()
     assert (news.snapshot, news.status, news.ended) == (Snapshot("abc"), Status("running"), False)
-    assert feed.take()[:2] == (None, None)
+    assert mailbox.take()[:2] == (None, None)
 
 
 def test_text_that_goes_behind_is_one_with_the_unread_snapshot() -> None:
-    feed = Feed()
-    feed.put("a")
-    feed.grow("b")
-    feed.grow("c")
-    assert feed.take()[1:3] == (Snapshot("abc"), "")
-    feed.grow("d")
-    feed.grow("e")
-    assert feed.take()[1:3] == (None, "de")
-    feed.grow("f")
-    feed.put("another")
-    assert feed.take()[1:3] == (Snapshot("another"), "")
-    feed.end()
-    feed.grow("late")
-    assert feed.take()[1:3] == (None, "")
+    mailbox = Mailbox()
+    mailbox.set_snapshot("a")
+    mailbox.append("b")
+    mailbox.append("c")
+    assert mailbox.take()[1:3] == (Snapshot("abc"), "")
+    mailbox.append("d")
+    mailbox.append("e")
+    assert mailbox.take()[1:3] == (None, "de")
+    mailbox.append("f")
+    mailbox.set_snapshot("another")
+    assert mailbox.take()[1:3] == (Snapshot("another"), "")
+    mailbox.end()
+    mailbox.append("late")
+    assert mailbox.take()[1:3] == (None, "")
 
 
 def test_the_first_end_stands_and_nothing_comes_after() -> None:
-    feed = Feed()
+    mailbox = Mailbox()
     error = ValueError()
-    feed.end(error)
-    feed.end()
-    feed.put("late")
-    assert feed.error is error
-    assert feed.take().snapshot is None
-    assert feed.take().ended
-    feed.wait(None)  # does not block
+    mailbox.end(error)
+    mailbox.end()
+    mailbox.set_snapshot("late")
+    assert mailbox.error is error
+    assert mailbox.take().snapshot is None
+    assert mailbox.take().ended
+    mailbox.wait(None)  # does not block
 
 
 def test_leaving_cancels_once_whenever_the_canceller_comes() -> None:
     for early in (True, False):
         calls: list[int] = []
-        feed = Feed()
+        mailbox = Mailbox()
         if early:
-            feed.attach(lambda calls=calls: calls.append(1))  # type: ignore[misc]
-        feed.cancel()
-        feed.cancel()
+            mailbox.on_cancel(lambda calls=calls: calls.append(1))  # type: ignore[misc]
+        mailbox.cancel()
+        mailbox.cancel()
         if not early:
-            feed.attach(lambda calls=calls: calls.append(1))  # type: ignore[misc]
+            mailbox.on_cancel(lambda calls=calls: calls.append(1))  # type: ignore[misc]
         assert calls == [1]
-        assert isinstance(feed.error, StreamCancelledError)
+        assert isinstance(mailbox.error, StreamCancelledError)
 
 
 @pytest.mark.parametrize("door", ["sync", "asyncio", "trio"])
 def test_a_waiting_reader_is_woken_from_another_thread(door: str) -> None:
-    feed = Feed()
-    thread = threading.Timer(0.05, feed.put, ["text"])
+    mailbox = Mailbox()
+    thread = threading.Timer(0.05, mailbox.set_snapshot, ["text"])
     start = time.monotonic()
     thread.start()
     if door == "sync":
-        feed.wait(90)
+        mailbox.wait(90)
     else:
-        run_async(door, lambda: feed.wait_async(25))
+        run_async(door, lambda: mailbox.wait_async(25))
     assert time.monotonic() - start < 24
-    assert feed.take().snapshot == Snapshot("text")
+    assert mailbox.take().snapshot == Snapshot("text")
     thread.join()
 
 
 @pytest.mark.parametrize("door", ["sync", "asyncio", "trio"])
 def test_waiting_is_bounded(door: str) -> None:
-    feed = Feed()
+    mailbox = Mailbox()
     if door == "sync":
-        feed.wait(0.01)
+        mailbox.wait(0.01)
     else:
-        run_async(door, lambda: feed.wait_async(0.01))
-    assert feed.take().snapshot is None
+        run_async(door, lambda: mailbox.wait_async(0.01))
+    assert mailbox.take().snapshot is None
 
 
 def test_a_reader_whose_loop_is_gone_does_not_hurt_the_writer(backend: str) -> None:
-    feed = Feed()
+    mailbox = Mailbox()
 
     async def leave() -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(feed.wait_async, None)
+            tasks.start_soon(mailbox.wait_async, None)
             await anyio.sleep(0.01)
             # As if the loop ended with the waker still known.
-            kept = set(feed._wakers)
+            kept = set(mailbox._wakers)
             tasks.cancel_scope.cancel()
-        feed._wakers.update(kept)
+        mailbox._wakers.update(kept)
 
     run_async(backend, leave)
-    feed.put("text")
-    assert feed.take().snapshot == Snapshot("text")
+    mailbox.set_snapshot("text")
+    assert mailbox.take().snapshot == Snapshot("text")

@@ -27,9 +27,9 @@ from qwen_spaces import (
     StreamError,
     Timeouts,
 )
-from qwen_spaces._stream.accumulator import Text
-from qwen_spaces._stream.mailbox import Feed, Status
+from qwen_spaces._stream.mailbox import Mailbox
 from qwen_spaces._stream.reader import REPRIEVE, Reader
+from qwen_spaces.events import Status, Text
 
 from .conftest import Servers, run_async
 from .test_images import PNG
@@ -272,20 +272,20 @@ class Clock:
 def test_who_looks_late_looks_once_more(comes: bool, mocker: MockerFixture) -> None:
     clock, waits, over = Clock(), [], threading.Event()
 
-    def wait(feed: Feed, patience: float | None) -> None:
+    def wait(mailbox: Mailbox, patience: float | None) -> None:
         assert patience is not None
         waits.append(patience)
         if len(waits) == 1:
             clock.now += 100.0  # the process was stopped meanwhile
         elif comes:
-            feed.put("text")
+            mailbox.set_snapshot("text")
         else:
             clock.now += patience
 
     mocker.patch("qwen_spaces._stream.reader.time", clock)
-    mocker.patch.object(Feed, "wait", autospec=True, side_effect=wait)
+    mocker.patch.object(Mailbox, "wait", autospec=True, side_effect=wait)
     bounds = Timeouts(connect=5.0)
-    reader = Reader(lambda feed: over.wait(PATIENCE) and None, timeouts=bounds, space="x")
+    reader = Reader(lambda mailbox: over.wait(PATIENCE) and None, timeouts=bounds, space="x")
     assert reader.pull() == Status("connecting")
     with nullcontext() if comes else pytest.raises(SpaceTimeoutError):
         assert isinstance(reader.pull(), Text)

@@ -33,8 +33,8 @@ from qwen_spaces import (
     Timeouts,
     UnexpectedOutputError,
 )
-from qwen_spaces._stream.mailbox import Feed
 from qwen_spaces._contract.output import Snapshot, read
+from qwen_spaces._stream.mailbox import Mailbox
 
 from .conftest import DOORS, run_async
 
@@ -133,7 +133,7 @@ class Script:
     last: Any  # "return", "silence", or what is raised
     where: Literal["thread", "threads", "reader"]
     outputs: list[Any] = field(default_factory=list)  # those before the end
-    feed: Feed | None = None
+    mailbox: Mailbox | None = None
     text: Callable[[], str] = str  # what the reader has read
     late: bool = False  # whether the reader was not told in time
     left: threading.Event = field(default_factory=threading.Event)
@@ -141,10 +141,10 @@ class Script:
     played: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, feed: Feed) -> None:
-        self.feed = feed
-        feed.submitted = time.monotonic()
-        feed.attach(self.left.set)
+    def __call__(self, mailbox: Mailbox) -> None:
+        self.mailbox = mailbox
+        mailbox.submitted = time.monotonic()
+        mailbox.on_cancel(self.left.set)
         self.ready.set()
         if self.where == "reader":
             self.played.wait(BOUND)
@@ -153,37 +153,37 @@ class Script:
         else:
             self.play(self.steps)
         if self.last == "silence":
-            feed.pause(BOUND)
-            assert feed.ended
+            mailbox.sleep(BOUND)
+            assert mailbox.ended
         elif self.last != "return":
             raise self.last("the end")
 
     def play(self, steps: Sequence[Step]) -> None:
-        feed = self.feed
-        assert feed
+        mailbox = self.mailbox
+        assert mailbox
         for name, value in steps:
             if name == "pause":
                 time.sleep(value)
                 continue
             if name == "meet":
-                self.meet(feed)
+                self.meet(mailbox)
                 continue
             with self.lock:
                 if name == "put":
-                    if not feed.ended:
+                    if not mailbox.ended:
                         self.outputs.append(value)
-                    feed.put(value)
+                    mailbox.set_snapshot(value)
                 elif name == "say":
-                    feed.say(value)
+                    mailbox.set_status(value)
                 elif name == "end":
-                    feed.end(value and value("the end"))
+                    mailbox.end(value and value("the end"))
                 else:
-                    feed.cancel()
+                    mailbox.cancel()
 
-    def meet(self, feed: Feed) -> None:
+    def meet(self, mailbox: Mailbox) -> None:
         """Wait until the reader has read all there is, which must not need another update."""
         until = time.monotonic() + BOUND / 2
-        while self.where != "reader" and not feed.ended and self.text() != last_said(self.outputs)[0].text:
+        while self.where != "reader" and not mailbox.ended and self.text() != last_said(self.outputs)[0].text:
             time.sleep(0.0005)
             if time.monotonic() > until:
                 self.late = True
@@ -275,7 +275,7 @@ def last_said(outputs: Sequence[Any]) -> tuple[Snapshot, bool]:
 def check_end(stream: TextStream, script: Script, heard: Heard) -> None:
     """The invariants of a stream that was read to its end, by however many readers."""
     assert stream.done
-    assert stream._reader.feed.released.wait(BOUND), "the request did not end with its reader"
+    assert stream._reader.mailbox.finished.wait(BOUND), "the request did not end with its reader"
     assert not script.late, "a reader was not woken"
     said, readable = last_said(script.outputs)
     try:
@@ -343,7 +343,7 @@ def test_two_readers_share_the_deltas_and_each_hears_of_the_end(door: str, scrip
     else:
         run_async(door, both)
     check_end(stream, script, heard)
-    assert len(heard.errors) in (0, 2) or isinstance(stream._reader.feed.error, StreamCancelledError)
+    assert len(heard.errors) in (0, 2) or isinstance(stream._reader.mailbox.error, StreamCancelledError)
     rewritten = stream._reader.answer.rewritten
     if door != "sync" or not rewritten:
         assert heard.text == stream.text
@@ -414,7 +414,7 @@ def test_leaving_at_any_point_loses_no_text_that_was_told(
     assert all(isinstance(error, QwenSpacesError) for error in heard.errors)
     assert not any(isinstance(error, SpaceTimeoutError) for error in heard.errors) or script.last == "silence"
     assert stream.done
-    assert stream._reader.feed.released.wait(BOUND), "the request did not end with its reader"
+    assert stream._reader.mailbox.finished.wait(BOUND), "the request did not end with its reader"
     assert not script.late, "a reader was not woken"
     assert heard.text == stream.text
     try:
@@ -423,7 +423,7 @@ def test_leaving_at_any_point_loses_no_text_that_was_told(
         assert error.partial_text == stream.text
     except ConnectError:
         pass
-    assert isinstance(stream._reader.feed.error, (QwenSpacesError, type(None)))
+    assert isinstance(stream._reader.mailbox.error, (QwenSpacesError, type(None)))
 
 
 def run_all(threads: Sequence[threading.Thread]) -> None:
@@ -438,15 +438,15 @@ def run_all(threads: Sequence[threading.Thread]) -> None:
 def test_an_output_that_says_nothing_takes_no_unread_text_away(silent: object) -> None:
     go = threading.Event()
 
-    def run(feed: Feed) -> None:
+    def run(mailbox: Mailbox) -> None:
         go.wait(BOUND)
-        feed.put("Hello.")
-        feed.put(silent)
+        mailbox.set_snapshot("Hello.")
+        mailbox.set_snapshot(silent)
 
     stream = TextStream(run, timeouts=Timeouts(total=BOUND), space="fuzz")
     assert next(events := iter(stream.events())) == Status("connecting")
     go.set()
-    assert stream._reader.feed.released.wait(BOUND)
+    assert stream._reader.mailbox.finished.wait(BOUND)
     assert [event.text for event in events if isinstance(event, Text)] == ["Hello."]
 
 
@@ -456,31 +456,31 @@ def test_an_output_that_says_nothing_takes_no_unread_text_away(silent: object) -
 @fuzz(200)
 @given(st.lists(odd_steps | ends | st.tuples(st.just("take"), st.none()), max_size=20))
 def test_a_mailbox_gives_the_newest_of_each_kind_and_keeps_the_first_end(steps: list[Step]) -> None:
-    feed = Feed()
+    mailbox = Mailbox()
     snapshot: Snapshot | None = None
     status: Status | None = None
     error: Any = None
     ended = False
     for name, value in steps:
         if name == "put":
-            feed.put(value)
+            mailbox.set_snapshot(value)
             said, readable = last_said([value])
             if not ended and not readable:
                 ended, error = True, UnexpectedOutputError
             elif not ended and read(value):
                 snapshot = said
         elif name == "say":
-            feed.say(value)
+            mailbox.set_status(value)
             status = value
         elif name in ("end", "cancel"):
-            feed.cancel() if name == "cancel" else feed.end(value and value("the end"))
+            mailbox.cancel() if name == "cancel" else mailbox.end(value and value("the end"))
             if not ended:
                 ended, error = True, StreamCancelledError if name == "cancel" else value
         elif name == "take":
-            assert feed.take()[:2] == (status, snapshot)
+            assert mailbox.take()[:2] == (status, snapshot)
             snapshot = status = None
-        assert feed.ended == ended
-        assert feed.error is None if error is None else type(feed.error) is error
+        assert mailbox.ended == ended
+        assert mailbox.error is None if error is None else type(mailbox.error) is error
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -489,7 +489,7 @@ def test_a_mailbox_gives_the_newest_of_each_kind_and_keeps_the_first_end(steps: 
 def test_a_waiting_reader_of_a_mailbox_always_gets_the_last_output_and_the_end(
     door: str, texts: list[str], writers: int
 ) -> None:
-    feed = Feed()
+    mailbox = Mailbox()
     taken: list[str] = []
     lock, put = threading.Lock(), list[str]()
 
@@ -497,30 +497,30 @@ def test_a_waiting_reader_of_a_mailbox_always_gets_the_last_output_and_the_end(
         for value in part:
             with lock:
                 put.append(value)
-                feed.put(value)
+                mailbox.set_snapshot(value)
 
     def look() -> bool:
-        news = feed.take()
+        news = mailbox.take()
         taken.extend([news.snapshot.text] if news.snapshot else [])
         return news.ended
 
     async def take_all() -> None:
         with anyio.fail_after(BOUND):
             while not look():
-                await feed.wait_async(None)
+                await mailbox.wait_async(None)
 
     threads = [threading.Thread(target=write, args=[texts[part::writers]]) for part in range(writers)]
 
     def end() -> None:
         run_all(threads)
-        feed.end()
+        mailbox.end()
 
     ending = threading.Thread(target=end)
     ending.start()
     if door == "sync":
         until = time.monotonic() + BOUND
         while not look():
-            feed.wait(until - time.monotonic())
+            mailbox.wait(until - time.monotonic())
             assert time.monotonic() < until, "a hang"
     else:
         run_async(door, take_all)

@@ -18,8 +18,8 @@ from openai.types.chat import completion_create_params
 
 from qwen_spaces import QwenSpace, Timeouts, errors
 from qwen_spaces.gateway import create_app
-from qwen_spaces.gateway.schema import HINTS, IMAGES, ChatRequest
-from qwen_spaces.gateway.errors import fault_of
+from qwen_spaces.gateway.errors import error_response_for
+from qwen_spaces.gateway.schema import IGNORED_PARAMS, IMAGES, ChatRequest
 from qwen_spaces.replicas.sample_text import PASSAGES
 
 from .conftest import POLLING, Servers, run_async
@@ -283,7 +283,7 @@ def test_what_would_change_the_form_of_the_answer_is_refused(client: openai.Open
 
 def test_every_parameter_of_openai_is_judged() -> None:
     known = get_type_hints(completion_create_params.CompletionCreateParamsStreaming)
-    assert known.keys() <= set(ChatRequest.model_fields) | HINTS
+    assert known.keys() <= set(ChatRequest.model_fields) | IGNORED_PARAMS
     assert set(REFUSED) == set(ChatRequest.model_fields) - {"model", "messages", "stream", "stream_options"}
 
 
@@ -388,12 +388,12 @@ def test_a_space_that_is_late_is_a_504(servers: Servers) -> None:
 def test_every_error_has_a_status_of_its_own() -> None:
     for kind in vars(errors).values():
         if isinstance(kind, type) and issubclass(kind, errors.QwenSpacesError):
-            fault = fault_of(kind("What happened."))
+            fault = error_response_for(kind("What happened."))
             plain = kind in (errors.QwenSpacesError, errors.MissingExtraError)
             assert (fault.status == 500) == plain
             assert (fault.status == 429) == ("Retry-After" in fault.headers)
     for given, said_so in ((1.2, "2"), (-1, "0"), (float("inf"), "86400"), (float("nan"), "86400")):
-        assert fault_of(errors.RateLimitedError("Wait.", retry_after=given)).headers == {
+        assert error_response_for(errors.RateLimitedError("Wait.", retry_after=given)).headers == {
             "Retry-After": said_so
         }
 
@@ -475,7 +475,7 @@ def test_a_client_that_reads_nothing_is_left(
 def test_more_requests_than_allowed_are_refused_until_one_is_over(
     prompt: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qwen_spaces.gateway.middleware.AGAIN", 0.1)
+    monkeypatch.setattr("qwen_spaces.gateway.middleware.RETRY_AFTER", 0.1)
     prompt += " [[forever]]"
     app = create_app({"qwen-2.5": servers["qwen-2.5"]}, max_requests=1)
     with serve_gateway(app) as url, openai_client(url) as client:

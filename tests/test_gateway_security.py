@@ -20,9 +20,9 @@ import openai
 import pytest
 
 from qwen_spaces import MissingExtraError
-from qwen_spaces.cli import main
-from qwen_spaces.gateway import create_app, door
 from qwen_spaces._gradio.connection import is_hugging_face
+from qwen_spaces.cli import main
+from qwen_spaces.gateway import create_app, middleware
 
 from .conftest import Servers
 from .gateway import http, openai_client, serve_gateway
@@ -128,7 +128,7 @@ def test_a_gateway_of_this_machine_answers_to_no_other_name(servers: Servers) ->
 def test_a_body_that_is_too_large_is_refused(
     length: str, locked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "BODY", 100_000)
+    monkeypatch.setattr(middleware, "MAX_BODY_BYTES", 100_000)
     body = json.dumps(said("A" * 120_000)).encode()
     content: Any = iter([body[:70_000], body[70_000:]]) if length == "chunked" else body
     answer = http.post(f"{locked}{CHAT}", content=content, headers=bearer(KEY))
@@ -138,7 +138,7 @@ def test_a_body_that_is_too_large_is_refused(
 def test_a_body_that_does_not_come_is_not_awaited_for_long(
     locked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "ARRIVE", 0.1)
+    monkeypatch.setattr(middleware, "BODY_TIMEOUT", 0.1)
     with socket.create_connection(("127.0.0.1", int(locked.rpartition(":")[2])), timeout=10) as slow:
         head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nAuthorization: Bearer {KEY}\r\n\r\n"
         slow.sendall(head.encode())

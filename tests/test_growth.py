@@ -10,10 +10,10 @@ from gradio.utils import diff
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_spaces._stream.accumulator import Answer
-from qwen_spaces._stream.mailbox import Feed
-from qwen_spaces._gradio.diffs import Growth
 from qwen_spaces._contract.output import Snapshot, read
+from qwen_spaces._gradio.diffs import OutputDiffs
+from qwen_spaces._stream.accumulator import Accumulator
+from qwen_spaces._stream.mailbox import Mailbox
 
 words = st.text("ab \n\u2028\U0001f600", min_size=1, max_size=3)
 
@@ -40,7 +40,7 @@ def lone(said: list[str]) -> list[Any]:
     return [said[0]]
 
 
-def grows(feed: Feed, outputs: list[list[Any]], reads: list[bool]) -> tuple[Answer, list[object]]:
+def grows(mailbox: Mailbox, outputs: list[list[Any]], reads: list[bool]) -> tuple[Accumulator, list[object]]:
     """The answer of a reader who looks where `reads` says so; and all that was processed."""
     processed: list[object] = []
 
@@ -49,7 +49,7 @@ def grows(feed: Feed, outputs: list[list[Any]], reads: list[bool]) -> tuple[Answ
         processed.append(output)
         return output
 
-    growth, answer = Growth(feed, process), Answer()
+    growth, answer = OutputDiffs(mailbox, process), Accumulator()
     for number, output in enumerate(outputs):
         data = (
             [diff(old, new) for old, new in zip(outputs[number - 1], output, strict=True)]
@@ -59,17 +59,17 @@ def grows(feed: Feed, outputs: list[list[Any]], reads: list[bool]) -> tuple[Answ
         taken = growth.takes({"msg": "process_generating", "output": {"data": copy.deepcopy(data)}})
         assert taken == (number > 0)
         if not number:  # which the SDK passes on
-            feed.put(process(*output))
+            mailbox.set_snapshot(process(*output))
         if reads[number]:
-            look(feed, answer)
+            look(mailbox, answer)
             assert Snapshot(answer.text, answer.reasoning) == read(tuple(output) if output[1:] else output[0])
     assert not growth.takes({"msg": "process_completed", "output": {}})
-    look(feed, answer)
+    look(mailbox, answer)
     return answer, processed
 
 
-def look(feed: Feed, answer: Answer) -> None:
-    news = feed.take()
+def look(mailbox: Mailbox, answer: Accumulator) -> None:
+    news = mailbox.take()
     before = answer.text
     events = answer.add(news.snapshot, news.arrived) if news.snapshot else []
     if news.more:
@@ -96,34 +96,34 @@ def test_the_answer_is_what_the_last_output_says(
         said[which] = word if rewrites else said[which] + word
         outputs.append(shape(said))
         reads.append(looks)
-    feed = Feed()
-    answer, _ = grows(feed, outputs, reads)
+    mailbox = Mailbox()
+    answer, _ = grows(mailbox, outputs, reads)
     whole = outputs[-1][0] if len(outputs[-1]) == 1 else tuple(outputs[-1])
     expected = read(whole)
     assert expected is not None
     assert (answer.text, answer.reasoning) == (expected.text, expected.reasoning)
-    assert feed.raw == whole
+    assert mailbox.raw == whole
 
 
 @pytest.mark.parametrize("shape", [pairs, messages, lone])
 def test_text_at_the_end_of_the_answer_costs_no_look_at_the_whole(shape: Any) -> None:
     outputs = [shape(["word " * count, "thought", ""]) for count in range(1, 200)]
-    answer, processed = grows(Feed(), outputs, [True] * len(outputs))
+    answer, processed = grows(Mailbox(), outputs, [True] * len(outputs))
     assert answer.text == "word " * 199
     assert answer.deltas >= 199
     assert len(processed) < 8
 
 
 def test_a_diff_of_a_new_kind_is_no_text() -> None:
-    growth = Growth(Feed(), lambda *data: data)
+    growth = OutputDiffs(Mailbox(), lambda *data: data)
     growth.takes({"msg": "process_generating", "output": {"data": ["", [["Hi", "a"]]]}})
     with pytest.raises(ValueError, match="swap"):
         growth.takes({"msg": "process_generating", "output": {"data": [[], [["swap", [0, 1], "b"]]]}})
 
 
 def test_an_app_that_was_reloaded_may_put_out_more() -> None:
-    feed = Feed()
-    growth = Growth(feed, lambda *data: data)
+    mailbox = Mailbox()
+    growth = OutputDiffs(mailbox, lambda *data: data)
     growth.takes({"msg": "process_generating", "output": {"data": [[["Hi", "a"]]]}})
     growth.takes({"msg": "process_generating", "output": {"data": [[], [["replace", [], "new"]]]}})
-    assert feed.raw == ([["Hi", "a"]], "new")
+    assert mailbox.raw == ([["Hi", "a"]], "new")

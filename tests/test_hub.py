@@ -72,7 +72,7 @@ def test_the_saved_token_goes_to_the_hub_but_not_to_a_host_elsewhere(
     hub[1].clear()
     program = (
         "from qwen_spaces import QwenSpace; s = QwenSpace('qwen-2.5'); s.ask('Hi');"
-        "print(s._transport._reached[0]._client.headers)"
+        "print(s._client._reached[0]._client.headers)"
     )
     ended = run("-c", program, HF_TOKEN="hf_saved")
     assert ended.stderr == ""

@@ -32,9 +32,9 @@ from qwen_spaces import (
     UnexpectedOutputError,
     markup,
 )
-from qwen_spaces.gateway import create_app
-from qwen_spaces._markup import markdown
 from qwen_spaces._display.displays import NO_MATH, Cell
+from qwen_spaces._markup import markdown
+from qwen_spaces.gateway import create_app
 
 from .gateway import http, serve_gateway
 from .harmless import faults, faults_of, renderings
@@ -167,7 +167,7 @@ def test_nothing_is_live_of_what_show_shows(page: Page) -> None:
     for name, text in list(PAYLOADS.items())[::10]:
         payload = armed(text)
         stream = told(Status("queued", reason=payload), thinking(payload, payload), error=SpaceError(payload))
-        page.run("shown", shown=qwen_spaces._display.live_reply.Shown(stream))
+        page.run("shown", shown=qwen_spaces._display.live_reply.LiveReply(stream))
         assert {kind for bundle in page.seen for kind in bundle} == {
             "text/html",
             "text/markdown",
@@ -214,13 +214,13 @@ def test_all_that_publishes_is_known() -> None:
             elif isinstance(node, ast.alias) and node.name in DISPLAYS:
                 publishers.add(f"{path.stem}: {node.name}")
     assert publishers == {
-        "answer._repr_markdown_",
+        "events._repr_markdown_",
         "conversation._repr_markdown_",
-        "transport._repr_markdown_",
+        "client._repr_markdown_",
         "space._repr_markdown_",
-        "screens: text/html",
-        "screens: text/markdown",
-        "show._ipython_display_",
+        "displays: text/html",
+        "displays: text/markdown",
+        "live_reply._ipython_display_",
     }
 
 
@@ -244,5 +244,5 @@ def test_a_text_too_long_or_too_deep_is_shown_as_it_is_written() -> None:
 
 
 def test_a_stream_and_its_repr_are_plain(page: Page) -> None:
-    stream = TextStream(lambda _feed: None, timeouts=Timeouts(), space="<i>")
+    stream = TextStream(lambda _mailbox: None, timeouts=Timeouts(), space="<i>")
     assert list(value(stream)[0]) == ["text/plain"]

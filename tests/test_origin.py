@@ -9,7 +9,7 @@ import pytest
 
 from qwen_spaces import AuthenticationError, ContractError, QwenSpace, QwenSpacesError
 from qwen_spaces._gradio.config import checked_config
-from qwen_spaces._gradio.guard import Wire as Guard
+from qwen_spaces._gradio.guard import RequestGuard
 
 from .tls import serve_tls
 from .wire import CONFIG, Page, Script, Wire, serve_wire
@@ -109,9 +109,9 @@ def test_https_in_place_of_http_is_followed() -> None:
 def test_no_request_passes_that_is_for_another_origin() -> None:
     with serve_wire() as server, serve_wire() as other:
         with pytest.raises(ContractError, match="Nothing was sent"):
-            httpx.get(f"{other.url}/config", auth=Guard(server.url))
+            httpx.get(f"{other.url}/config", auth=RequestGuard(server.url))
         assert other.requests == []
-        assert httpx.get(f"{server.url}/config", auth=Guard(server.url)).is_success
+        assert httpx.get(f"{server.url}/config", auth=RequestGuard(server.url)).is_success
 
 
 def test_redirects_in_a_circle_come_to_an_end() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from qwen_spaces import QwenSpace, available_spaces
-from qwen_spaces.gateway import create_app
 from qwen_spaces._registry import in_words
+from qwen_spaces.gateway import create_app
 
 from .conftest import Servers
 from .gateway import serve_gateway

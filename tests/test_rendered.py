@@ -15,12 +15,12 @@ import pyte
 import pytest
 
 from qwen_spaces import Reply, Status, Text
-from qwen_spaces._stream.accumulator import Done, Reasoning
-from qwen_spaces.cli.markdown import Renderer, begins
+from qwen_spaces.cli.markdown import Renderer, block_starts
 from qwen_spaces.cli.output import Plain, output_for
-from qwen_spaces.cli.rendered import Rendered
-from qwen_spaces.cli.terminal import StatusLine, widest
+from qwen_spaces.cli.rendered import MarkdownOutput
 from qwen_spaces.cli.safety import sanitize
+from qwen_spaces.cli.terminal import StatusLine, max_width
+from qwen_spaces.events import Done, Reasoning
 
 from .terminal import COLUMNS, Screen, paper
 
@@ -62,7 +62,7 @@ def pieces(text: str, seed: int) -> list[Text]:
 
 
 def shown(deltas: list[Text], reply: str, **how: bool) -> list[str]:
-    with stage() as screen, Rendered(**how) as output:
+    with stage() as screen, MarkdownOutput(**how) as output:
         for delta in deltas:
             output.show(delta)
         output.show(Done(Reply(reply)))
@@ -113,7 +113,7 @@ def test_long_lines_of_code_are_left_whole_to_be_copied() -> None:
     line = "x = " + "+".join(map(str, range(60)))
     (_, code, _) = Renderer().lines(f"```python\n{line}\n```", COLUMNS)
     assert sanitize(code).count("+") == 59
-    with stage() as screen, Rendered() as output:
+    with stage() as screen, MarkdownOutput() as output:
         output.show(Done(Reply(f"```\n{line}\n```\n\nEnd")))
     assert line in "".join(screen.rows())
 
@@ -122,11 +122,11 @@ def test_long_lines_of_code_are_left_whole_to_be_copied() -> None:
 def test_no_line_is_wider_than_the_terminal_however_it_shows_emoji(emoji: str) -> None:
     table = f"| a | b |\n|---|---|\n| {emoji * 30} | {emoji * 30} |"
     lines = Renderer().lines(f"{emoji} " * 100 + f"\n\n{table}", COLUMNS)
-    assert max(map(widest, lines)) <= 80
+    assert max(map(max_width, lines)) <= 80
 
 
 def test_text_that_was_taken_back_in_the_last_block_is_gone() -> None:
-    with stage() as screen, Rendered() as output:
+    with stage() as screen, MarkdownOutput() as output:
         output.show(Text("First.\n\nSecond, let me think", 0))
         output.show(Text(" block.", 14))
         output.show(Done(Reply("First.\n\nSecond block.")))
@@ -134,7 +134,7 @@ def test_text_that_was_taken_back_in_the_last_block_is_gone() -> None:
 
 
 def test_a_change_further_up_begins_anew_at_its_block() -> None:
-    with stage() as screen, Rendered() as output:
+    with stage() as screen, MarkdownOutput() as output:
         output.show(Text("One.\n\nTwo.\n\nThree.\n\nFour", 0))
         output.show(Text("two.\n\nThree.\n\nFour.\n", 6))
         output.show(Done(Reply("One.\n\ntwo.\n\nThree.\n\nFour.\n")))
@@ -143,7 +143,7 @@ def test_a_change_further_up_begins_anew_at_its_block() -> None:
 
 
 def test_what_had_come_stays_when_an_answer_breaks_off() -> None:
-    with stage() as screen, pytest.raises(ValueError, match="cut"), Rendered() as output:
+    with stage() as screen, pytest.raises(ValueError, match="cut"), MarkdownOutput() as output:
         output.show(Text("One.\n\n- two\n- thr", 0))
         raise ValueError("cut")
     assert screen.rows() == ["One.", "", " • two", " • thr", ""]
@@ -193,7 +193,7 @@ def test_without_rich_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_terminal_that_became_narrower_shows_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    with stage() as screen, Rendered() as output:
+    with stage() as screen, MarkdownOutput() as output:
         output.show(Text("x" * 70 + "\n" + "y" * 70, 0))
         screen.reset()  # and what a terminal makes of it, in which each line is two
         screen.set_mode(pyte.modes.LNM)
@@ -204,10 +204,10 @@ def test_a_terminal_that_became_narrower_shows_nothing_twice(monkeypatch: pytest
 
 
 def test_blocks_begin_where_they_begin() -> None:
-    assert begins("") == []
-    assert begins("a\n\nb\n\n```\nc\n\nd\n") == [0, 2, 4]
-    assert begins("| a |\n|---|\n| b |\n") == [0]
-    assert begins("a\n===\n- b\n\n  c\n\n- d\n\n> e\n") == [0, 2, 8]
+    assert block_starts("") == []
+    assert block_starts("a\n\nb\n\n```\nc\n\nd\n") == [0, 2, 4]
+    assert block_starts("| a |\n|---|\n| b |\n") == [0]
+    assert block_starts("a\n===\n- b\n\n  c\n\n- d\n\n> e\n") == [0, 2, 8]
 
 
 @pytest.mark.parametrize(

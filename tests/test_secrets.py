@@ -24,7 +24,7 @@ from qwen_spaces import (
     TextStream,
     Timeouts,
 )
-from qwen_spaces._gradio.connection import GivenFile, harmless
+from qwen_spaces._gradio.connection import UserFile, strip_file_markers
 
 from .conftest import POLLING, Servers, run_async
 from .proxy import VIA, Answer, Recorder, Request, recording
@@ -189,9 +189,9 @@ def test_no_repr_and_no_log_of_what_goes_well_tells_the_token(
     front.interfere = answering("cancel", Answer(500))
     stream = space.stream(f"{prompt} [[wait=0.2]]")
     stream.cancel()
-    reached = space._transport._reached
+    reached = space._client._reached
     assert reached
-    for thing in (space, stream, space.status(), space.conversation(), space._transport, *reached):
+    for thing in (space, stream, space.status(), space.conversation(), space._client, *reached):
         assert SECRET not in f"{thing!r}{thing}"
     assert SECRET not in told_by(log)
     assert any(record.name == "qwen_spaces" for record in log.records)
@@ -287,9 +287,9 @@ def test_a_chat_that_a_space_put_out_cannot_name_a_file_of_this_machine(servers:
 
 
 def test_only_a_file_that_was_given_stands_for_an_upload() -> None:
-    assert harmless({"a": [FILE_DATA, ("b",)]}) == {"a": [{"path": FILE_DATA["path"]}, ["b"]]}
-    given = GivenFile(FILE_DATA)
-    assert harmless([given])[0] is given
+    assert strip_file_markers({"a": [FILE_DATA, ("b",)]}) == {"a": [{"path": FILE_DATA["path"]}, ["b"]]}
+    given = UserFile(FILE_DATA)
+    assert strip_file_markers([given])[0] is given
 
 
 def test_a_path_in_a_text_is_only_a_text(front: Recorder, servers: Servers) -> None:

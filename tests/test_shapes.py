@@ -17,7 +17,7 @@ from qwen_spaces import (
     QwenSpace,
     UnexpectedOutputError,
 )
-from qwen_spaces._gradio import session
+from qwen_spaces._gradio import job
 
 from .conftest import Servers, deltas_through
 from .proxy import recording
@@ -94,7 +94,7 @@ def test_an_output_that_is_no_text_is_an_unexpected_output(servers: Servers) -> 
 def test_without_the_sdks_hooks_the_job_is_polled(
     name: str, door: str, servers: Servers, prompt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(session.HOOKS, session.Client, ("a_hook_that_is_gone",))
+    monkeypatch.setitem(job.HOOKS, job.Client, ("a_hook_that_is_gone",))
     space = QwenSpace(name, src=servers[name])
     stream = space.stream(f"{prompt} [[pace=0.02]]")
     deltas = deltas_through(door, stream)

@@ -17,7 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from qwen_spaces import QwenSpace, Reply, SpaceError, SpaceTimeoutError, Status, TextStream, Timeouts
 from qwen_spaces._display.displays import NO_MATH
-from qwen_spaces._display.live_reply import Shown, ShownReply
+from qwen_spaces._display.live_reply import DisplayedReply, LiveReply
 
 from .conftest import Servers, run_async
 from .page import Page, new_page, thinking, told
@@ -42,7 +42,7 @@ WAYS = pytest.mark.parametrize(
 @pytest.mark.parametrize("way", [AWAITED, ASKED], ids=["awaited", "result"])
 def test_an_answer_grows_in_its_cell_with_15_updates_a_second_at_most(way: str, page: Page) -> None:
     steps = ["word " * count for count in range(1, 301)]
-    page.run(way, shown=Shown(told(*steps, pace=0.0025)))
+    page.run(way, shown=LiveReply(told(*steps, pace=0.0025)))
     assert page.shown == [steps[-1]]
     assert 5 < len(page.seen) <= 1 + A_SECOND * (page.times[-1] - page.times[0])
     assert page.seen[-1] == {"text/markdown": steps[-1], "text/plain": steps[-1]}
@@ -52,7 +52,7 @@ def test_the_status_stands_where_the_answer_will(page: Page) -> None:
     queued = Status("queued", position=3, queue_size=8, eta=20)
     again, upload = Status("queued", eta=2, reason="<i>Full</i>"), Status("queued", upload=2_500_000)
     waits = [Status("waking"), queued, again, upload, Status("running")]
-    page.run(ASKED, shown=Shown(told(*waits, "Hello.", page=page)))
+    page.run(ASKED, shown=LiveReply(told(*waits, "Hello.", page=page)))
     assert [data["text/plain"] for data in page.seen] == [
         "Connecting ...",
         "The Space wakes up ...",
@@ -73,7 +73,7 @@ def test_reasoning_is_unfolded_until_the_answer_begins(page: Page) -> None:
         thinking("Hm. Yes.", "It is"),
         thinking("Hm. Yes.", "It is."),
     ]
-    page.run(AWAITED, shown=Shown(told(*said, page=page)))
+    page.run(AWAITED, shown=LiveReply(told(*said, page=page)))
     drawn = [data["text/markdown"] for data in page.seen if "text/markdown" in data]
     folded = f"<details><summary>Reasoning</summary><blockquote {NO_MATH}>Hm. Yes.</blockquote></details>"
     unfolded = folded.replace("<details>", "<details open>")
@@ -83,7 +83,7 @@ def test_reasoning_is_unfolded_until_the_answer_begins(page: Page) -> None:
 
 def test_reasoning_cannot_break_out_of_its_fold(page: Page) -> None:
     thought = "a\n\n</details>\r\n\r\n<script>alert(1)</script> **b** `c` $d$ \\(e\\) &lt;"
-    page.run(LAST_LINE, shown=Shown(told(thinking(thought, "f"))))
+    page.run(LAST_LINE, shown=LiveReply(told(thinking(thought, "f"))))
     drawn = next(data for data in page.seen if data["text/plain"] == thought)["text/markdown"]
     assert "\n" not in drawn
     assert "\r" not in drawn
@@ -94,20 +94,20 @@ def test_reasoning_cannot_break_out_of_its_fold(page: Page) -> None:
 
 
 def test_an_answer_is_never_made_into_html(page: Page) -> None:
-    page.run(LAST_LINE, shown=Shown(told("<script>alert(1)</script>")))
+    page.run(LAST_LINE, shown=LiveReply(told("<script>alert(1)</script>")))
     assert [list(data) for data in page.outputs.values()] == [["text/markdown", "text/plain"]]
 
 
 def test_text_that_the_space_took_back_does_not_stay(page: Page) -> None:
     said = [thinking("Hm.", "No"), thinking("Hm. Wait.")]
-    page.run(LAST_LINE, shown=Shown(told(*said, page=page)))
+    page.run(LAST_LINE, shown=LiveReply(told(*said, page=page)))
     assert page.shown == ["Hm. Wait.", ""]
 
 
 @WAYS
 def test_an_error_is_a_box_below_what_had_come(way: str, page: Page) -> None:
     error = SpaceError("<b>a Space</b> failed.\nAsk again.")
-    ended = page.run(way, shown=Shown(told("Half of", pace=0.1, error=error)))
+    ended = page.run(way, shown=LiveReply(told("Half of", pace=0.1, error=error)))
     assert page.shown == ["Half of", f"SpaceError: {error}"]
     box = list(page.outputs.values())[1]["text/html"]
     assert "<b>SpaceError</b><br>&lt;b&gt;a Space&lt;/b&gt; failed.<br>Ask again." in box
@@ -121,14 +121,14 @@ def test_an_error_is_a_box_below_what_had_come(way: str, page: Page) -> None:
 
 @WAYS
 def test_an_error_before_the_answer_stands_in_its_place(way: str, page: Page) -> None:
-    page.run(way, shown=Shown(told(error=SpaceError("It failed."))))
+    page.run(way, shown=LiveReply(told(error=SpaceError("It failed."))))
     assert page.shown == ["SpaceError: It failed."]
 
 
 @WAYS
 def test_a_stream_that_is_late_for_good_says_so(way: str, page: Page) -> None:
     stream = TextStream(lambda feed: time.sleep(0.6), timeouts=Timeouts(connect=0.2), space="a Space")
-    ended = page.run(way, shown=Shown(stream))
+    ended = page.run(way, shown=LiveReply(stream))
     assert len(page.shown) == 1
     assert page.shown[0].startswith("SpaceTimeoutError: a Space: the Space was not reached within 0.2 s.")
     assert isinstance(ended.error, SpaceTimeoutError) == (way != LAST_LINE)
@@ -146,7 +146,7 @@ def test_a_real_space_is_shown_once(way: str, page: Page, servers: Servers, prom
 
 
 def test_a_shown_reply_is_shown_again_by_a_later_cell(page: Page) -> None:
-    shown = Shown(told("Hello."))
+    shown = LiveReply(told("Hello."))
     page.run("reply = await shown\nreply", shown=shown)
     assert len(page.seen) == 2  # the status, the answer
     assert "Reply(text='Hello.'" in page.run("reply").text
@@ -157,8 +157,8 @@ def test_a_shown_reply_is_shown_again_by_a_later_cell(page: Page) -> None:
 
 
 def test_a_shown_reply_is_a_reply(page: Page) -> None:
-    shown, plain = page.run("shown.result()", shown=Shown(told("Hello."))).value, Reply("Hello.")
-    assert isinstance(shown, ShownReply)
+    shown, plain = page.run("shown.result()", shown=LiveReply(told("Hello."))).value, Reply("Hello.")
+    assert isinstance(shown, DisplayedReply)
     same = Reply(shown.text, metrics=shown.metrics, raw=shown.raw)
     assert shown == same
     assert same == shown
@@ -201,7 +201,7 @@ def test_a_task_that_is_cancelled_leaves_what_had_come(
 
 
 def test_a_stream_that_somebody_cancels_is_no_error(page: Page) -> None:
-    shown = Shown(told("Half of", pace=0.4))
+    shown = LiveReply(told("Half of", pace=0.4))
     threading.Timer(0.2, shown.stream.cancel).start()
     page.run(LAST_LINE, shown=shown)
     assert page.shown == ["Half of", "Interrupted."]
@@ -227,7 +227,7 @@ def test_an_interrupt_while_it_is_drawn_ends_the_job_as_well(
 def test_an_error_reaches_who_awaits_as_it_is(backend: str, page: Page) -> None:
     async def ask() -> None:
         with pytest.raises(SpaceError, match="It failed"):
-            await Shown(told(error=SpaceError("It failed.")))
+            await LiveReply(told(error=SpaceError("It failed.")))
 
     run_async(backend, ask)
     assert page.shown == ["SpaceError: It failed."]
@@ -265,7 +265,7 @@ def test_without_ipython_the_text_is_printed(
 
 def test_without_ipython_an_error_is_only_raised(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SpaceError, match="It failed"):
-        Shown(told("Half", pace=0.1, error=SpaceError("It failed."))).result()
+        LiveReply(told("Half", pace=0.1, error=SpaceError("It failed."))).result()
     assert capsys.readouterr() == ("Half\n", "")
 
 
@@ -279,7 +279,7 @@ def test_in_a_terminal_the_text_is_printed(
     monkeypatch.setattr(
         "IPython.get_ipython", lambda: TerminalInteractiveShell.__new__(TerminalInteractiveShell)
     )
-    Shown(told("Hello."))._ipython_display_()
+    LiveReply(told("Hello."))._ipython_display_()
     assert capsys.readouterr() == ("Hello.\n", "")
     with pytest.raises(SpaceError, match="It failed"):
-        Shown(told(error=SpaceError("It failed.")))._ipython_display_()
+        LiveReply(told(error=SpaceError("It failed.")))._ipython_display_()

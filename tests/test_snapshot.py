@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_spaces import Reasoning, Text, UnexpectedOutputError
-from qwen_spaces._stream.accumulator import Answer
 from qwen_spaces._contract.output import Snapshot, chat_in, cut, read, turns
+from qwen_spaces._stream.accumulator import Accumulator
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -141,7 +141,7 @@ def test_joined_deltas_are_the_text_however_it_was_split_and_read(
 ) -> None:
     """`skipped` are the snapshots that a slow reader never saw."""
     ends = sorted({min(split, len(whole)) for split in splits} | {len(whole)})
-    answer, deltas = Answer(), []
+    answer, deltas = Accumulator(), []
     for number, end in enumerate(ends):
         if number not in skipped or end == len(whole):
             deltas += [event for event in answer.add(Snapshot(whole[:end]), 0.0) if isinstance(event, Text)]
@@ -152,7 +152,7 @@ def test_joined_deltas_are_the_text_however_it_was_split_and_read(
 
 @given(st.lists(st.builds(Snapshot, text, text)))
 def test_events_rebuild_any_sequence_of_snapshots(snapshots: list[Snapshot]) -> None:
-    answer, said = Answer(), ""
+    answer, said = Accumulator(), ""
     for snapshot in snapshots:
         before = answer.text, answer.reasoning
         for event in answer.add(snapshot, 0.0):

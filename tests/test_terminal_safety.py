@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 
 import qwen_spaces.cli
 from qwen_spaces import Reply, Status, Text, Timeouts
-from qwen_spaces._stream.accumulator import Done, Reasoning
 from qwen_spaces.cli import Group, main
 from qwen_spaces.cli.output import output_for
 from qwen_spaces.cli.safety import SafeStream, safe_streams, sanitize
+from qwen_spaces.events import Done, Reasoning
 
 from . import wire
 from .conftest import Servers
@@ -391,7 +391,7 @@ def test_markdown_makes_no_hyperlink_and_no_control(source: str) -> None:
 
 
 def test_a_request_of_any_path_is_one_plain_line_of_the_gateways_log() -> None:
-    from qwen_spaces.gateway.middleware import Visit, logger
+    from qwen_spaces.gateway.middleware import RequestContext, logger
 
     lines: list[str] = []
     handler = logging.Handler()
@@ -399,7 +399,7 @@ def test_a_request_of_any_path_is_one_plain_line_of_the_gateways_log() -> None:
     logger.addHandler(handler)
     level, logger.level = logger.level, logging.INFO
     try:
-        Visit("GET", EVIL).log()
+        RequestContext("GET", EVIL).log()
     finally:
         logger.removeHandler(handler)
         logger.level = level

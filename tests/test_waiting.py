@@ -33,8 +33,8 @@ from qwen_spaces import (
     Timeouts,
     retries,
 )
+from qwen_spaces._gradio import hub as hub_module
 from qwen_spaces.replicas import serve
-from qwen_spaces._gradio import hub as hub_room
 
 from .conftest import PATIENCE, Servers, run_async
 from .hub import serve_hub
@@ -49,7 +49,7 @@ Stages = Callable[..., None]
 @pytest.fixture
 def stages(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sets the stages through which the Space goes, on a Hub of our own."""
-    monkeypatch.setattr(hub_room, "LOOK", (0.05, 0.1))
+    monkeypatch.setattr(hub_module, "LOOK", (0.05, 0.1))
     with ExitStack() as stack:
 
         def begin(*names: str) -> None:
@@ -143,7 +143,7 @@ def test_a_stream_can_be_left_while_its_space_wakes_up(stages: Stages) -> None:
             stream.cancel()
     with pytest.raises(StreamCancelledError):
         stream.result()
-    assert stream._reader.feed.released.wait(2)
+    assert stream._reader.mailbox.finished.wait(2)
 
 
 def test_a_full_queue_is_tried_again_until_there_is_room(servers: Servers, prompt: str) -> None:

@@ -23,8 +23,8 @@ from qwen_spaces import (
     SpaceError,
     Status,
 )
-from qwen_spaces.images import check_size, unfetched
 from qwen_spaces._gradio.pages import title_of, words_of
+from qwen_spaces.images import check_size, unfetched
 
 from .conftest import Servers
 from .hub import serve_hub

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from .. import _markup as markup
 from .._contract.discovery import Contract, resolve
 from .._contract.endpoint import Endpoint, HistoryForm, kind_of
+from .._stream.mailbox import Mailbox
 from ..errors import AuthenticationError, ConnectError, ContractError, StreamCancelledError
-from .._stream.mailbox import Feed, Status
+from ..events import Status
 from .request import Request
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ EXIT = 1.0  # seconds that the end of the program waits for the same
 
 # What an API that is not of its form makes of the code that reads it.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
-_requests: dict[Feed, Transport] = {}  # what runs, in all Spaces; a fork has its parent's, too
+_requests: dict[Mailbox, SpaceClient] = {}  # what runs, in all Spaces; a fork has its parent's, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class SpaceStatus:
         return "\n".join(["| | |", "| --- | --- |", *rows])
 
 
-class Transport:
+class SpaceClient:
     """The way to one Space; safe to share between threads.
 
     Args:
@@ -106,7 +107,7 @@ class Transport:
         self._attempt: Future[tuple[Connection, Endpoint]] | None = None  # to reach it, under way
         self._era = 0  # counts the closings: what was begun before one is not kept after it
 
-    def run(self, request: Request, feed: Feed) -> None:
+    def run(self, request: Request, mailbox: Mailbox) -> None:
         """Do one request from beginning to end, and feed what comes; blocks.
 
         Raises:
@@ -114,26 +115,26 @@ class Transport:
         """
         from .retries import retrying
 
-        feed.max_chars = self._max_chars
-        with self._registered(feed):
-            retrying(feed, self._retries)(self._log_in_again, request, feed)
+        mailbox.max_chars = self._max_chars
+        with self._registered(mailbox):
+            retrying(mailbox, self._retries)(self._log_in_again, request, mailbox)
 
-    def _log_in_again(self, request: Request, feed: Feed) -> None:
+    def _log_in_again(self, request: Request, mailbox: Mailbox) -> None:
         """Try once more where a server that was started again has forgotten the login."""
         logged_in = self._reached is not None and self._how.get("auth") is not None
         try:
-            self._try(request, feed)
+            self._try(request, mailbox)
         except AuthenticationError:
-            if not logged_in or feed.ended:
+            if not logged_in or mailbox.ended:
                 raise
-            self._try(request, feed)
+            self._try(request, mailbox)
 
-    def _try(self, request: Request, feed: Feed) -> None:
-        connection, endpoint = self._connect(feed)
-        if feed.ended:  # its reader has left meanwhile
+    def _try(self, request: Request, mailbox: Mailbox) -> None:
+        connection, endpoint = self._connect(mailbox)
+        if mailbox.ended:  # its reader has left meanwhile
             return
-        messages, images, feed.turns = request.resumed()
-        feed.placeholder = self._contract.placeholder
+        messages, images, mailbox.turns = request.resumed()
+        mailbox.placeholder = self._contract.placeholder
         # The SDK uploads a file when its job runs, so it must live as long.
         with tempfile.TemporaryDirectory(prefix="qwen_spaces_") if images else nullcontext("") as folder:
             saved = [image.saved(Path(folder), f"image{place or ''}") for place, image in enumerate(images)]
@@ -141,18 +142,18 @@ class Transport:
             names = [image.named(place) for place, image in enumerate(images)]
             files = [connection.file(path, name) for path, name in zip(saved, names, strict=True)]
             addresses = [image.url for image in images if image.url]
-            calls = endpoint.calls(messages, request.options, files, resumed=feed.turns > 0)
+            calls = endpoint.calls(messages, request.options, files, resumed=mailbox.turns > 0)
             try:
                 how: dict[str, Any] = {"session_hash": request.session_hash, "upload": upload}
-                connection.run(calls, feed, addresses=addresses, **how)
+                connection.run(calls, mailbox, addresses=addresses, **how)
             except ConnectError:  # it has gone, or changed: what was fetched of it holds no more
                 self._reached = None
                 raise
 
-    def look(self, feed: Feed) -> SpaceStatus:
-        """Reach the Space and tell what was found; blocks until it is, or `feed` is at its end."""
-        with self._registered(feed):
-            connection, endpoint = self._connect(feed)
+    def look(self, mailbox: Mailbox) -> SpaceStatus:
+        """Reach the Space and tell what was found; blocks until it is, or `mailbox` is at its end."""
+        with self._registered(mailbox):
+            connection, endpoint = self._connect(mailbox)
             return SpaceStatus(
                 url=connection.url,
                 gradio=connection.version,
@@ -162,7 +163,7 @@ class Transport:
                 options={option: kind_of(schema) for option, schema in (endpoint.options or {}).items()},
                 stage=connection.located.stage,
                 hardware=connection.located.hardware,
-                queue_size=connection.queue_size(feed),
+                queue_size=connection.queue_size(mailbox),
             )
 
     def close(self) -> None:
@@ -171,14 +172,14 @@ class Transport:
         self._era += 1
         self._reached = None
         running = self._running()
-        for feed in running:
-            feed.cancel("The QwenSpace was closed.")
+        for mailbox in running:
+            mailbox.cancel("The QwenSpace was closed.")
         until = time.monotonic() + LEAVE
-        for feed in running:
-            if feed.submitted is not None:
-                feed.released.wait(max(0.0, until - time.monotonic()))
+        for mailbox in running:
+            if mailbox.submitted is not None:
+                mailbox.finished.wait(max(0.0, until - time.monotonic()))
 
-    def _connect(self, feed: Feed) -> tuple[Connection, Endpoint]:
+    def _connect(self, mailbox: Mailbox) -> tuple[Connection, Endpoint]:
         if os.getpid() != self.process:
             raise ConnectError(
                 "This QwenSpace was made in another process and cannot be shared by a fork. Make a new one."
@@ -191,17 +192,19 @@ class Transport:
                 if attempt is None:
                     own = self._attempt = Future()
             if attempt is None:
-                return self._open(own, feed)
-            if reached := _awaited(attempt, feed):
+                return self._open(own, mailbox)
+            if reached := _awaited(attempt, mailbox):
                 return reached
 
-    def _open(self, attempt: Future[tuple[Connection, Endpoint]], feed: Feed) -> tuple[Connection, Endpoint]:
+    def _open(
+        self, attempt: Future[tuple[Connection, Endpoint]], mailbox: Mailbox
+    ) -> tuple[Connection, Endpoint]:
         """Reach the Space, for all who wait for `attempt` as well."""
         from .._gradio import Connection  # slow to import, so only at the first connection
 
         era = self._era
         try:
-            connection = Connection(self._src, feed=feed, say=self._say, **self._how)
+            connection = Connection(self._src, mailbox=mailbox, say=self._say, **self._how)
             endpoint = resolve(connection.endpoints, self._contract, generators=connection.generators)
         except BaseException as error:
             malformed = isinstance(error, _MALFORMED)
@@ -209,7 +212,7 @@ class Transport:
                 ContractError(f"{self._src} has no readable API: {error!r:.300}") if malformed else error
             )
             self._attempt = None
-            if feed.ended:  # its reader has left; the others have not
+            if mailbox.ended:  # its reader has left; the others have not
                 attempt.cancel()
             else:
                 attempt.set_exception(failure)
@@ -224,31 +227,33 @@ class Transport:
         return connection, endpoint
 
     @contextlib.contextmanager
-    def _registered(self, feed: Feed) -> Iterator[None]:
+    def _registered(self, mailbox: Mailbox) -> Iterator[None]:
         """Let `close`, and the end of the program, end it."""
-        _requests[feed] = self
+        _requests[mailbox] = self
         try:
             yield
         finally:
-            del _requests[feed]
+            del _requests[mailbox]
 
-    def _running(self) -> list[Feed]:
-        return [feed for feed, transport in list(_requests.items()) if transport is self]
+    def _running(self) -> list[Mailbox]:
+        return [mailbox for mailbox, client in list(_requests.items()) if client is self]
 
     def _say(self, status: Status) -> None:
         """Tell all who wait for the connection."""
-        for feed in self._running():
-            if feed.submitted is None:
-                feed.say(status)
+        for mailbox in self._running():
+            if mailbox.submitted is None:
+                mailbox.set_status(status)
 
 
-def _awaited(attempt: Future[tuple[Connection, Endpoint]], feed: Feed) -> tuple[Connection, Endpoint] | None:
+def _awaited(
+    attempt: Future[tuple[Connection, Endpoint]], mailbox: Mailbox
+) -> tuple[Connection, Endpoint] | None:
     """Wait for the attempt of another request; ``None`` if that was left, and this one has to try."""
     over = threading.Event()
     attempt.add_done_callback(lambda _: over.set())
-    feed.attach(over.set)
+    mailbox.on_cancel(over.set)
     over.wait()
-    if feed.ended:
+    if mailbox.ended:
         raise StreamCancelledError("The stream was cancelled.")
     if attempt.cancelled():
         return None
@@ -260,9 +265,9 @@ def _awaited(attempt: Future[tuple[Connection, Endpoint]], feed: Feed) -> tuple[
 @atexit.register
 def _leave() -> None:
     """Tell the servers that the program ends; its daemon threads would be frozen before they could."""
-    ours = [feed for feed, transport in list(_requests.items()) if transport.process == os.getpid()]
-    for feed in ours:
-        feed.cancel("The program ended.")
+    ours = [mailbox for mailbox, client in list(_requests.items()) if client.process == os.getpid()]
+    for mailbox in ours:
+        mailbox.cancel("The program ended.")
     until = time.monotonic() + EXIT
-    for feed in ours:
-        feed.released.wait(max(0.0, until - time.monotonic()))
+    for mailbox in ours:
+        mailbox.finished.wait(max(0.0, until - time.monotonic()))

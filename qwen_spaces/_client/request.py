@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .._stream.accumulator import Reply
+from ..events import Reply
 from ..images import Image
 from ..messages import Message
 
 
-class Known(NamedTuple):
+class Session(NamedTuple):
     """A session of a Space, the messages that it has, and in how many turns it was told them."""
 
     session_hash: str
@@ -20,22 +20,22 @@ class Known(NamedTuple):
     turns: int = 0
 
 
-class Memory:
+class SessionStore:
     """The session in which a Space keeps one conversation. It is given up where a turn fails."""
 
     def __init__(self) -> None:
-        self._known: list[Known] = []  # one at most, which is taken and put back
+        self._session: list[Session] = []  # one at most, which is taken and put back
 
-    def resume(self, messages: Sequence[Message]) -> Known:
+    def resume(self, messages: Sequence[Message]) -> Session:
         """The session that has all of these messages but the last; a new one if there is none."""
-        known = self._known.pop() if self._known else None
+        known = self._session.pop() if self._session else None
         if known and known.messages == tuple(messages[:-1]):
             return known
-        return Known(uuid.uuid4().hex)
+        return Session(uuid.uuid4().hex)
 
-    def keep(self, known: Known) -> None:
+    def keep(self, known: Session) -> None:
         """The session that the next turn may resume."""
-        self._known[:] = [known]
+        self._session[:] = [known]
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Request:
     messages: Sequence[Message]
     options: Mapping[str, object]
     images: Sequence[Image]
-    memory: Memory | None = None
+    memory: SessionStore | None = None
     on_reply: Callable[[Reply], None] | None = None
     session_hash: str | None = None
     turns: int = 0  # that session's, this one included
@@ -69,6 +69,6 @@ class Request:
     def answered(self, reply: Reply) -> None:
         """Remember where a Space that remembers has kept it, and hand it on."""
         if self.memory and self.session_hash:
-            self.memory.keep(Known(self.session_hash, (*self.messages, reply.message), self.turns))
+            self.memory.keep(Session(self.session_hash, (*self.messages, reply.message), self.turns))
         if self.on_reply:
             self.on_reply(reply)

@@ -10,30 +10,33 @@ from tenacity import (
     wait_random,
 )
 
+from .._stream.mailbox import Mailbox
 from ..errors import QuotaExceededError, QwenSpacesError
-from .._stream.mailbox import Feed, Status
+from ..events import Status
 
 LONGEST = 120.0  # seconds that a server may ask us to wait for another try
 _BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  # seconds
 
 
-def retrying(feed: Feed, retries: int) -> Retrying:
+def retrying(mailbox: Mailbox, retries: int) -> Retrying:
     """What calls a function until it does not fail, or fails for good.
 
     Args:
-        feed: the request's, told of each pause; a pause ends when its reader leaves, and so do the tries.
+        mailbox: the request's, told of each pause; a pause ends when its reader leaves, and so do the tries.
         retries: how often it is called again at most.
     """
 
     def tell(state: RetryCallState) -> None:
         error, pause = state.outcome and state.outcome.exception(), state.upcoming_sleep
-        feed.say(Status("queued" if feed.submitted else "connecting", eta=pause, reason=str(error)))
+        mailbox.set_status(
+            Status("queued" if mailbox.submitted else "connecting", eta=pause, reason=str(error))
+        )
 
     return Retrying(
-        retry=lambda state: not feed.ended and _is_worth_a_wait(state),
+        retry=lambda state: not mailbox.ended and _is_worth_a_wait(state),
         stop=stop_after_attempt(retries + 1),
         wait=_pause,
-        sleep=feed.pause,
+        sleep=mailbox.sleep,
         before_sleep=tell,
         reraise=True,
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from .endpoint import Endpoint, HistoryForm, Step
 from ..errors import ContractError
+from .endpoint import Endpoint, HistoryForm, Step
 
 ApiInfo: TypeAlias = Mapping[str, Mapping[str, Any]]  # "/name" -> {"parameters": [...], ...}
 ByName: TypeAlias = Mapping[str, Mapping[str, Any]]  # a parameter's name -> what the API info says of it

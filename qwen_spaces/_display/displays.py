@@ -12,7 +12,7 @@ import click
 
 from .. import _markup as markup
 from ..errors import QwenSpacesError, StreamCancelledError
-from .._stream.mailbox import Status
+from ..events import Status
 from ..stream import TextStream
 
 Bundle: TypeAlias = dict[str, str]  # MIME type -> what is shown of that type

@@ -11,16 +11,16 @@ from typing import Any
 
 import anyio
 
-from .._stream.accumulator import Reply
 from ..errors import QwenSpacesError, SpaceTimeoutError
-from .displays import Cell, Paper, screen, shell
+from ..events import Reply
 from ..stream import TextStream
+from .displays import Cell, Paper, screen, shell
 
 TICK = 0.08  # seconds between two looks at the answer: with the first and the last, fewer than 15 a second
 SLOWER = 4e-6  # seconds more for each character, as a page takes ever longer to draw it all again
 
 
-class Shown:
+class LiveReply:
     """An answer that shows itself. Nothing is sent before it is run, in one of three ways.
 
     As the value of a cell's last line it is shown there, and an error is, too; awaited, or asked for its
@@ -39,7 +39,7 @@ class Shown:
         self._screen: Cell | Paper | None = None
 
     def __repr__(self) -> str:
-        return f"<Shown {self.stream!r}; await it, or call its result()>"
+        return f"<LiveReply {self.stream!r}; await it, or call its result()>"
 
     def __del__(self) -> None:
         if self._screen is None and self.stream.status is None and not sys.is_finalizing():
@@ -109,7 +109,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ShownReply(Reply):
+class DisplayedReply(Reply):
     """A reply that a cell has shown, and so does not show again as the value of its last line."""
 
     cell: int = field(default=0, repr=False)  # the cell's number
@@ -140,7 +140,7 @@ def _pause(stream: TextStream) -> float:
 def _seen(reply: Reply) -> Reply:
     """The reply, which the cell that runs will not show again."""
     running = shell()
-    return ShownReply(**_fields(reply), cell=running.execution_count) if running else reply
+    return DisplayedReply(**_fields(reply), cell=running.execution_count) if running else reply
 
 
 def _fields(reply: Reply) -> dict[str, Any]:

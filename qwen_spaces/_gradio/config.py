@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import httpx
 
+from .._stream.mailbox import Mailbox
 from ..errors import AuthenticationError, ContractError, SpaceTimeoutError, StreamCancelledError
-from .._stream.mailbox import Feed, Status
+from ..events import Status
 from .errors import check_config, retry_after
 from .guard import origin
 
@@ -30,7 +31,7 @@ def fetch_config(
     base: str,
     get: Callable[[str], httpx.Response],
     *,
-    feed: Feed,
+    mailbox: Mailbox,
     wake: float | None,
     say: Callable[[Status], None],
 ) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def fetch_config(
         base: the address that was asked, with a slash at its end.
         get: asks for the config below a base, which becomes the app's address, and raises
             `httpx.HTTPStatusError` unless the status is 2xx.
-        feed: the request for which it is; its end ends the waiting.
+        mailbox: the request for which it is; its end ends the waiting.
         wake: seconds to wait for a sleeping Space; ``None`` waits for ever.
         say: is given the status ``"waking"``.
 
@@ -72,8 +73,8 @@ def fetch_config(
                 phase="wake",
             )
         say(Status("waking"))
-        feed.pause(max(pause, longer))
-        if feed.ended:
+        mailbox.sleep(max(pause, longer))
+        if mailbox.ended:
             raise StreamCancelledError("The stream was cancelled.")
         pause = min(pause * 1.5, PAUSE[1])
 
@@ -145,14 +146,14 @@ def checked_config(config: object, base: str) -> dict[str, Any]:
     return {**known, "api_prefix": prefix, "connect_heartbeat": False}
 
 
-def again_until_connected(call: Callable[[], T], feed: Feed, seconds: float | None) -> T:
+def again_until_connected(call: Callable[[], T], mailbox: Mailbox, seconds: float | None) -> T:
     """Make the call again after each attempt at a TCP connection that got no answer.
 
     So nobody waits longer than `CONNECT` in an attempt that cannot be cut.
 
     Args:
         call: is repeated as a whole; nothing of it has reached the server.
-        feed: the request for which it is; after its end there is no other attempt.
+        mailbox: the request for which it is; after its end there is no other attempt.
         seconds: for all attempts; ``None`` is without a bound.
     """
     began = time.monotonic()
@@ -160,5 +161,5 @@ def again_until_connected(call: Callable[[], T], feed: Feed, seconds: float | No
         try:
             return call()
         except httpx.ConnectTimeout:
-            if feed.ended or (seconds is not None and time.monotonic() - began >= seconds):
+            if mailbox.ended or (seconds is not None and time.monotonic() - began >= seconds):
                 raise

@@ -18,17 +18,18 @@ import huggingface_hub
 from gradio_client import handle_file
 
 from .._contract.endpoint import CHAT, Call
-from ..errors import AuthenticationError, QwenSpacesError
-from .._stream.mailbox import Feed, Status
-from ..images import check_size
 from .._contract.output import chat_in
+from .._stream.mailbox import Mailbox
+from ..errors import AuthenticationError, QwenSpacesError
+from ..events import Status
+from ..images import check_size
 from .certificates import context
-from .errors import Sent, connect_error, stream_error
 from .config import CONNECT, again_until_connected, not_followed
+from .errors import Sent, connect_error, stream_error
+from .guard import RequestGuard
 from .hub import Located, locate
+from .job import JobClient
 from .proxies import check_proxies, proxy_in_use
-from .job import Session
-from .guard import Wire
 
 logger = logging.getLogger("qwen_spaces")
 
@@ -36,22 +37,26 @@ READ = 60.0  # seconds without a byte; a Gradio server sends a heartbeat every 1
 ASIDE = 5.0  # seconds for what is good to know and no more
 
 
-class GivenFile(dict[str, Any]):
+class UserFile(dict[str, Any]):
     """What stands for a file that the user gave, so that the SDK uploads it."""
 
 
-def harmless(given: Any) -> Any:
+def strip_file_markers(given: Any) -> Any:
     """The same, in which only the files that the user gave are such to the SDK.
 
     It uploads whatever local file a dict says that has a ``path`` and a ``meta`` (gradio_client 2.7.2,
     `is_file_obj_with_meta`), and a chat or an option may have come from the network.
     """
-    if isinstance(given, GivenFile):
+    if isinstance(given, UserFile):
         return given
     if isinstance(given, Mapping):
-        return {key: harmless(value) for key, value in given.items() if key != "meta" or "path" not in given}
+        return {
+            key: strip_file_markers(value)
+            for key, value in given.items()
+            if key != "meta" or "path" not in given
+        }
     if isinstance(given, (list, tuple)):
-        return [harmless(value) for value in given]
+        return [strip_file_markers(value) for value in given]
     return given
 
 
@@ -68,7 +73,7 @@ class Connection:
         ssl_verify: ``False`` accepts any certificate; a context is used as it is.
         timeout: seconds to open a TCP connection.
         wake: seconds to wait for a Space that sleeps or builds.
-        feed: the request for which it is opened; its end ends the waiting.
+        mailbox: the request for which it is opened; its end ends the waiting.
         say: is given the status meanwhile.
 
     Raises:
@@ -87,7 +92,7 @@ class Connection:
         ssl_verify: bool | ssl.SSLContext,
         timeout: float | None,
         wake: float | None,
-        feed: Feed,
+        mailbox: Mailbox,
         say: Callable[[Status], None],
     ) -> None:
         self._timeout, self._auth, self._proxy = timeout, auth, proxy
@@ -99,7 +104,7 @@ class Connection:
             self.located = Located(src)
             if "://" not in src:
                 how: dict[str, Any] = {"proxy": proxy, "verify": verify, "wake": wake}
-                self.located = locate(src, token=_token_for(src, token), feed=feed, say=say, **how)
+                self.located = locate(src, token=_token_for(src, token), mailbox=mailbox, say=say, **how)
                 say(Status("connecting"))
             self.url = self.located.url
             self._settings: dict[str, Any] = {
@@ -108,9 +113,9 @@ class Connection:
                 "ssl_verify": verify,
                 "httpx_kwargs": {**http, "proxy": proxy} if proxy else http,
             }
-            opened: dict[str, Any] = {"auth": auth, "wake": wake, "say": say, "feed": feed}
+            opened: dict[str, Any] = {"auth": auth, "wake": wake, "say": say, "mailbox": mailbox}
             self._client = again_until_connected(
-                lambda: Session(self.url, **opened, **self._settings), feed, timeout
+                lambda: JobClient(self.url, **opened, **self._settings), mailbox, timeout
             )
             if self._client.src != f"{self.url.rstrip('/')}/":  # a redirect led elsewhere
                 self.url = self._client.src.rstrip("/")
@@ -140,16 +145,16 @@ class Connection:
             if dependency.get("api_name") and (dependency.get("types") or {}).get("generator")
         )
 
-    def queue_size(self, feed: Feed) -> int | None:
+    def queue_size(self, mailbox: Mailbox) -> int | None:
         """Return how many requests wait there now; ``None`` where the server does not tell.
 
         Args:
-            feed: its end ends the waiting.
+            mailbox: its end ends the waiting.
         """
-        client, wire = self._client, Wire(self.url)
-        feed.attach(wire.hang_up)
-        kwargs = {**client.httpx_kwargs, "verify": client.ssl_verify, "auth": wire}
-        with contextlib.suppress(Exception), wire.within(ASIDE):  # it is told beside other things
+        client, guard = self._client, RequestGuard(self.url)
+        mailbox.on_cancel(guard.abort)
+        kwargs = {**client.httpx_kwargs, "verify": client.ssl_verify, "auth": guard}
+        with contextlib.suppress(Exception), guard.within(ASIDE):  # it is told beside other things
             answer = httpx.get(
                 f"{client.src_prefixed}queue/status", headers=client.headers, cookies=client.cookies, **kwargs
             )
@@ -165,12 +170,12 @@ class Connection:
         if isinstance(path_or_url, Path):
             limit = self._client.config.get("max_file_size")
             check_size(name, path_or_url.stat().st_size, limit, self.url)
-        return GivenFile(handle_file(path_or_url))
+        return UserFile(handle_file(path_or_url))
 
     def run(
         self,
         calls: Sequence[Call],
-        feed: Feed,
+        mailbox: Mailbox,
         *,
         session_hash: str | None = None,
         upload: int | None = None,
@@ -185,9 +190,9 @@ class Connection:
         Raises:
             QwenSpacesError: one of its kinds, for whatever went wrong.
         """
-        if feed.submitted is None:
-            feed.submitted = time.monotonic()
-        feed.say(Status("queued", upload=upload))  # which wakes the reader: other bounds hold now
+        if mailbox.submitted is None:
+            mailbox.submitted = time.monotonic()
+        mailbox.set_status(Status("queued", upload=upload))  # which wakes the reader: other bounds hold now
         proxy = proxy_in_use(self.url, self._proxy)
         sent = Sent(proxy, images=bool(upload or addresses), addresses=addresses)
         *first, last = calls
@@ -195,32 +200,36 @@ class Connection:
             session_hash = uuid.uuid4().hex
         chat: object = []
         for call in first:
-            aside = Feed()
-            feed.attach(aside.cancel)
+            aside = Mailbox()
+            mailbox.on_cancel(aside.cancel)
             output = self._answer(call, chat, aside, session_hash, sent)
-            if feed.ended:
+            if mailbox.ended:
                 return
             if aside.error:
                 raise aside.error
             chat = chat_in(output)
-        feed.put(self._answer(last, chat, feed, session_hash, sent))
+        mailbox.set_snapshot(self._answer(last, chat, mailbox, session_hash, sent))
 
-    def _answer(self, call: Call, chat: object, feed: Feed, session_hash: str | None, sent: Sent) -> object:
-        kwargs = {name: harmless(chat if given is CHAT else given) for name, given in call.kwargs.items()}
-        args = tuple(map(harmless, call.args))
+    def _answer(
+        self, call: Call, chat: object, mailbox: Mailbox, session_hash: str | None, sent: Sent
+    ) -> object:
+        kwargs = {
+            name: strip_file_markers(chat if given is CHAT else given) for name, given in call.kwargs.items()
+        }
+        args = tuple(map(strip_file_markers, call.args))
         how: dict[str, Any] = {**self._settings, "session_hash": session_hash}
         lost: Exception | None = None
 
         def answer() -> object:
             nonlocal lost
-            session = Session(self.url, shared=self._client, feed=feed, **how)
+            session = JobClient(self.url, shared=self._client, mailbox=mailbox, **how)
             try:
                 return session.answer(call.endpoint, args, kwargs)
             finally:
                 lost = session.lost
 
         try:
-            return again_until_connected(answer, feed, self._timeout)
+            return again_until_connected(answer, mailbox, self._timeout)
         except QwenSpacesError:
             raise
         except Exception as error:

@@ -9,8 +9,8 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from .._stream.mailbox import Feed
 from .._contract.output import read
+from .._stream.mailbox import Mailbox
 from .event_stream import MAX_EVENT
 
 Path: TypeAlias = Sequence[Any]  # of keys and indexes, the output's number first
@@ -19,19 +19,19 @@ Edit: TypeAlias = tuple[str, Path, Any]  # what to do, where, with which value
 _MARK = "\uffff"  # a noncharacter, which no text has
 
 
-class Growth:
+class OutputDiffs:
     """The outputs of one job after its first.
 
     The SDK copies the whole history at each of them (gradio_client 2.7.2, `apply_diff`), so a long one
     makes every token dear. Nearly all append to the end of the answer, which is passed on as it is.
 
     Args:
-        feed: is given what is new.
+        mailbox: is given what is new.
         process: makes of the outputs on the wire what the SDK would give.
     """
 
-    def __init__(self, feed: Feed, process: Callable[..., object]) -> None:
-        self._feed, self._process = feed, process
+    def __init__(self, mailbox: Mailbox, process: Callable[..., object]) -> None:
+        self._mailbox, self._process = mailbox, process
         self._data: list[Any] = []
         self._end: Path | None = None  # where an append makes the answer longer
         self._appended: list[str] = []  # there, and not yet in the data
@@ -53,7 +53,7 @@ class Growth:
         ]
         if len(edits) == 1 and edits[0][:2] == ("append", self._end) and isinstance(edits[0][2], str):
             self._appended.append(edits[0][2])
-            self._feed.grow(edits[0][2])
+            self._mailbox.append(edits[0][2])
         elif edits:
             self._write()
             for edit in edits:
@@ -78,7 +78,7 @@ class Growth:
         return before is not None and after == dataclasses.replace(before, text=before.text + _MARK)
 
     def _put(self) -> None:
-        self._feed.put(self._process(*self._data))
+        self._mailbox.set_snapshot(self._process(*self._data))
 
     def _write(self) -> None:
         """Put what was appended into the data."""

@@ -27,7 +27,7 @@ def origin(url: str | httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or _PORTS.get(url.scheme)
 
 
-class Wire(httpx.Auth):
+class RequestGuard(httpx.Auth):
     """Goes with every request as its ``auth``, the one place where httpx lets us look at each.
 
     It lets no request leave for another origin than that of `url`, raises each refusal as what it is,
@@ -68,7 +68,7 @@ class Wire(httpx.Auth):
             response.read()
             response.raise_for_status()
 
-    def hang_up(self) -> None:
+    def abort(self) -> None:
         """Cut what is open and what opens from now on, so that who waits for it wakes; does not block."""
         self._cut = True
         for connection in self._sockets:
@@ -77,7 +77,7 @@ class Wire(httpx.Auth):
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Cut the connections if the block takes longer."""
-        timer = threading.Timer(seconds, self.hang_up)
+        timer = threading.Timer(seconds, self.abort)
         timer.daemon = True
         timer.start()
         try:

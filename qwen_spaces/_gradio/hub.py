@@ -15,6 +15,7 @@ import huggingface_hub
 import huggingface_hub.utils as hub
 
 from .._addresses import redact
+from .._stream.mailbox import Mailbox
 from ..errors import (
     AuthenticationError,
     ConnectError,
@@ -24,12 +25,12 @@ from ..errors import (
     SpaceUnavailableError,
     StreamCancelledError,
 )
-from .._stream.mailbox import Feed, Status
-from .errors import connect_error
+from ..events import Status
 from .config import CONNECT, REDIRECTS, again_until_connected, redirect_target
+from .errors import connect_error
+from .guard import RequestGuard
 from .pages import title_of, words_of
 from .proxies import proxy_in_use
-from .guard import Wire
 
 BOUND = 30.0  # seconds for one look at the Hub
 KNOCK = 5.0  # seconds for a sleeping Space's page
@@ -81,7 +82,7 @@ def locate(
     proxy: str | None,
     verify: ssl.SSLContext,
     wake: float | None,
-    feed: Feed,
+    mailbox: Mailbox,
     say: Callable[[Status], None],
 ) -> Located:
     """Return where the Space ``owner/name`` is, once it runs; blocks.
@@ -92,7 +93,7 @@ def locate(
         proxy: the address of a proxy.
         verify: for TLS.
         wake: seconds to wait for a Space that sleeps or builds; ``None`` waits for ever.
-        feed: whose end ends the waiting, and cuts the connections.
+        mailbox: whose end ends the waiting, and cuts the connections.
         say: is given the status ``"waking"``.
 
     Raises:
@@ -103,15 +104,15 @@ def locate(
     http = {"proxy": proxy, "verify": verify}
     pause, began = LOOK[0], time.monotonic()
     while True:
-        space = _look(space_id, token, feed, http)
+        space = _look(space_id, token, mailbox, http)
         if space.stage in _UP:
             return Located(_address(space), space.stage, space.hardware)
         _check_coming(space, time.monotonic() - began, wake)
         say(Status("waking"))
         if space.stage == "SLEEPING":
-            _knock(_address(space), feed, http)
-        feed.pause(pause)
-        if feed.ended:
+            _knock(_address(space), mailbox, http)
+        mailbox.sleep(pause)
+        if mailbox.ended:
             raise StreamCancelledError("The stream was cancelled.")
         pause = min(pause * 1.5, LOOK[1])
 
@@ -130,10 +131,10 @@ def _check_coming(space: _Description, waited: float, wake: float | None) -> Non
         )
 
 
-def _look(space_id: str, token: str | bool, feed: Feed, http: Mapping[str, Any]) -> _Description:
+def _look(space_id: str, token: str | bool, mailbox: Mailbox, http: Mapping[str, Any]) -> _Description:
     """Ask the Hub for its description of a Space."""
     try:
-        response = again_until_connected(lambda: _get(space_id, token, feed, http), feed, BOUND)
+        response = again_until_connected(lambda: _get(space_id, token, mailbox, http), mailbox, BOUND)
     except httpx.HTTPStatusError as error:
         raise _refusal(error, space_id, http["proxy"]) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -148,7 +149,7 @@ def _look(space_id: str, token: str | bool, feed: Feed, http: Mapping[str, Any])
         ) from error
 
 
-def _get(space_id: str, token: str | bool, feed: Feed, http: Mapping[str, Any]) -> httpx.Response:
+def _get(space_id: str, token: str | bool, mailbox: Mailbox, http: Mapping[str, Any]) -> httpx.Response:
     """Ask for a Space, following the Hub to its new name within the Hub's own host."""
     url = f"{huggingface_hub.constants.ENDPOINT}/api/spaces/{space_id}"
     with no_telemetry():
@@ -156,11 +157,11 @@ def _get(space_id: str, token: str | bool, feed: Feed, http: Mapping[str, Any]) 
     timeout = httpx.Timeout(BOUND, connect=CONNECT)
     redirects = 0
     while True:
-        wire = Wire(url)
-        feed.attach(wire.hang_up)
+        guard = RequestGuard(url)
+        mailbox.on_cancel(guard.abort)
         try:
-            with wire.within(BOUND):
-                return httpx.get(url, headers=headers, auth=wire, timeout=timeout, **http)
+            with guard.within(BOUND):
+                return httpx.get(url, headers=headers, auth=guard, timeout=timeout, **http)
         except httpx.HTTPStatusError as error:
             if not error.response.has_redirect_location or redirects >= REDIRECTS:
                 raise
@@ -221,9 +222,9 @@ def _named() -> str:
     return f"Hugging Face's Hub ({redact(huggingface_hub.constants.ENDPOINT)})"
 
 
-def _knock(host: str, feed: Feed, http: Mapping[str, Any]) -> None:
+def _knock(host: str, mailbox: Mailbox, http: Mapping[str, Any]) -> None:
     """Ask a sleeping Space for its page, which wakes it; what it answers does not matter."""
-    wire = Wire(host)
-    feed.attach(wire.hang_up)
-    with contextlib.suppress(Exception), wire.within(KNOCK):  # the next look at its stage tells more
-        httpx.get(host, auth=wire, timeout=httpx.Timeout(KNOCK, connect=CONNECT), **http)
+    guard = RequestGuard(host)
+    mailbox.on_cancel(guard.abort)
+    with contextlib.suppress(Exception), guard.within(KNOCK):  # the next look at its stage tells more
+        httpx.get(host, auth=guard, timeout=httpx.Timeout(KNOCK, connect=CONNECT), **http)

@@ -17,14 +17,15 @@ from typing import Any
 import httpx
 from gradio_client import Client, utils
 
+from .._stream.mailbox import Mailbox
 from ..errors import QwenSpacesError, UnexpectedOutputError
-from .._stream.mailbox import Feed, Status
-from .event_stream import messages
+from ..events import Status
 from .config import fetch_config
-from .diffs import Growth
+from .diffs import OutputDiffs
+from .event_stream import messages
+from .guard import RequestGuard, origin
 from .hub import no_telemetry
-from .shims import Mailboxes, Outputs, Pool, Updates, ignored, in_thread, inline, tell
-from .guard import Wire, origin
+from .shims import MessagesByEvent, Outputs, Pool, Updates, ignored, in_thread, inline, tell
 
 logger = logging.getLogger("qwen_spaces")
 
@@ -44,14 +45,14 @@ def missing_hooks() -> list[str]:
     return [name for place, names in HOOKS.items() for name in names if not hasattr(place, name)]
 
 
-class Session(Client):  # type: ignore[misc]
+class JobClient(Client):  # type: ignore[misc]
     """A `Client` for one job, made without network from what another has fetched.
 
     The job runs in the thread that calls `answer`, and reads its event stream itself.
 
     Args:
         src: the address of a Gradio app.
-        feed: the request for which it is; its end cuts the connections.
+        mailbox: the request for which it is; its end cuts the connections.
         wake: seconds to wait for a server that sleeps.
         say: is given the status while it is awaited.
         shared: the session that has fetched the config and the API.
@@ -62,21 +63,21 @@ class Session(Client):  # type: ignore[misc]
         self,
         src: str,
         *,
-        feed: Feed,
+        mailbox: Mailbox,
         wake: float | None = None,
         say: Callable[[Status], None] | None = None,
-        shared: Session | None = None,
+        shared: JobClient | None = None,
         session_hash: str | None = None,
         httpx_kwargs: Mapping[str, Any],
         **settings: Any,
     ) -> None:
-        self._shared, self._feed = shared, feed
-        self._wake, self._say = wake, say or feed.say
+        self._shared, self._mailbox = shared, mailbox
+        self._wake, self._say = wake, say or mailbox.set_status
         self._helper: Any = None
         self._fetched: Any = None  # the config
-        self.wire, self._stream = Wire(src), Wire(src, streams=True)
+        self.guard, self._stream = RequestGuard(src), RequestGuard(src, streams=True)
         self._giving_up: threading.Timer | None = None
-        feed.attach(self.wire.hang_up)
+        mailbox.on_cancel(self.guard.abort)
         self._tasks: list[Callable[[], None]] = []
         self.lost: Exception | None = None  # what broke the event stream
         self.cookies: dict[str, str] = {}
@@ -87,13 +88,13 @@ class Session(Client):  # type: ignore[misc]
                 verbose=False,
                 download_files=False,
                 analytics_enabled=False,
-                httpx_kwargs={**httpx_kwargs, "auth": self.wire},
+                httpx_kwargs={**httpx_kwargs, "auth": self.guard},
                 **settings,
             )
         if session_hash:
             self.session_hash = session_hash
         if shared is None:
-            self._feed = Feed()  # the connection outlives the request that opened it
+            self._mailbox = Mailbox()  # the connection outlives the request that opened it
         self._pushes = shared is not None and not missing_hooks()
         if self._pushes:
             self.executor, self.helper_executor = Pool(self._tasks.append), Pool(inline)
@@ -103,10 +104,10 @@ class Session(Client):  # type: ignore[misc]
     def answer(self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
         """Submit the job, feed what it puts out, and give its result; blocks until it is over."""
         job = self.submit(*self._by_position(api_name, args, kwargs), api_name=api_name)
-        self._feed.attach(lambda: self._give_up(job))
+        self._mailbox.on_cancel(lambda: self._give_up(job))
         if self._pushes:
             with contextlib.closing(self._for_the_sdk()) as stream:
-                self.pending_messages_per_event = mailboxes = Mailboxes(stream)
+                self.pending_messages_per_event = mailboxes = MessagesByEvent(stream)
                 for task in self._tasks:
                     task()
             # They hold this session, which must not live in a cycle.
@@ -115,12 +116,12 @@ class Session(Client):  # type: ignore[misc]
             self.streaming_future = None  # so does its callback
         else:
             try:
-                _poll(job, self._feed)
+                _poll(job, self._mailbox)
             finally:  # its threads would stay until a garbage collection
                 for pool in (self.executor, self.helper_executor):
                     pool.shutdown(wait=False)
-        self._feed.attach(_nothing)  # the other holds this session
-        if self._feed.ended and job.communicator.event_id:  # its reader has left
+        self._mailbox.on_cancel(_nothing)  # the other holds this session
+        if self._mailbox.ended and job.communicator.event_id:  # its reader has left
             self._cancel(job)
         return job.result()
 
@@ -136,9 +137,9 @@ class Session(Client):  # type: ignore[misc]
 
     def _give_up(self, job: Any) -> None:
         """Stop waiting for the server; does not block."""
-        self._stream.hang_up()
+        self._stream.abort()
         if job.communicator.event_id is None:  # without it the job cannot be cancelled
-            self._giving_up = threading.Timer(JOIN, self.wire.hang_up)
+            self._giving_up = threading.Timer(JOIN, self.guard.abort)
             self._giving_up.daemon = True
             self._giving_up.start()
 
@@ -147,13 +148,13 @@ class Session(Client):  # type: ignore[misc]
         if self._giving_up:
             self._giving_up.cancel()
         try:
-            with self.wire.within(CANCEL):
+            with self.guard.within(CANCEL):
                 # Not `job.cancel()`, which may also POST to /reset, past the proxy.
                 job.cancel_fn()
         except Exception as error:
             logger.debug("The cancel did not reach %s: %r", self.src, error)
-        for wire in (self.wire, self._stream):
-            wire.hang_up()
+        for guard in (self.guard, self._stream):
+            guard.abort()
 
     # What follows takes the place of the SDK's own.
 
@@ -168,11 +169,13 @@ class Session(Client):  # type: ignore[misc]
                     raise
 
     def _fetch(self) -> None:
-        self._fetched = fetch_config(self.src, self._get, feed=self._feed, wake=self._wake, say=self._say)
+        self._fetched = fetch_config(
+            self.src, self._get, mailbox=self._mailbox, wake=self._wake, say=self._say
+        )
 
     def _get(self, base: str) -> httpx.Response:
         # Another base is that of a redirect which was checked.
-        self.src, self.wire.origin, self._stream.origin = base, origin(base), origin(base)
+        self.src, self.guard.origin, self._stream.origin = base, origin(base), origin(base)
         url = f"{base}config"
         response = httpx.get(
             url, headers=self.headers, cookies=self.cookies, verify=self.ssl_verify, **self.httpx_kwargs
@@ -199,8 +202,8 @@ class Session(Client):  # type: ignore[misc]
         """Make the SDK's go-between of job and reader, one that pushes."""
         self._helper = super().new_helper(fn_index, headers=headers)
         if self._pushes:
-            self._helper.job.outputs = Outputs(self._feed)
-            self._helper.updates = Updates(self._feed)
+            self._helper.job.outputs = Outputs(self._mailbox)
+            self._helper.updates = Updates(self._mailbox)
         return self._helper
 
     def stream_messages(self, protocol: str, session_hash: str) -> None:
@@ -213,7 +216,7 @@ class Session(Client):  # type: ignore[misc]
 
     def _for_the_sdk(self) -> Generator[dict[str, Any], None, None]:
         """The messages of the stream, without those that only make the answer longer."""
-        growth = Growth(self._feed, self._helper.prediction_processor)
+        growth = OutputDiffs(self._mailbox, self._helper.prediction_processor)
         for message in self._messages():
             try:
                 # Since sse_v2 (Gradio 4.8) an output after the first is a diff.
@@ -223,7 +226,7 @@ class Session(Client):  # type: ignore[misc]
                     f"The Space sent a change that fits no output: {error!r:.300}"
                 )
                 failure.__cause__ = error
-                self._feed.abandon(failure)
+                self._mailbox.fail(failure)
                 return
             if not taken:
                 yield message
@@ -244,7 +247,7 @@ class Session(Client):  # type: ignore[misc]
             ):
                 yield from messages(response.iter_bytes())
         except QwenSpacesError as error:
-            self._feed.abandon(error)
+            self._mailbox.fail(error)
         except Exception as error:
             self.lost = error.with_traceback(None)  # whose frames hold this session
             logger.debug("The event stream of %s broke: %r", self.src, error)
@@ -254,19 +257,19 @@ def _nothing() -> None:
     pass
 
 
-def _poll(job: Any, feed: Feed) -> None:
+def _poll(job: Any, mailbox: Mailbox) -> None:
     """Feed a job that cannot push, until it is over or its reader has left."""
     seen, over = 0, False
     while not over:
         # Before the look and not after it, so that nothing is missed of a job that ends meanwhile.
-        over = job.done() or bool(feed.ended and job.communicator.event_id)
-        tell(job.status(), feed)
+        over = job.done() or bool(mailbox.ended and job.communicator.event_id)
+        tell(job.status(), mailbox)
         outputs = job.outputs()
         if len(outputs) > seen:
-            if feed.started is None:
-                feed.say(Status("running"))
+            if mailbox.started is None:
+                mailbox.set_status(Status("running"))
             for output in outputs[seen:]:  # not the last alone, which may say nothing
-                feed.put(output)
+                mailbox.set_snapshot(output)
             seen = len(outputs)
         if not over:
             time.sleep(POLL)

@@ -13,7 +13,8 @@ from typing import Any
 
 from gradio_client import utils
 
-from .._stream.mailbox import Feed, Stage, Status
+from .._stream.mailbox import Mailbox
+from ..events import Stage, Status
 
 _STAGES: Mapping[str, Stage] = {
     "JOINING_QUEUE": "queued",
@@ -45,7 +46,7 @@ class Pool:
         del wait
 
 
-class Mailbox:
+class JobMessages:
     """Stands in for the deque of a job's messages, at whose length the SDK looks every 50 ms.
 
     Its length waits for the next message; ``None`` tells the SDK's job that no more will come.
@@ -65,31 +66,31 @@ class Mailbox:
         return self._here.pop()
 
 
-class Mailboxes(dict[str, Mailbox]):
+class MessagesByEvent(dict[str, JobMessages]):
     """Event id -> mailbox, of a session that has one job."""
 
     def __init__(self, messages: Iterator[Any]) -> None:
         super().__init__()
         self._messages = messages
 
-    def setdefault(self, event_id: str, default: object = None) -> Mailbox:
+    def setdefault(self, event_id: str, default: object = None) -> JobMessages:
         """The mailbox of the job; never the `default`, which would be a deque."""
         del default
-        self[event_id] = Mailbox(self._messages)
+        self[event_id] = JobMessages(self._messages)
         return self[event_id]
 
 
 class Outputs:
     """Stands in for the SDK's list of outputs, which would keep every snapshot: pushes each."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
         self._some = False
 
     def append(self, output: object) -> None:
         """Push an output."""
         self._some = True
-        self._feed.put(output)
+        self._mailbox.set_snapshot(output)
 
     def __bool__(self) -> bool:
         return self._some
@@ -98,20 +99,20 @@ class Outputs:
 class Updates:
     """Stands in for the SDK's queue of updates; the outputs among them go through `Outputs`."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
 
     def put_nowait(self, update: Any) -> None:
         """Push a status."""
         if isinstance(update, utils.StatusUpdate):
-            tell(update, self._feed)
+            tell(update, self._mailbox)
 
 
-def tell(update: Any, feed: Feed) -> None:
+def tell(update: Any, mailbox: Mailbox) -> None:
     """Push where a job stands, in our words."""
     if stage := _STAGES.get(update.code.name):
         eta = _number(update.eta)
-        feed.say(Status(stage, _count(update.rank), _count(update.queue_size), eta))
+        mailbox.set_status(Status(stage, _count(update.rank), _count(update.queue_size), eta))
 
 
 def _number(value: object) -> float | None:

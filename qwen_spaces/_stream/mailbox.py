@@ -7,61 +7,14 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.lowlevel
 
-from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
 from .._contract.output import Snapshot, read, turns
-
-Stage = Literal["connecting", "waking", "queued", "running"]
-_IN_WORDS: dict[Stage, str] = {
-    "connecting": "Connecting",
-    "waking": "The Space wakes up",
-    "queued": "Waiting in the queue",
-    "running": "The Space is at work",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a request stands before and while it is answered.
-
-    Attributes:
-        stage: ``"connecting"``, ``"waking"``, ``"queued"`` or ``"running"``.
-        position: rank in the Space's queue, 0 is next; ``None`` where unknown.
-        queue_size: requests waiting in that queue.
-        eta: seconds until it is our turn, as the Space guesses; or until the next try.
-        reason: why it waits for another try, ``""`` if it does not.
-        upload: bytes of images that are on their way to the Space, ``None`` if there are none.
-    """
-
-    stage: Stage
-    position: int | None = None
-    queue_size: int | None = None
-    eta: float | None = None
-    reason: str = ""
-    upload: int | None = None
-    type: Literal["status"] = field(default="status", init=False, repr=False)
-
-    def __str__(self) -> str:
-        """In words, without the seconds.
-
-        >>> str(Status("queued", position=0, queue_size=3))
-        'Waiting in the queue, at place 1 of 3'
-        """
-        if self.reason:
-            return f"Another try follows: {self.reason}"
-        if self.upload is not None:
-            size = f"{self.upload / 1e6:.1f} MB" if self.upload >= 1e6 else f"{self.upload / 1e3:.1f} kB"
-            return f"Uploading {size}"
-        if self.position is None:
-            return _IN_WORDS[self.stage]
-        among = f" of {self.queue_size}" if self.queue_size else ""
-        return f"{_IN_WORDS[self.stage]}, at place {self.position + 1}{among}"
-
+from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
+from ..events import Status
 
 _HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs
 
@@ -71,8 +24,8 @@ def _whole_characters(text: str) -> str:
     return text if text.isascii() else _HALVES.sub("\ufffd", text)
 
 
-class News(NamedTuple):
-    """What a reader takes from the feed: the latest of each kind that was not yet taken."""
+class Update(NamedTuple):
+    """What a reader takes from the mailbox: the latest of each kind that was not yet taken."""
 
     status: Status | None
     snapshot: Snapshot | None
@@ -81,7 +34,7 @@ class News(NamedTuple):
     ended: bool
 
 
-class Feed:
+class Mailbox:
     """A one-slot mailbox: the newest snapshot replaces the one not yet read.
 
     So a slow reader costs no memory and falls behind by nothing, since each snapshot holds all the
@@ -97,21 +50,21 @@ class Feed:
         self._more: list[str] = []
         self._arrived = 0.0
         self._length = 0  # characters of the answer and its reasoning so far
-        self._on_leave: Callable[[], None] | None = None
+        self._cancel_job: Callable[[], None] | None = None
         self.ended = False
         self.error: BaseException | None = None
         self.turns = 0  # of the user's, which the Space must know; 0 where it need not
         self.placeholder = ""  # what the answer says before there is one
         self.max_chars: int | None = None  # of text and reasoning; what is longer ends the request
         self.raw: object = None  # the newest output that said something, as the SDK gave it
-        self.released = threading.Event()  # set once nothing of the request is left on our side
+        self.finished = threading.Event()  # set once nothing of the request is left on our side
         self.waking = False  # whether the Space is awaited, not yet reached
         self.since = time.monotonic()  # when reaching or awaiting it began, as the next three
         self.submitted: float | None = None
         self.started: float | None = None  # when the Space began to work on it
         self.closed: float | None = None
 
-    def say(self, status: Status) -> None:
+    def set_status(self, status: Status) -> None:
         """Tell the reader where the request stands."""
         with self._changed:
             now = time.monotonic()
@@ -123,7 +76,7 @@ class Feed:
             self._status = status
             self._wake()
 
-    def put(self, output: object) -> None:
+    def set_snapshot(self, output: object) -> None:
         """Give the reader what an output of the Space says; one that nobody can read ends the request."""
         try:
             snapshot = read(output)
@@ -139,7 +92,7 @@ class Feed:
         except Exception as error:
             if not isinstance(error, (UnexpectedOutputError, ConnectionLostError)):
                 error = UnexpectedOutputError(f"The Space put out what cannot be read: {error!r}", raw=output)
-            self.abandon(error)
+            self.fail(error)
             return
         with self._changed:
             if snapshot is not None and not self.ended:
@@ -149,7 +102,7 @@ class Feed:
                 self._wake()
         self._check_length()
 
-    def grow(self, text: str) -> None:
+    def append(self, text: str) -> None:
         """Give the reader text that goes behind all that was put so far."""
         with self._changed:
             if not self.ended:
@@ -164,43 +117,43 @@ class Feed:
         with self._changed:
             if not self.ended:
                 self.ended, self.error, self.closed = True, error, time.monotonic()
-                self._on_leave = None  # it holds the whole session
+                self._cancel_job = None  # it holds the whole session
                 self._wake()
 
-    def attach(self, cancel: Callable[[], None]) -> None:
+    def on_cancel(self, cancel: Callable[[], None]) -> None:
         """Have `cancel` called when the reader leaves; at once if it already has. It must not block."""
         with self._changed:
-            self._on_leave = cancel
+            self._cancel_job = cancel
             left = self.ended
         if left:
             cancel()
 
-    def abandon(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         """The reader's own end: it leaves, for the reason `error`, and the request is cancelled."""
         with self._changed:
             if self.ended:
                 return
-            cancel = self._on_leave
+            cancel = self._cancel_job
             self.end(error)
         if cancel:
             cancel()
 
     def cancel(self, why: str = "The stream was cancelled.") -> None:
-        """`abandon` because somebody wants it so."""
-        self.abandon(StreamCancelledError(why))
+        """`fail` because somebody wants it so."""
+        self.fail(StreamCancelledError(why))
 
-    def take(self) -> News:
+    def take(self) -> Update:
         """All that is new, without waiting."""
         with self._changed:
             snapshot, more = self._snapshot, "".join(self._more)
             if snapshot is not None and more:  # both are new, so that they are one delta
                 snapshot, more = Snapshot(snapshot.text + more, snapshot.reasoning), ""
-            news = News(self._status, snapshot, more, self._arrived, self.ended)
+            news = Update(self._status, snapshot, more, self._arrived, self.ended)
             self._status = self._snapshot = None
             self._more.clear()
             return news
 
-    def pause(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Sleep so long, or until the reader has left."""
         with self._changed:
             self._changed.wait_for(lambda: self.ended, seconds)
@@ -235,7 +188,7 @@ class Feed:
 
     def _check_length(self) -> None:
         if self.max_chars is not None and self._length > self.max_chars:
-            self.abandon(
+            self.fail(
                 UnexpectedOutputError(
                     f"The answer has more than {self.max_chars:,} characters. What came is in partial_text; "
                     "allow more with QwenSpace(..., max_chars=...)."

@@ -1,4 +1,4 @@
-"""The reader's side of a request: starts it, turns the feed's news into events, and knows when it is late."""
+"""The reader's side of a request: starts it, turns what comes into events, and knows when it is late."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 import anyio.lowlevel
 
-from .accumulator import Answer, Done, Event, Metrics, Reply
 from ..errors import (
     EmptyReplyError,
     Phase,
@@ -22,8 +21,10 @@ from ..errors import (
     StreamCancelledError,
     StreamError,
 )
-from .mailbox import Feed, Status
+from ..events import Done, Event, Metrics, Reply, Status
 from ..timeouts import Timeouts
+from .accumulator import Accumulator
+from .mailbox import Mailbox
 
 _LATE: dict[Phase, str] = {
     "connect": "the Space was not reached",
@@ -34,7 +35,9 @@ _LATE: dict[Phase, str] = {
 }
 
 
-STOPPED = 1.0  # seconds that a look at the feed may come late before something must have stopped the process
+STOPPED = (
+    1.0  # seconds that a look at the mailbox may come late before something must have stopped the process
+)
 REPRIEVE = 1.0  # seconds for what came meanwhile to be read
 
 
@@ -50,7 +53,7 @@ class Reader:
 
     def __init__(
         self,
-        run: Callable[[Feed], None],
+        run: Callable[[Mailbox], None],
         *,
         timeouts: Timeouts,
         space: str,
@@ -60,15 +63,15 @@ class Reader:
         self._timeouts, self.space = timeouts, space
         self._lock = threading.RLock()
         self._events: deque[Event] = deque()
-        self.feed = Feed()
-        self.answer = Answer()
+        self.mailbox = Mailbox()
+        self.answer = Accumulator()
         self.began: float | None = None  # seconds of `time.monotonic()`
         self.status: Status | None = None
         self.reply: Reply | None = None
         self._reprieve = 0.0  # until when nothing is late, in seconds of `time.monotonic()`
 
     def __del__(self) -> None:
-        if self.began is not None and not self.feed.ended:
+        if self.began is not None and not self.mailbox.ended:
             self.cancel()
             if not sys.is_finalizing():  # at the end of a program everything is dropped
                 warnings.warn(
@@ -77,7 +80,7 @@ class Reader:
 
     def cancel(self) -> None:
         """End the request, here and on the server; does not block."""
-        self.feed.cancel()
+        self.mailbox.cancel()
 
     def pull(self, until: float | None = None) -> Event | None:
         """Wait for the next event, ``None`` after the last; blocks, until `until` at most."""
@@ -92,7 +95,7 @@ class Reader:
                             partial_text=self.answer.text,
                         )
                     patience = left if patience is None else min(patience, left)
-                self.feed.wait(patience)
+                self.mailbox.wait(patience)
                 self._digest()
         except BaseException as error:
             self._leave(error)
@@ -106,7 +109,7 @@ class Reader:
                 # Before an event is taken, never after: being cancelled here must lose no text.
                 await anyio.lowlevel.checkpoint()
             while (event := self._next()) is None and self.reply is None:
-                await self.feed.wait_async(self._patience())
+                await self.mailbox.wait_async(self._patience())
                 self._digest()
         except BaseException as error:
             self._leave(error)
@@ -118,7 +121,7 @@ class Reader:
         self._next()
         try:
             while not self._is_over():
-                self.feed.wait(self._patience())
+                self.mailbox.wait(self._patience())
         except BaseException as error:
             self._leave(error)
             raise
@@ -128,18 +131,18 @@ class Reader:
         self._next()
         try:
             while not self._is_over():
-                await self.feed.wait_async(self._patience())
+                await self.mailbox.wait_async(self._patience())
         except BaseException as error:
             self._leave(error)
             raise
 
     def _is_over(self) -> bool:
-        self.feed.take()
-        if not self.feed.ended and (late := self._overdue()):
-            self.feed.abandon(late)
-        if self.feed.error is not None:
-            raise self.feed.error.with_traceback(None)
-        return self.feed.ended
+        self.mailbox.take()
+        if not self.mailbox.ended and (late := self._overdue()):
+            self.mailbox.fail(late)
+        if self.mailbox.error is not None:
+            raise self.mailbox.error.with_traceback(None)
+        return self.mailbox.ended
 
     def _leave(self, error: BaseException) -> None:
         """A reader is on its way out with `error`; what is not ours is Ctrl-C, a cancelled task ..."""
@@ -155,23 +158,23 @@ class Reader:
 
     def _start(self) -> None:
         self.began = time.monotonic()
-        if not self.feed.ended:
-            self.feed.since = self.began
-            # Not by the feed, where what comes next would replace it.
+        if not self.mailbox.ended:
+            self.mailbox.since = self.began
+            # Not by the mailbox, where what comes next would replace it.
             self.status = Status("connecting")
             self._events.append(self.status)
-            work = functools.partial(_work, self._run, self.feed)
+            work = functools.partial(_work, self._run, self.mailbox)
             threading.Thread(target=work, name="qwen_spaces", daemon=True).start()
 
     def _digest(self) -> None:
-        """Turn what is new in the feed into events; what had arrived comes before what went wrong."""
+        """Turn what is new in the mailbox into events; what had arrived comes before what went wrong."""
         with self._lock:
             if not self._events and self.reply is None:
                 self._take()
 
     def _take(self) -> None:
-        news = self.feed.take()
-        cancelled = isinstance(self.feed.error, StreamCancelledError)  # then where it stood is no news
+        news = self.mailbox.take()
+        cancelled = isinstance(self.mailbox.error, StreamCancelledError)  # then where it stood is no news
         if not cancelled and news.status and news.status != self.status:
             self.status = news.status
             self._events.append(news.status)
@@ -184,16 +187,16 @@ class Reader:
         if news.ended:
             self._finish()
         elif late := self._overdue():
-            self.feed.abandon(late)
+            self.mailbox.fail(late)
             self._finish()
 
     def _finish(self) -> None:
-        """Raise what ended the feed, or make the reply."""
-        if self.feed.error is None and not (self.answer.text or self.answer.reasoning):
-            self.feed.error = EmptyReplyError(
+        """Raise what ended the mailbox, or make the reply."""
+        if self.mailbox.error is None and not (self.answer.text or self.answer.reasoning):
+            self.mailbox.error = EmptyReplyError(
                 f"{self.space} reports success and said nothing. Its model may be overloaded: try again."
             )
-        if (error := self.feed.error) is not None:
+        if (error := self.mailbox.error) is not None:
             if isinstance(error, StreamError):
                 error.partial_text = self.answer.text
             # Without the frames of earlier readers, which would pile up in its traceback.
@@ -203,26 +206,26 @@ class Reader:
             self.answer.reasoning,
             self.answer.rewritten,
             metrics=self._metrics(),
-            raw=self.feed.raw,
+            raw=self.mailbox.raw,
         )
         self._events.append(Done(self.reply))
         if self._on_reply:
             self._on_reply(self.reply)
 
     def _metrics(self) -> Metrics:
-        submitted = self.feed.submitted
+        submitted = self.mailbox.submitted
         return Metrics(
             connect=_between(self.began, submitted),
-            queued=_between(submitted, self.feed.started),
+            queued=_between(submitted, self.mailbox.started),
             first=_between(submitted, self.answer.first),
-            total=_between(submitted, self.feed.closed),
+            total=_between(submitted, self.mailbox.closed),
             deltas=self.answer.deltas,
         )
 
     def _bound(self) -> tuple[float, Phase, float] | None:
-        feed = self.feed
+        mailbox = self.mailbox
         return self._timeouts.nearest(
-            since=feed.since, waking=feed.waking, submitted=feed.submitted, latest=self.answer.latest
+            since=mailbox.since, waking=mailbox.waking, submitted=mailbox.submitted, latest=self.answer.latest
         )
 
     def _patience(self) -> float | None:
@@ -247,21 +250,21 @@ class Reader:
         )
 
 
-def _work(run: Callable[[Feed], None], feed: Feed) -> None:
-    """The life of a request, in a thread of its own: both doors only ever wait on the feed."""
+def _work(run: Callable[[Mailbox], None], mailbox: Mailbox) -> None:
+    """The life of a request, in a thread of its own: both doors only ever wait on the mailbox."""
     try:
-        run(feed)
-        feed.end()
+        run(mailbox)
+        mailbox.end()
     except QwenSpacesError as error:
-        _release_frames(error, unread=feed.ended)
-        feed.end(error)
+        _release_frames(error, unread=mailbox.ended)
+        mailbox.end(error)
     except BaseException as error:
-        _release_frames(error, unread=feed.ended)
+        _release_frames(error, unread=mailbox.ended)
         unforeseen = StreamError(f"The request failed: {type(error).__name__}: {error}")
         unforeseen.__cause__ = error
-        feed.end(unforeseen)
+        mailbox.end(unforeseen)
     finally:
-        feed.released.set()
+        mailbox.finished.set()
 
 
 def _release_frames(error: BaseException, *, unread: bool) -> None:

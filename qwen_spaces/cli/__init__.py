@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from .. import __version__
-from .safety import safe_streams
 from .ask import ask
 from .chat import chat
-from .errors import told
+from .errors import exit_on_error
+from .safety import safe_streams
 from .serve import serve
 from .spaces import replica, spaces, status
 
@@ -25,7 +25,7 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with told():
+        with exit_on_error():
             return super().invoke(ctx)
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import click
 
-from .._stream.accumulator import Done
-from ..images import as_images
 from .._registry import available_spaces
-from .errors import tell
+from ..events import Done
+from ..images import as_images
+from .errors import report
 from .options import Command, Setup, shared_options
 from .terminal import echo, is_terminal
 
@@ -54,16 +54,16 @@ def chat(**given: Any) -> None:
     """  # noqa: D301  (click reads the \b)
     typed, lines = is_terminal(sys.stdin), piped()
     if typed:
-        from .keyboard import Typed
+        from .keyboard import PromptReader
 
-        lines = Typed(list(HELP))
+        lines = PromptReader(list(HELP))
     with contextlib.ExitStack() as stack:
-        talk = Talk(Setup(**given), stack, typed=typed)
+        talk = ChatSession(Setup(**given), stack, typed=typed)
         talk.run(lines)
     sys.exit(0 if typed else talk.code)
 
 
-class Talk:
+class ChatSession:
     """A conversation and its commands.
 
     Args:
@@ -101,7 +101,7 @@ class Talk:
             except BrokenPipeError:
                 raise
             except Exception as error:
-                self.code = tell(error)
+                self.code = report(error)
             if self._typed:
                 echo(err=True)
 

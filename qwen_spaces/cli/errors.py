@@ -34,7 +34,7 @@ WORDS = (  # what an error advises in Python -> how the command line says it
 )
 
 
-def tell(error: Exception) -> int:
+def report(error: Exception) -> int:
     """Say in one line on stderr what went wrong; gives the exit code."""
     context = click.get_current_context()
     token = context.meta.get(TOKEN)
@@ -62,7 +62,7 @@ def _said(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def exit_on_error() -> Iterator[None]:
     """End the program with one line and an exit code where something goes wrong."""
     try:
         yield
@@ -77,4 +77,4 @@ def told() -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
     except Exception as error:
-        sys.exit(tell(error))
+        sys.exit(report(error))

@@ -9,10 +9,10 @@ from typing import TextIO
 
 import click
 
-from ..errors import MissingExtraError
 from .._registry import available_spaces
-from .safety import unfiltered
+from ..errors import MissingExtraError
 from .chat import is_complete, message
+from .safety import unfiltered
 
 try:
     from prompt_toolkit import PromptSession
@@ -47,7 +47,7 @@ class Commands(Completer):
         return self._words.get_completions(document, complete_event) if word else ()
 
 
-class Typed(Iterator[str]):
+class PromptReader(Iterator[str]):
     """The messages that are typed, until Ctrl-D.
 
     Args:

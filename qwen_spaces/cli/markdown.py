@@ -15,7 +15,7 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
 
-from .terminal import STYLES, sanitize_styled, widest
+from .terminal import STYLES, max_width, sanitize_styled
 
 COLOURS = "ansi_dark"  # the terminal's own sixteen, so that they suit its background
 NARROWEST = 20  # columns
@@ -39,10 +39,10 @@ PARSER.disable(["reference", "image", "autolink"])
 PARSER.inline.ruler.before("escape", "math", _math)
 
 
-def begins(text: str) -> list[int]:
+def block_starts(text: str) -> list[int]:
     r"""The lines at which the blocks of `text` begin; all but the last are complete, if all its lines are.
 
-    >>> begins("# One\n\ntwo\nand three\n- four\n\n- five\n")
+    >>> block_starts("# One\n\ntwo\nand three\n- four\n\n- five\n")
     [0, 2, 4]
     """
     tokens: list[Token] = []
@@ -65,7 +65,7 @@ class Renderer:
             crop: whether code is cropped, too.
         """
         given, lines = text.split("\n"), list[str]()
-        for start, end in itertools.pairwise([*begins(text), len(given)]):
+        for start, end in itertools.pairwise([*block_starts(text), len(given)]):
             shown = self._block("\n".join(given[start:end]), columns, crop)
             lines += ["", *shown] if lines and shown else shown
         return lines
@@ -77,7 +77,9 @@ class Renderer:
             with self._console.capture() as captured:
                 self._console.print(block, crop=False)
             lines = [sanitize_styled(line).rstrip() for line in captured.get().split("\n")]
-            excess = max(map(widest, lines)) - columns  # a terminal may need more of them than `rich` thinks
+            excess = (
+                max(map(max_width, lines)) - columns
+            )  # a terminal may need more of them than `rich` thinks
             if excess <= 0 or width <= NARROWEST or (isinstance(block, Group) and not crop):
                 full = [place for place, line in enumerate(lines) if STYLES.sub("", line).strip()]
                 return lines[full[0] : full[-1] + 1] if full else []

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from ..errors import MissingExtraError
 from .._registry import available_spaces
+from ..errors import MissingExtraError
 from ..space import QwenSpace
 from ..timeouts import Timeouts
 from .errors import TOKEN

@@ -8,9 +8,8 @@ import json
 import sys
 from typing import Any
 
-from .._stream.accumulator import Done, Event, Reasoning, Reply, Text
 from ..errors import QwenSpacesError
-from .._stream.mailbox import Status
+from ..events import Done, Event, Reasoning, Reply, Status, Text
 from .terminal import StatusLine, echo, is_terminal
 
 
@@ -124,8 +123,10 @@ class Json(Output):
         """Write it, if it is the events."""
         if self._stream:
             self._status.clear()
-            told = self._object(event.reply) if isinstance(event, Done) else dataclasses.asdict(event)
-            echo(json.dumps({"type": event.type, **told}))
+            exit_on_error = (
+                self._object(event.reply) if isinstance(event, Done) else dataclasses.asdict(event)
+            )
+            echo(json.dumps({"type": event.type, **exit_on_error}))
         super().show(event)
 
     def end(self, reply: Reply | None) -> None:
@@ -147,7 +148,7 @@ def output_for(*, plain: bool, reasoning: bool, stream: bool = True) -> Output:
     """The output of an answer for people: Markdown on a terminal where `rich` is installed, else as it is."""
     if not plain and is_terminal(sys.stdout):
         with contextlib.suppress(ImportError):
-            from .rendered import Rendered
+            from .rendered import MarkdownOutput
 
-            return Rendered(reasoning=reasoning, stream=stream)
+            return MarkdownOutput(reasoning=reasoning, stream=stream)
     return Plain(reasoning=reasoning, stream=stream)

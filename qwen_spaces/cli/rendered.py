@@ -6,16 +6,16 @@ import time
 
 import click
 
-from .._stream.accumulator import Reply, Text
-from .safety import sanitize
-from .markdown import Renderer, begins
+from ..events import Reply, Text
+from .markdown import Renderer, block_starts
 from .output import Output
-from .terminal import size, widest, without_echo, write
+from .safety import sanitize
+from .terminal import max_width, size, without_echo, write
 
 FRAME = 1 / 30  # seconds from one drawing to the next
 
 
-class Rendered(Output):
+class MarkdownOutput(Output):
     """Markdown on a terminal."""
 
     def __init__(self, *, reasoning: bool = True, stream: bool = True) -> None:
@@ -64,7 +64,7 @@ class Rendered(Output):
         lines = sanitize(self._answer).split("\n")
         first = self._blocks[-1]
         # A line that is not complete may yet turn out to be something else.
-        begun = begins("\n".join([*lines[first:-1], lines[-1] if whole else ""]))
+        begun = block_starts("\n".join([*lines[first:-1], lines[-1] if whole else ""]))
         self._blocks += [first + line for line in begun[1:]] + [len(lines)] * whole
         here = self._blocks[-1]
         done = self._renderer.lines("\n".join(lines[first:here]), columns)
@@ -78,7 +78,7 @@ class Rendered(Output):
         """
         columns, rows = size()
         # Those rows that they take now, on a terminal that may have become narrower since.
-        up = sum(max(1, -(-widest(line) // columns)) for line in self._tail) - 1
+        up = sum(max(1, -(-max_width(line) // columns)) for line in self._tail) - 1
         self._tail = tail[-(rows - 1) :] or [""]
         # From its second line on, for tmux keeps what is erased from the top of the screen on.
         start = f"\x1b[{up}A\r\x1b[K\n\x1b[J\x1b[A" if up else "\r\x1b[K"

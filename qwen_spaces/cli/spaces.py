@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from ..errors import MissingExtraError, QwenSpacesError
 from .._registry import available_spaces, in_words
+from ..errors import MissingExtraError, QwenSpacesError
 from ..space import QwenSpace
 from ..timeouts import Timeouts
 from .options import alias_of, complete_model, src_option, token_option

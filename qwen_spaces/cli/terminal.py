@@ -57,12 +57,12 @@ def sanitize_styled(line: str) -> str:
     return "".join(part if place % 2 else sanitize(part) for place, part in enumerate(parts))
 
 
-def widest(line: str) -> int:
+def max_width(line: str) -> int:
     """The columns of a styled line in the terminal that needs the most for it.
 
     Terminals disagree on emoji of several characters: some show one picture, some show each.
 
-    >>> widest("abc"), widest("世界"), widest("👩‍💻")
+    >>> max_width("abc"), max_width("世界"), max_width("👩‍💻")
     (3, 4, 4)
     """
     text = STYLES.sub("", line)
@@ -112,7 +112,7 @@ class StatusLine:
         if left > 0.5:
             timing = f" (about {left:.0f} s)"
         text, room = self._text, size(sys.stderr)[0] - len(timing) - 3
-        while widest(text) > room:
+        while max_width(text) > room:
             text = text[:-1]
         frame = SPINNER[int(now / TICK) % len(SPINNER)]
         write(f"\r\x1b[2m{frame} {text}{timing}\x1b[0m\x1b[K", err=True)

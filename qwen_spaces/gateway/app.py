@@ -21,11 +21,11 @@ from .. import __version__
 from ..errors import QwenSpacesError
 from ..stream import TextStream
 from ..timeouts import Timeouts
-from .schema import ChatRequest, invalid
-from .middleware import CHAT, Door, Visit
-from .errors import ErrorBody, Fault, RefusedError, fault_of
+from .errors import ErrorBody, ErrorResponse, RequestRejectedError, error_response_for
+from .middleware import CHAT, Gatekeeper, RequestContext
 from .models import Models
-from .responses import Head, begun, chunks, completion, dumped
+from .responses import CompletionHead, ascii_json, chunks, completion, first_content
+from .schema import ChatRequest, invalid
 
 IGNORED = "x-qwen-spaces-ignored"  # the header that names what was ignored
 UNREAD = 60.0  # seconds after which a client that reads nothing is left
@@ -92,7 +92,9 @@ def create_app(
         title="qwen-spaces gateway", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     app.state.streams = streams
-    app.add_middleware(Door, api_key=api_key, origins=origins, loopback=loopback, max_requests=max_requests)
+    app.add_middleware(
+        Gatekeeper, api_key=api_key, origins=origins, loopback=loopback, max_requests=max_requests
+    )
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -104,7 +106,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _tell)
     app.add_exception_handler(HTTPException, _tell)
     app.add_exception_handler(QwenSpacesError, _tell)
-    app.add_exception_handler(RefusedError, _tell)
+    app.add_exception_handler(RequestRejectedError, _tell)
     app.add_exception_handler(Exception, _tell)
     _add_routes(app, known, streams, grace)
     return app
@@ -115,11 +117,11 @@ def _tell(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         fault = invalid(error.errors())
     elif isinstance(error, HTTPException):
-        fault = Fault(error.status_code, str(error.detail), headers=error.headers or {})
+        fault = ErrorResponse(error.status_code, str(error.detail), headers=error.headers or {})
     else:
-        fault = fault_of(error)
+        fault = error_response_for(error)
     ours = isinstance(error, QwenSpacesError)
-    request.state.visit.error = type(error).__name__ if ours or not fault.code else fault.code
+    request.state.context.error = type(error).__name__ if ours or not fault.code else fault.code
     return fault.response()
 
 
@@ -135,34 +137,34 @@ def _add_routes(app: FastAPI, known: Models, streams: set[TextStream], grace: fl
 
     @app.get("/v1/models/{model:path}", response_model=Model, responses=FAULTS)
     async def one_model(model: str) -> Response:
-        return _json(dumped(known.find(model).model))
+        return _json(ascii_json(known.find(model).model))
 
     streaming: dict[str, Any] = {"content": {"text/event-stream": {}}}
 
     @app.post(CHAT, response_model=ChatCompletion, responses={200: streaming, **FAULTS})
     async def chat(asked: ChatRequest, request: Request) -> Response:
-        visit: Visit = request.state.visit
+        context: RequestContext = request.state.context
         choice = known.find(asked.model)
-        visit.model = choice.name
-        space = await visit.things.enter_async_context(known.space(choice, visit.token))
+        context.model = choice.name
+        space = await context.things.enter_async_context(known.space(choice, context.token))
         options: dict[str, Any] = {**choice.options, **asked.options(space)}
-        stream = await visit.things.enter_async_context(space.stream(asked.turns(), **options))
+        stream = await context.things.enter_async_context(space.stream(asked.turns(), **options))
         streams.add(stream)
-        visit.things.callback(streams.discard, stream)
-        return await _answer(stream, asked, visit, grace)
+        context.things.callback(streams.discard, stream)
+        return await _answer(stream, asked, context, grace)
 
 
-async def _answer(stream: TextStream, asked: ChatRequest, visit: Visit, grace: float) -> Response:
+async def _answer(stream: TextStream, asked: ChatRequest, context: RequestContext, grace: float) -> Response:
     """The response, once there is something to tell: what fails before that has a status code of its own."""
     ignored = asked.ignored()
     headers = {IGNORED: ", ".join(ignored)} if ignored else {}
-    head = Head.of(visit.model or asked.model)
+    head = CompletionHead.of(context.model or asked.model)
     if asked.stream:
         events = stream.events()
-        first = await begun(events)
+        first = await first_content(events)
         usage = bool(asked.stream_options and asked.stream_options.include_usage)
-        body = chunks(first, events, head, visit, usage=usage)
-        visit.things.push_async_callback(body.aclose)  # not at some garbage collection: it holds the answer
+        body = chunks(first, events, head, context, usage=usage)
+        context.things.push_async_callback(body.aclose)  # not at some garbage collection: it holds the answer
         return EventSourceResponse(
             body,
             headers=headers,
@@ -172,9 +174,9 @@ async def _answer(stream: TextStream, asked: ChatRequest, visit: Visit, grace: f
         )
     reply = await stream
     metrics = reply.metrics
-    visit.first = (metrics.connect or 0) + (metrics.first or 0)
-    visit.deltas, visit.characters = metrics.deltas, len(reply.reasoning + reply.text)
-    return _json(dumped(completion(reply, head)), headers)
+    context.first = (metrics.connect or 0) + (metrics.first or 0)
+    context.deltas, context.characters = metrics.deltas, len(reply.reasoning + reply.text)
+    return _json(ascii_json(completion(reply, head)), headers)
 
 
 def _json(content: str, headers: Mapping[str, str] | None = None) -> Response:

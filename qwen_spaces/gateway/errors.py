@@ -56,7 +56,7 @@ class ErrorBody(BaseModel):
     error: ErrorObject
 
 
-class Fault(NamedTuple):
+class ErrorResponse(NamedTuple):
     """An error on its way to the client."""
 
     status: int
@@ -77,25 +77,25 @@ class Fault(NamedTuple):
         return Response(self.body, self.status, self.headers, "application/json")
 
 
-class RefusedError(Exception):
+class RequestRejectedError(Exception):
     """The gateway itself refuses a request."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: ErrorResponse) -> None:
         super().__init__(fault.message)
         self.fault = fault
 
 
-def fault_of(error: Exception) -> Fault:
+def error_response_for(error: Exception) -> ErrorResponse:
     """The form of an error.
 
     What is no fault of the client's is not to be tried again by the client's library: where that may help,
     it was tried again here.
     """
-    if isinstance(error, RefusedError):
+    if isinstance(error, RequestRejectedError):
         return error.fault
     known = next((entry for entry in FAULTS if isinstance(error, entry[0])), None)
     if known is None:
-        return Fault(500, "The gateway failed unexpectedly; its log says more.", "internal_error")
+        return ErrorResponse(500, "The gateway failed unexpectedly; its log says more.", "internal_error")
     _, status, code, param = known
     message = "The gateway is shutting down." if code == "shutting_down" else str(error)
     headers = {}
@@ -104,4 +104,4 @@ def fault_of(error: Exception) -> Fault:
         headers = {"Retry-After": str(math.ceil(max(0.0, min(DAY, after))))}
     elif status >= 500:
         headers = {"x-should-retry": "false"}  # of the openai SDK (2.54, `_should_retry`)
-    return Fault(status, message, code, param, headers)
+    return ErrorResponse(status, message, code, param, headers)

@@ -16,19 +16,19 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .._hosts import hostname, is_loopback
-from .errors import Fault
+from .errors import ErrorResponse
 
 logger = logging.getLogger("qwen_spaces.gateway")
 
-BODY = 24 * 2**20  # bytes of a request; an image of 10 MiB is 14 in base64
-ARRIVE = 60.0  # seconds for the body to arrive
-AGAIN = 2  # seconds after which a place may be free
+MAX_BODY_BYTES = 24 * 2**20  # bytes of a request; an image of 10 MiB is 14 in base64
+BODY_TIMEOUT = 60.0  # seconds for the body to arrive
+RETRY_AFTER = 2  # seconds after which a place may be free
 CHAT = "/v1/chat/completions"
 OPEN = ("/healthz",)  # needs no key
 
 
 @dataclass
-class Visit:
+class RequestContext:
     """One request, from the door and back; what is logged of it is in here.
 
     Attributes:
@@ -52,7 +52,7 @@ class Visit:
     things: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, repr=False)
     began: float = field(default_factory=time.monotonic, repr=False)
 
-    def told(self, text: str) -> None:
+    def count(self, text: str) -> None:
         """Count a piece of the answer."""
         if self.first is None:
             self.first = time.monotonic() - self.began
@@ -77,7 +77,7 @@ class Visit:
         logger.info(json.dumps(line))
 
 
-class Door:
+class Gatekeeper:
     """ASGI middleware: lets a request in, and ends it when its client leaves.
 
     Args:
@@ -105,59 +105,63 @@ class Door:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        visit = Visit(scope["method"], scope["path"])
-        scope.setdefault("state", {})["visit"] = visit
+        context = RequestContext(scope["method"], scope["path"])
+        scope.setdefault("state", {})["context"] = context
         chat = scope["path"] == CHAT and scope["method"] == "POST"
         try:
-            if fault := self._refusal(Headers(scope=scope), visit, chat):
-                visit.status, visit.error = fault.status, fault.code
+            if fault := self._refusal(Headers(scope=scope), context, chat):
+                context.status, context.error = fault.status, fault.code
                 await fault.response()(scope, receive, send)
                 return
             self._inside += chat
             try:
-                async with visit.things:
-                    await self._serve(visit, scope, receive, send)
+                async with context.things:
+                    await self._serve(context, scope, receive, send)
             finally:
                 self._inside -= chat
         finally:
-            visit.log()
+            context.log()
 
-    def _refusal(self, headers: Headers, visit: Visit, chat: bool) -> Fault | None:
+    def _refusal(self, headers: Headers, context: RequestContext, chat: bool) -> ErrorResponse | None:
         if self._loopback and not is_loopback(hostname(headers.get("host", ""))):
-            return Fault(
+            return ErrorResponse(
                 421, "This server answers to 127.0.0.1 and localhost; see --host.", "host_not_allowed"
             )
         origin = headers.get("origin")
         if origin and not {"*", origin} & set(self._origins):
             # A page of any site can send requests to this machine, and with a rebound name read the answers.
-            return Fault(403, "This origin is not allowed; see --cors.", "origin_not_allowed")
+            return ErrorResponse(403, "This origin is not allowed; see --cors.", "origin_not_allowed")
         scheme, _, given = headers.get("authorization", "").partition(" ")
         given = given.strip() if scheme.lower() == "bearer" else ""
         if self._key is None:
-            visit.token = given if given.startswith("hf_") else None
-        elif visit.path not in OPEN and not hmac.compare_digest(given.encode("latin-1"), self._key.encode()):
+            context.token = given if given.startswith("hf_") else None
+        elif context.path not in OPEN and not hmac.compare_digest(
+            given.encode("latin-1"), self._key.encode()
+        ):
             known = {"WWW-Authenticate": "Bearer"}
-            return Fault(401, "The API key is missing or wrong.", "invalid_api_key", headers=known)
+            return ErrorResponse(401, "The API key is missing or wrong.", "invalid_api_key", headers=known)
         if chat and self._inside >= self._most:
-            return Fault(
+            return ErrorResponse(
                 429,
                 f"The gateway is full: {self._most} answers are on their way.",
                 "gateway_full",
-                headers={"Retry-After": str(AGAIN)},
+                headers={"Retry-After": str(RETRY_AFTER)},
             )
         return None
 
-    async def _serve(self, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, context: RequestContext, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive)
         if body is None:
-            visit.left = True
-        elif isinstance(body, Fault):
-            visit.status, visit.error = body.status, body.code
+            context.left = True
+        elif isinstance(body, ErrorResponse):
+            context.status, context.error = body.status, body.code
             await body.response()(scope, receive, send)
         else:
-            await self._pass_on(body, visit, scope, receive, send)
+            await self._pass_on(body, context, scope, receive, send)
 
-    async def _pass_on(self, body: bytes, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass_on(
+        self, body: bytes, context: RequestContext, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Have it answered, unless the client leaves before the end."""
         unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         complete = False
@@ -170,7 +174,7 @@ class Door:
         async def noted(message: Message) -> None:
             nonlocal complete
             if message["type"] == "http.response.start":
-                visit.status = message["status"]
+                context.status = message["status"]
             complete = message["type"] == "http.response.body" and not message.get("more_body")
             await send(message)
 
@@ -180,30 +184,32 @@ class Door:
                 while (await receive())["type"] != "http.disconnect":
                     pass
                 if not complete:
-                    visit.left = True
+                    context.left = True
                     tasks.cancel_scope.cancel()
 
             tasks.start_soon(watch)
             try:
                 await self.app(scope, again, noted)
             except Exception as error:  # goes on to be a 500
-                visit.status, visit.error = visit.status or 500, type(error).__name__
+                context.status, context.error = context.status or 500, type(error).__name__
                 raise
             tasks.cancel_scope.cancel()
 
 
-async def _body(receive: Receive) -> bytes | Fault | None:
+async def _body(receive: Receive) -> bytes | ErrorResponse | None:
     """The whole body; ``None`` if the client left meanwhile."""
     parts, size = [], 0
-    with anyio.move_on_after(ARRIVE):
+    with anyio.move_on_after(BODY_TIMEOUT):
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > BODY:
-                return Fault(413, f"The body has more than {BODY // 2**20} MiB.", "body_too_large")
+            if size > MAX_BODY_BYTES:
+                return ErrorResponse(
+                    413, f"The body has more than {MAX_BODY_BYTES // 2**20} MiB.", "body_too_large"
+                )
             if not message.get("more_body"):
                 return b"".join(parts)
-    return Fault(408, f"The body did not arrive within {ARRIVE:g} s.", "body_too_slow")
+    return ErrorResponse(408, f"The body did not arrive within {BODY_TIMEOUT:g} s.", "body_too_slow")

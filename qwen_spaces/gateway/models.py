@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from openai.types import Model
 
-from ..errors import UnknownSpaceError
-from .._registry import FACADES, available_spaces
 from .._gradio.connection import is_hugging_face
+from .._registry import FACADES, available_spaces
+from ..errors import UnknownSpaceError
 from ..space import QwenSpace
 from ..timeouts import Timeouts
 

@@ -14,17 +14,16 @@ from openai.types.chat.chat_completion import Choice
 from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
 from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
-from .._stream.accumulator import Done, Event, Reasoning, Reply, Text
 from ..errors import QwenSpacesError, StreamCancelledError
-from .._stream.mailbox import Status
-from ..stream import Deltas
-from .middleware import Visit
-from .errors import fault_of
+from ..events import Done, Event, Reasoning, Reply, Status, Text
+from ..stream import StreamIterator
+from .errors import error_response_for
+from .middleware import RequestContext
 
 PIECE = 8192  # characters in a chunk at most: what waits for a client that reads slowly is small
 
 
-class Head(NamedTuple):
+class CompletionHead(NamedTuple):
     """What an answer and all its chunks have in common."""
 
     id: str
@@ -32,17 +31,17 @@ class Head(NamedTuple):
     model: str
 
     @classmethod
-    def of(cls, model: str) -> Head:
+    def of(cls, model: str) -> CompletionHead:
         """A new one."""
         return cls(f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), model)
 
 
-def dumped(answer: BaseModel) -> str:
+def ascii_json(answer: BaseModel) -> str:
     """JSON of ASCII characters, for some clients take U+2028 for the end of a line."""
     return json.dumps(answer.model_dump(exclude_unset=True))
 
 
-def completion(reply: Reply, head: Head) -> ChatCompletion:
+def completion(reply: Reply, head: CompletionHead) -> ChatCompletion:
     """The whole answer; its `usage` is absent, for a Space counts no tokens."""
     reasoning: dict[str, Any] = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
     message = ChatCompletionMessage(role="assistant", content=reply.text, refusal=None, **reasoning)
@@ -50,7 +49,7 @@ def completion(reply: Reply, head: Head) -> ChatCompletion:
     return ChatCompletion(**head._asdict(), object="chat.completion", choices=[choice])
 
 
-async def begun(events: Deltas[Event]) -> Event:
+async def first_content(events: StreamIterator[Event]) -> Event:
     """The first event that says something of the answer."""
     async for event in events:
         if not isinstance(event, Status):
@@ -59,7 +58,7 @@ async def begun(events: Deltas[Event]) -> Event:
 
 
 async def chunks(
-    first: Event, events: Deltas[Event], head: Head, visit: Visit, *, usage: bool
+    first: Event, events: StreamIterator[Event], head: CompletionHead, context: RequestContext, *, usage: bool
 ) -> AsyncGenerator[dict[str, str], None]:
     """The chunks of an answer as events for the client, to the end or to what went wrong.
 
@@ -73,14 +72,14 @@ async def chunks(
 
     def chunk(finish: Any = None, **delta: Any) -> dict[str, str]:
         choice = ChunkChoice(index=0, delta=ChoiceDelta(**delta), finish_reason=finish, logprobs=None)
-        return {"data": dumped(ChatCompletionChunk(choices=[choice], **common))}
+        return {"data": ascii_json(ChatCompletionChunk(choices=[choice], **common))}
 
     yield chunk(role="assistant", content="")
     event: Event | None = first
     try:
         while not isinstance(event, Done):
             if isinstance(event, (Reasoning, Text)):
-                visit.told(event.text)
+                context.count(event.text)
                 field = "content" if isinstance(event, Text) else "reasoning_content"
                 for piece in _pieces(event.text):
                     yield chunk(**{field: piece})
@@ -88,8 +87,8 @@ async def chunks(
             if event is None:
                 raise StreamCancelledError("The stream was cancelled.")
     except QwenSpacesError as error:
-        visit.error = type(error).__name__
-        yield {"data": fault_of(error).body}
+        context.error = type(error).__name__
+        yield {"data": error_response_for(error).body}
         return
     if event.reply.rewritten:
         common["rewritten"] = True

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..space import QwenSpace
-from .errors import Fault, RefusedError
+from .errors import ErrorResponse, RequestRejectedError
 
 IMAGES = 16  # in one request
 IMAGE = 10 * 2**20  # bytes of one, decoded
 
 # What a client may wish for and a Space does not know; the answer keeps its form without it.
-HINTS = {
+IGNORED_PARAMS = {
     *("temperature", "top_p", "top_k", "min_p", "seed"),
     *("presence_penalty", "frequency_penalty", "repetition_penalty"),
     *("max_tokens", "max_completion_tokens", "reasoning_effort", "verbosity"),
@@ -23,10 +23,10 @@ HINTS = {
     *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
 }
 # What `QwenSpace.stream` takes besides options: nobody may name a file there.
-TAKEN = set(inspect.signature(QwenSpace.stream).parameters)
-Nothing: TypeAlias = Annotated[list[Any], Field(max_length=0)]
+RESERVED = set(inspect.signature(QwenSpace.stream).parameters)
+EmptyList: TypeAlias = Annotated[list[Any], Field(max_length=0)]
 T = TypeVar("T")
-Several: TypeAlias = Annotated[list[T], Field(fail_fast=True)]  # one complaint, not a million of them
+FailFastList: TypeAlias = Annotated[list[T], Field(fail_fast=True)]  # one complaint, not a million of them
 
 
 class _Strict(BaseModel):
@@ -60,8 +60,8 @@ class Turn(_Strict):
     """One message; what else a client keeps in it is not looked at."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | Several[Part]
-    tool_calls: Nothing | None = None
+    content: str | FailFastList[Part]
+    tool_calls: EmptyList | None = None
     function_call: None = None
     audio: None = None
 
@@ -81,7 +81,7 @@ class ResponseFormat(_Strict):
 
 def _document(schema: dict[str, Any]) -> None:
     # Without the Spaces' options, for which of them may be there depends on the model.
-    schema["properties"].update({name: {"description": "Ignored."} for name in sorted(HINTS)})
+    schema["properties"].update({name: {"description": "Ignored."} for name in sorted(IGNORED_PARAMS)})
     schema["additionalProperties"] = False
 
 
@@ -96,21 +96,21 @@ class ChatRequest(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", json_schema_extra=_document)
 
     model: str = Field(examples=["qwen-2.5"])
-    messages: Several[Turn] = Field(min_length=1)
+    messages: FailFastList[Turn] = Field(min_length=1)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 
     n: Literal[1] | None = None
-    stop: Nothing | None = None
-    tools: Nothing | None = None
+    stop: EmptyList | None = None
+    tools: EmptyList | None = None
     tool_choice: Literal["none", "auto"] | None = None
-    functions: Nothing | None = None
+    functions: EmptyList | None = None
     function_call: Literal["none", "auto"] | None = None
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
     logit_bias: Annotated[dict[str, Any], Field(max_length=0)] | None = None
     response_format: ResponseFormat | None = None
-    modalities: Several[Literal["text"]] | None = None
+    modalities: FailFastList[Literal["text"]] | None = None
     audio: None = None
     moderation: None = None
     web_search_options: None = None
@@ -139,48 +139,52 @@ class ChatRequest(BaseModel):
         """
         found = {}
         for name, value in (self.model_extra or {}).items():
-            known = name in space.options or (space.contract.open and name not in HINTS)
-            if known and name not in TAKEN and isinstance(value, (str, int, float, type(None))):
+            known = name in space.options or (space.contract.open and name not in IGNORED_PARAMS)
+            if known and name not in RESERVED and isinstance(value, (str, int, float, type(None))):
                 found[name] = value
-            elif name not in HINTS:
-                told = f"{name!r} is no parameter, or this is no value for it. {space.name} has the options: "
-                told += f"{', '.join(space.options) or 'none'}."
-                raise RefusedError(Fault(400, told, "unknown_parameter", name))
+            elif name not in IGNORED_PARAMS:
+                count = (
+                    f"{name!r} is no parameter, or this is no value for it. {space.name} has the options: "
+                )
+                count += f"{', '.join(space.options) or 'none'}."
+                raise RequestRejectedError(ErrorResponse(400, count, "unknown_parameter", name))
         return {name: value for name, value in found.items() if value is not None}
 
     def ignored(self) -> list[str]:
         """What the client wished for in vain."""
         return sorted(
-            name for name, value in (self.model_extra or {}).items() if name in HINTS and value is not None
+            name
+            for name, value in (self.model_extra or {}).items()
+            if name in IGNORED_PARAMS and value is not None
         )
 
 
 REFUSED = set(ChatRequest.model_fields) - {"model", "messages", "stream", "stream_options"}
 
 
-def invalid(errors: Sequence[Any]) -> Fault:
+def invalid(errors: Sequence[Any]) -> ErrorResponse:
     """What is wrong with a request that is no `ChatRequest`, as pydantic tells it."""
     # Of the kinds of content that there are, the one that was meant.
     error = max(errors, key=lambda error: len(error["loc"]))
     where = error["loc"][1:]
     if error["type"] == "json_invalid" or not where:
-        told = "The body is not a JSON object; is the content type application/json?"
-        return Fault(400, told, "invalid_body")
+        count = "The body is not a JSON object; is the content type application/json?"
+        return ErrorResponse(400, count, "invalid_body")
     param = str(where[0])
     if param in REFUSED:
-        told = f"No Space can do what {param!r} asks for. Leave it out."
-        return Fault(400, told, "unsupported_parameter", param)
+        count = f"No Space can do what {param!r} asks for. Leave it out."
+        return ErrorResponse(400, count, "unsupported_parameter", param)
     if param == "messages":
         param += "".join(f"[{piece}]" for piece in where[1:2]) + "".join(f".{piece}" for piece in where[2:3])
-    return Fault(400, f"{param}: {error['msg']}.", "invalid_value", param)
+    return ErrorResponse(400, f"{param}: {error['msg']}.", "invalid_value", param)
 
 
 def _check_images(images: Sequence[ImagePart]) -> None:
     if len(images) > IMAGES:
-        told = f"There are {len(images)} images; {IMAGES} are allowed."
-        raise RefusedError(Fault(400, told, "too_many_images", "messages"))
+        count = f"There are {len(images)} images; {IMAGES} are allowed."
+        raise RequestRejectedError(ErrorResponse(400, count, "too_many_images", "messages"))
     for index, image in enumerate(images):
         url = image.image_url.url
         if url.startswith("data:") and len(url) * 3 // 4 > IMAGE:
-            told = f"Image {index} has more than {IMAGE // 2**20} MiB."
-            raise RefusedError(Fault(400, told, "image_too_large", "messages"))
+            count = f"Image {index} has more than {IMAGE // 2**20} MiB."
+            raise RequestRejectedError(ErrorResponse(400, count, "image_too_large", "messages"))

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .._stream.accumulator import Event, Reply
 from ..errors import InvalidMessagesError, MissingExtraError
+from ..events import Event, Reply
 from ..space import QwenSpace
 from ..timeouts import Timeouts
 

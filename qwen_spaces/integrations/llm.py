@@ -22,10 +22,10 @@ import llm
 from llm.parts import AttachmentPart, Part, StreamEvent, TextPart
 from pydantic import Field, create_model
 
-from .._stream.accumulator import Done, Event, Reasoning, Reply, Text
-from ..errors import QwenSpacesError
-from ..images import as_images
 from .._registry import available_spaces, in_words
+from ..errors import QwenSpacesError
+from ..events import Done, Event, Reasoning, Reply, Text
+from ..images import as_images
 from ..space import QwenSpace
 from ..stream import TextStream
 

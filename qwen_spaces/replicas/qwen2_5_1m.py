@@ -15,8 +15,8 @@ from gradio.data_classes import FileData
 from .blocks import Blocks
 from .brain import Brain
 from .components import Modelscopechatbot
-from .runner import answers
 from .modelscope_studio import ModelScopeMultimodalInput
+from .runner import answers
 
 AGENTS = ("Qwen2.5-1M", "Long documents")
 THINKING = "Qwen is thinking..."  # what callers have seen before the first text

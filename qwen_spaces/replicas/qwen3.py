@@ -16,8 +16,8 @@ import gradio as gr
 
 from .blocks import Blocks
 from .brain import Brain, Thought
-from .runner import answers
 from .modelscope_studio import AntdForm, AntdXSender, ModelScopeProChatbot, ModelScopeProMultimodalInput
+from .runner import answers
 
 SYSTEM = "You are a helpful and harmless assistant."
 MODELS = (

@@ -26,9 +26,9 @@ from .brain import Brain, answer
 from .guard import FILE, Guard
 from .model_chat import qwen2_5, qwen2_5_72b, qwen2_5_coder, qwen2_5_max, qwen2_72b
 from .qvq import qvq_72b
-from .qwen3 import qwen3, qwen3_vl
-from .qwen2_5_vl import qwen2_5_vl_72b
 from .qwen2_5_1m import qwen2_5_1m
+from .qwen2_5_vl import qwen2_5_vl_72b
+from .qwen3 import qwen3, qwen3_vl
 
 T = TypeVar("T")
 

@@ -8,11 +8,11 @@ from .._contract.discovery import Contract
 from ..space import QwenSpace
 
 if TYPE_CHECKING:
-    from .._stream.accumulator import Reply
+    from .._display.live_reply import LiveReply
     from ..conversation import Conversation
+    from ..events import Reply
     from ..images import Images
     from ..messages import Messages
-    from .._display.live_reply import Shown
     from ..stream import TextStream
 
 
@@ -60,6 +60,6 @@ class GradioChat(QwenSpace):
             system: str | None = None,
             images: Images = (),
             **options: Any,
-        ) -> Shown: ...
+        ) -> LiveReply: ...
 
         def conversation(self, system: str | None = None, **options: Any) -> Conversation: ...

@@ -10,11 +10,11 @@ from ..space import QwenSpace
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._stream.accumulator import Reply
+    from .._display.live_reply import LiveReply
     from ..conversation import Conversation
+    from ..events import Reply
     from ..images import Images
     from ..messages import Messages
-    from .._display.live_reply import Shown
     from ..stream import TextStream
 
 Size = Literal["32B", "14B", "7B", "3B", "1.5B", "0.5B"]
@@ -78,6 +78,6 @@ class Qwen2_5_Coder(QwenSpace):  # noqa: N801  (the model's own name)
             system: str | None = None,
             images: Images = (),
             **options: Unpack[Options],
-        ) -> Shown: ...
+        ) -> LiveReply: ...
 
         def conversation(self, system: str | None = None, **options: Unpack[Options]) -> Conversation: ...

@@ -1,4 +1,4 @@
-"""How the house is built: imports run downstairs, one room knows the SDK, and the surface is what it says."""
+"""The architecture: imports run one way, one package knows the SDK, and the public names are documented."""
 
 from __future__ import annotations
 
@@ -16,18 +16,15 @@ import pytest
 import qwen_spaces
 
 PACKAGE = Path(qwen_spaces.__file__).parent
-FLOORS = [  # from the ground up; a room imports from lower floors only
-    {"hosts"},
-    {"errors", "closing", "replicas"},
-    {"addresses", "mathematics", "messages", "images", "snapshot", "terminal_safety", "timeouts"},
-    {"markup", "registry", "settings"},
-    {"feed", "endpoint"},
-    {"answer", "contract", "retries", "sdk"},
-    {"reader", "request"},
-    {"transport"},
-    {"stream"},
-    {"screens"},
-    {"show"},
+LAYERS = [  # from the bottom up; a module imports from lower layers only
+    {"_hosts"},
+    {"errors", "_closeable", "replicas"},
+    {"_addresses", "_mathematics", "messages", "images", "timeouts"},
+    {"_markup", "_registry", "_settings"},
+    {"events", "_contract"},
+    {"_stream"},
+    {"_gradio", "stream"},
+    {"_client", "_display"},
     {"conversation"},
     {"space"},
     {"spaces"},
@@ -35,11 +32,11 @@ FLOORS = [  # from the ground up; a room imports from lower floors only
     {"cli", "integrations", "notebook", "providers"},
     {"__init__", "__main__"},
 ]
-FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-ROOF = {"__version__"}  # what the package itself has
+LAYER = {unit: number for number, units in enumerate(LAYERS) for unit in units}
+OWN = {"__version__"}  # what the package itself has
 
 
-def room_of(path: Path) -> str:
+def unit_of(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
@@ -57,7 +54,7 @@ def imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def modules(path: Path) -> Iterator[tuple[str, str]]:
-    """What a file imports, as (top-level package, room of ours or "")."""
+    """What a file imports, as (top-level package, unit of ours or "")."""
     depth = len(path.relative_to(PACKAGE).parts)
     for node in imports(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -67,31 +64,31 @@ def modules(path: Path) -> Iterator[tuple[str, str]]:
             yield (node.module or "").partition(".")[0], ""
         elif node.level == depth:
             for alias in node.names:
-                room = (node.module or alias.name).partition(".")[0]
-                if room not in ROOF:
-                    yield "qwen_spaces", room
+                unit = (node.module or alias.name).partition(".")[0]
+                if unit not in OWN:
+                    yield "qwen_spaces", unit
 
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def test_every_room_has_its_floor() -> None:
-    assert {room_of(path) for path in FILES} == set(FLOOR)
+def test_every_unit_has_its_layer() -> None:
+    assert {unit_of(path) for path in FILES} == set(LAYER)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_run_downstairs(path: Path) -> None:
-    room = room_of(path)
-    upstairs = {other for top, other in modules(path) if top == "qwen_spaces" and FLOOR[other] >= FLOOR[room]}
-    assert upstairs <= {room}
+def test_imports_run_one_way(path: Path) -> None:
+    unit = unit_of(path)
+    upward = {other for top, other in modules(path) if top == "qwen_spaces" and LAYER[other] >= LAYER[unit]}
+    assert upward <= {unit}
 
 
-def test_only_the_sdk_room_knows_the_sdk() -> None:
+def test_only_one_package_knows_the_sdk() -> None:
     known = {"gradio_client", "huggingface_hub", "httpx"}
-    knowing = {room_of(path) for path in FILES if known & {top for top, _ in modules(path)}}
-    assert knowing == {"sdk"}
-    assert {room_of(path) for path in FILES if "gradio" in {top for top, _ in modules(path)}} == {"replicas"}
-    servers = {room_of(path) for path in FILES if {"uvicorn", "fastapi"} & {top for top, _ in modules(path)}}
+    knowing = {unit_of(path) for path in FILES if known & {top for top, _ in modules(path)}}
+    assert knowing == {"_gradio"}
+    assert {unit_of(path) for path in FILES if "gradio" in {top for top, _ in modules(path)}} == {"replicas"}
+    servers = {unit_of(path) for path in FILES if {"uvicorn", "fastapi"} & {top for top, _ in modules(path)}}
     assert servers == {"replicas", "gateway"}
 
 

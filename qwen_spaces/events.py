@@ -1,0 +1,132 @@
+"""What happens to a request, and what it ends with: the events of a stream, and its reply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from ._markup import markdown
+from .messages import Message
+
+Stage = Literal["connecting", "waking", "queued", "running"]
+_IN_WORDS: dict[Stage, str] = {
+    "connecting": "Connecting",
+    "waking": "The Space wakes up",
+    "queued": "Waiting in the queue",
+    "running": "The Space is at work",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a request stands before and while it is answered.
+
+    Attributes:
+        stage: ``"connecting"``, ``"waking"``, ``"queued"`` or ``"running"``.
+        position: rank in the Space's queue, 0 is next; ``None`` where unknown.
+        queue_size: requests waiting in that queue.
+        eta: seconds until it is our turn, as the Space guesses; or until the next try.
+        reason: why it waits for another try, ``""`` if it does not.
+        upload: bytes of images that are on their way to the Space, ``None`` if there are none.
+    """
+
+    stage: Stage
+    position: int | None = None
+    queue_size: int | None = None
+    eta: float | None = None
+    reason: str = ""
+    upload: int | None = None
+    type: Literal["status"] = field(default="status", init=False, repr=False)
+
+    def __str__(self) -> str:
+        """In words, without the seconds.
+
+        >>> str(Status("queued", position=0, queue_size=3))
+        'Waiting in the queue, at place 1 of 3'
+        """
+        if self.reason:
+            return f"Another try follows: {self.reason}"
+        if self.upload is not None:
+            size = f"{self.upload / 1e6:.1f} MB" if self.upload >= 1e6 else f"{self.upload / 1e3:.1f} kB"
+            return f"Uploading {size}"
+        if self.position is None:
+            return _IN_WORDS[self.stage]
+        among = f" of {self.queue_size}" if self.queue_size else ""
+        return f"{_IN_WORDS[self.stage]}, at place {self.position + 1}{among}"
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How long an answer took, in seconds; ``None`` where that was not seen.
+
+    Attributes:
+        connect: to reach the Space; about 0 if it was reached before.
+        queued: from submit until the Space began to work on it.
+        first: from submit to the first text or reasoning.
+        total: from submit to the end.
+        deltas: how many pieces of text and reasoning there were.
+    """
+
+    connect: float | None = None
+    queued: float | None = None
+    first: float | None = None
+    total: float | None = None
+    deltas: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The whole answer; `str` of it is its text.
+
+    Attributes:
+        text: the answer.
+        reasoning: the thinking before it, where the Space marks it.
+        rewritten: whether the Space changed text that it had already given.
+        metrics: how long it took.
+        raw: the Space's last output as `gradio_client` gave it.
+    """
+
+    text: str
+    reasoning: str = ""
+    rewritten: bool = False
+    metrics: Metrics = field(default_factory=Metrics)
+    raw: Any = field(default=None, repr=False)
+
+    @property
+    def message(self) -> Message:
+        """The answer as a message, to go on with."""
+        return Message("assistant", self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return markdown(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """More of the thinking before the answer."""
+
+    text: str
+    type: Literal["reasoning"] = field(default="reasoning", init=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """More of the answer, which is now ``answer[:start] + text``; `start` counts characters."""
+
+    text: str
+    start: int
+    type: Literal["text"] = field(default="text", init=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of the answer."""
+
+    reply: Reply
+    type: Literal["done"] = field(default="done", init=False, repr=False)
+
+
+Event: TypeAlias = Status | Reasoning | Text | Done
