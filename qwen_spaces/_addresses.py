@@ -113,7 +113,7 @@ def _parse_url(text: str, scheme: str, rest: str) -> Address:
 
 
 def _split_host(text: str, netloc: str) -> tuple[str, int | None]:
-    """The host in lower case, without the brackets of IPv6, and the port."""
+    """Return the host in lower case, without the brackets of IPv6, and the port."""
     try:
         if not netloc or netloc.endswith(":"):
             raise ValueError("no host")

@@ -10,7 +10,7 @@ _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s\[\]:@/?#\\]+))(?::\d*)?", r
 
 
 def hostname(authority: str) -> str:
-    """The host of ``host:port``, in lower case; empty if it is malformed.
+    """Return the host of ``host:port``, in lower case; empty if it is malformed.
 
     >>> hostname("LocalHost:7860"), hostname("[::1]:7860"), hostname("a@b")
     ('localhost', '::1', '')

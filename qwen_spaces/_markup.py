@@ -94,7 +94,7 @@ def code(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text without control characters and with one kind of line break: parsers differ on the others."""
+    """Return the text without control characters, with one kind of line break: parsers differ on others."""
     return _UNPRINTABLE.sub("\ufffd", _BREAKS.sub("\n", text))
 
 
@@ -198,7 +198,7 @@ def _link(node: SyntaxTreeNode, label: str) -> str:
 
 
 def _image(node: SyntaxTreeNode) -> str:
-    """A link to the image: an image that is shown tells its server who reads the answer, and when."""
+    """Return a link to the image: an image that is shown tells its server who reads the answer, and when."""
     source = str(node.attrs.get("src", ""))
     label = mathematics.reveal(node.content).replace("\n", " ").translate(_ENTITIES)
     if not source.lower().startswith("http"):
@@ -216,7 +216,7 @@ def _address(address: str) -> str:
 
 
 def _code_block(node: SyntaxTreeNode) -> str:
-    """A fence where it stands by itself, so that what is in it gets its colours; HTML elsewhere."""
+    """Return a fence where it stands by itself, so that what is in it gets its colours; HTML elsewhere."""
     content = mathematics.reveal(node.content).removesuffix("\n")
     named = _LANGUAGE.match(mathematics.reveal(node.info).strip())
     language = named[0] if named and named[0].lower() != "mermaid" else ""  # which would be drawn

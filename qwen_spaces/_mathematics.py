@@ -100,7 +100,7 @@ def _is_balanced(formula: str) -> bool:
 
 
 def _published(formula: str) -> str:
-    """The formula in its one form; empty if nothing is in it."""
+    """Return the formula in its one form; empty if nothing is in it."""
     match = _FOUND.fullmatch(formula)
     kind = next((name for name in _DELIMITERS if match and match[name] is not None), None)
     if match is None or kind is None:

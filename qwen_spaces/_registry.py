@@ -64,7 +64,7 @@ def _address(text: str) -> Address:
 
 
 def in_words(values: Sequence[object]) -> str:
-    """The values that an option takes.
+    """Return the values that an option takes.
 
     Example:
         >>> in_words(range(1, 39))
@@ -76,7 +76,7 @@ def in_words(values: Sequence[object]) -> str:
 
 
 def checked_options(facade: type[QwenSpace], options: Mapping[str, object]) -> dict[str, object]:
-    """The options, each of which the facade has.
+    """Return the options, each of which the facade has.
 
     Raises:
         UnsupportedOptionError: it has no such option, or not with that value.
@@ -101,7 +101,7 @@ def checked_options(facade: type[QwenSpace], options: Mapping[str, object]) -> d
 
 
 def available_spaces() -> list[type[QwenSpace]]:
-    """The facades there are, with their facts.
+    """Return the facades there are, with their facts.
 
     Example:
         >>> [facade.aliases[0] for facade in available_spaces()][:3]

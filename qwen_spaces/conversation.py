@@ -177,7 +177,7 @@ class Conversation:
 
 
 def _plain(message: Message) -> dict[str, object]:
-    """A message in the OpenAI form."""
+    """Return a message in the OpenAI form."""
     if not message.image_urls:
         return {"role": message.role, "content": message.content}
     images = [{"type": "image_url", "image_url": {"url": url}} for url in message.image_urls]

@@ -86,7 +86,7 @@ class Image:
         return f"Image {place}, {str(self.path)!r}," if self.path else f"Image {place}"
 
     def saved(self, folder: Path, name: str = "image") -> str | Path:
-        """What can be handed to Gradio: the address, the path, or a file called `name` in `folder`."""
+        """Return what can be handed to Gradio: the address, the path, or a file called `name` in `folder`."""
         if self.data is None:
             return self.url or self.path or ""
         path = folder / f"{name}.{self.suffix}"

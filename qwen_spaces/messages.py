@@ -75,7 +75,7 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
 
 
 def checked(given: Iterable[object]) -> tuple[Message, ...]:
-    """The messages in one form, whoever's the last one is; see `as_messages`."""
+    """Return the messages in one form, whoever's the last one is; see `as_messages`."""
     if not isinstance(given, Iterable):
         raise InvalidMessagesError(f"Messages are a list of messages, not {type(given).__name__}.")
     return tuple(_message(index, item) for index, item in enumerate(given))
@@ -88,7 +88,7 @@ def system_prompt(messages: Iterable[Message]) -> str | None:
 
 
 def split(messages: Iterable[Message]) -> tuple[tuple[Message, ...], str]:
-    r"""The earlier turns and the prompt, without the system messages.
+    r"""Return the earlier turns and the prompt, without the system messages.
 
     The prompt is all that the user said since the last answer.
 
@@ -104,7 +104,7 @@ def split(messages: Iterable[Message]) -> tuple[tuple[Message, ...], str]:
 
 
 def pairs(messages: Iterable[Message]) -> list[list[str]]:
-    """The turns as ``[user, assistant]`` pairs, the oldest form of a Gradio chat history.
+    """Return the turns as ``[user, assistant]`` pairs, the oldest form of a Gradio chat history.
 
     Messages of one role in a row are joined with a newline, and a missing half is ``""``
     (the real Spaces pass each half on to the model and fail on ``None``).
@@ -164,7 +164,7 @@ def _message(index: int, given: object) -> Message:
 
 
 def _parts(content: Iterable[object], where: str) -> tuple[str, tuple[str, ...]]:
-    """The text and the image addresses of a content that is a list of OpenAI parts."""
+    """Return the text and the image addresses of a content that is a list of OpenAI parts."""
     texts, urls = [], []
     for part in content:
         kind = part.get("type") if isinstance(part, Mapping) else None

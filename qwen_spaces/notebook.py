@@ -120,5 +120,5 @@ class QwenMagics(Magics):
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Called by ``%load_ext qwen_spaces.notebook``."""
+    """Register the magic, for ``%load_ext qwen_spaces.notebook``."""
     shell.register_magics(QwenMagics(shell))

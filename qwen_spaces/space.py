@@ -326,7 +326,7 @@ class QwenSpace(Closeable):
             await anyio.to_thread.run_sync(self.close)
 
     def _looking(self) -> tuple[Reader, list[SpaceStatus]]:
-        """The request of a status, and where that will be."""
+        """Return the request of a status, and where that will be."""
         found: list[SpaceStatus] = []
 
         def run(mailbox: Mailbox) -> None:

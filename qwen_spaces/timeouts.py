@@ -43,7 +43,7 @@ class Timeouts:
     def nearest(
         self, *, since: float, waking: bool, submitted: float | None, latest: float | None
     ) -> tuple[float, Phase, float] | None:
-        """The bound that is met first, as (when, phase, seconds allowed); ``None`` if nothing is bounded.
+        """Return the bound that is met first, as (when, phase, seconds); ``None`` if nothing is bounded.
 
         Args:
             since: when reaching the Space began; this and the rest in seconds of `time.monotonic()`.

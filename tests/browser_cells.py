@@ -8,7 +8,7 @@ from typing import Any
 from IPython.display import display
 
 from qwen_spaces import Conversation, Message, QwenSpace, Reply, SpaceError, SpaceStatus, Status
-from qwen_spaces import show as showing
+from qwen_spaces._display import live_reply
 from qwen_spaces._display.live_reply import LiveReply
 
 from .page import thinking, told
@@ -62,7 +62,7 @@ def live(texts: list[str]) -> None:
 
 def reasoning_and_error(texts: list[str]) -> None:
     """Show each as the status, the reasoning, the answer and the error of one request."""
-    showing.TICK = 0.01
+    live_reply.TICK = 0.01
     for text in texts:
         said = Status("queued", reason=text), thinking(text), thinking(text, text)
         display(LiveReply(told(*said, pace=0.03, error=SpaceError(text))))

@@ -30,10 +30,9 @@ from qwen_spaces import (
     TextStream,
     Timeouts,
     UnexpectedOutputError,
-    markup,
 )
 from qwen_spaces._display.displays import NO_MATH, Cell
-from qwen_spaces._markup import markdown
+from qwen_spaces._markup import LONGEST, MOST_BRACKETS, REMOTE_IMAGES, markdown
 from qwen_spaces.gateway import create_app
 
 from .gateway import http, serve_gateway
@@ -123,7 +122,7 @@ def test_nothing_is_live_while_an_answer_grows(payload: str) -> None:
 def test_nothing_but_images_is_live_where_images_are_allowed(
     payload: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(markup.REMOTE_IMAGES, "1")
+    monkeypatch.setenv(REMOTE_IMAGES, "1")
     assert faults_of({"text/markdown": markdown(payload)}, images=True) == []
 
 
@@ -237,7 +236,7 @@ def test_reasoning_is_a_fold_of_ours() -> None:
 
 
 def test_a_text_too_long_or_too_deep_is_shown_as_it_is_written() -> None:
-    for text in ("<" * markup.LONGEST + "x", "[" * (markup.MOST_BRACKETS + 1), "> " * 50 + "<i>"):
+    for text in ("<" * LONGEST + "x", "[" * (MOST_BRACKETS + 1), "> " * 50 + "<i>"):
         published = markdown(text)
         assert published.startswith("<pre><code>")
         assert faults_of({"text/markdown": published}) == []

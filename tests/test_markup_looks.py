@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qwen_spaces import markup
-from qwen_spaces._markup import markdown
+from qwen_spaces._markup import REMOTE_IMAGES, markdown
 
 from .harmless import renderings
 
@@ -79,7 +78,7 @@ def test_remote_images_are_shown_where_they_are_allowed(monkeypatch: pytest.Monk
     assert (
         next(renderings(markdown(text))) == '<p><a href="https://a.example/x.png">a b</a> ![c](x.png)</p>\n'
     )
-    monkeypatch.setenv(markup.REMOTE_IMAGES, "1")
+    monkeypatch.setenv(REMOTE_IMAGES, "1")
     assert (
         next(renderings(markdown(text)))
         == '<p><img src="https://a.example/x.png" alt="a b" /> ![c](x.png)</p>\n'

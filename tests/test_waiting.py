@@ -31,8 +31,8 @@ from qwen_spaces import (
     Status,
     StreamCancelledError,
     Timeouts,
-    retries,
 )
+from qwen_spaces._client import retries as client_retries
 from qwen_spaces._gradio import hub as hub_module
 from qwen_spaces.replicas import serve
 
@@ -206,7 +206,7 @@ def test_a_space_that_has_changed_meanwhile_is_reached_anew() -> None:
 @pytest.fixture
 def swift(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter pauses between tries."""
-    monkeypatch.setattr(retries, "_BACKOFF", wait_fixed(0.05))
+    monkeypatch.setattr(client_retries, "_BACKOFF", wait_fixed(0.05))
 
 
 BUSY: dict[str, Script] = {

@@ -27,14 +27,14 @@ class SessionStore:
         self._session: list[Session] = []  # one at most, which is taken and put back
 
     def resume(self, messages: Sequence[Message]) -> Session:
-        """The session that has all of these messages but the last; a new one if there is none."""
+        """Return the session that has all of these messages but the last; a new one if there is none."""
         known = self._session.pop() if self._session else None
         if known and known.messages == tuple(messages[:-1]):
             return known
         return Session(uuid.uuid4().hex)
 
     def keep(self, known: Session) -> None:
-        """The session that the next turn may resume."""
+        """Keep the session, which the next turn may resume."""
         self._session[:] = [known]
 
 
@@ -51,7 +51,7 @@ class Request:
     turns: int = 0  # that session's, this one included
 
     def resumed(self) -> tuple[Sequence[Message], Sequence[Image], int]:
-        """What is to be sent of messages and images, and how many turns of the user there then are.
+        """Return what is to be sent of messages and images, and how many turns of the user there then are.
 
         That number is 0 where the Space is not asked to remember any.
         """

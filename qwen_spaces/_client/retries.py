@@ -19,7 +19,7 @@ _BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  #
 
 
 def retrying(mailbox: Mailbox, retries: int) -> Retrying:
-    """What calls a function until it does not fail, or fails for good.
+    """Return what calls a function until it does not fail, or fails for good.
 
     Args:
         mailbox: the request's, told of each pause; a pause ends when its reader leaves, and so do the tries.

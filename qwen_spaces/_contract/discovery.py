@@ -123,7 +123,7 @@ def _fit(
 
 
 def _fit_text(name: str, endpoint: Mapping[str, Any], contract: Contract) -> Endpoint | None:
-    """An endpoint that takes one text, whatever its name, and gives a text."""
+    """Return an endpoint that takes one text, whatever its name, and gives a text."""
     by_name = _by_name(endpoint)
     texts = [theirs for theirs, parameter in by_name.items() if parameter.get("component") == "Textbox"]
     given = [_schema(output).get("type") for output in endpoint.get("returns", [])]
@@ -146,7 +146,7 @@ def _fit_positional(
 
 
 def _whole(name: str, names: Mapping[str, str], by_name: ByName, contract: Contract) -> Endpoint | None:
-    """The endpoint with all that it takes; ``None`` if it needs what nothing of ours is for."""
+    """Return the endpoint with all that it takes; ``None`` if it needs what nothing of ours is for."""
     options = None
     if contract.open:
         pictures = [theirs for theirs, parameter in by_name.items() if parameter.get("component") == "Image"]
@@ -196,7 +196,7 @@ def _by_name(endpoint: Mapping[str, Any]) -> ByName:
 
 
 def _holder(place: str) -> str:
-    """The parameter that a name means, which may be a key of its dict."""
+    """Return the parameter that a name means, which may be a key of its dict."""
     return place.partition(".")[0]
 
 
@@ -219,7 +219,7 @@ def _signatures(info: ApiInfo) -> Iterator[str]:
 
 
 def _history_form(parameter: Mapping[str, Any]) -> HistoryForm:
-    """The form of a chat history, told by its JSON schema (Gradio 4.44, 5.50 and 6.31 compared, 2026-11)."""
+    """Return the form of a chat history by its JSON schema (Gradio 4.44, 5.50, 6.31 compared, 2026-11)."""
     schema = _schema(parameter)
     definitions = {**schema.get("$defs", {}), **schema.get("definitions", {})}
 

@@ -86,7 +86,7 @@ class Endpoint:
         *,
         resumed: bool = False,
     ) -> tuple[Call, ...]:
-        """The calls of one request, the one that answers last.
+        """Return the calls of one request, the one that answers last.
 
         What the endpoint has no parameter for, be it the earlier turns or the system prompt, is
         folded into the prompt; not so a system prompt that a `resumed` session has been told.
@@ -169,7 +169,7 @@ def check_addresses(images: Sequence[Image], place: str) -> None:
 
 
 def kind_of(schema: Mapping[str, Any]) -> str:
-    """What an option takes, in words.
+    """Return what an option takes, in words.
 
     Example:
         >>> kind_of({"enum": ["a", "b"], "type": "string"})
@@ -181,7 +181,7 @@ def kind_of(schema: Mapping[str, Any]) -> str:
 
 
 def _value(option: str, given: object, schema: Mapping[str, Any]) -> object:
-    """What to send for an option; a string, as from the command line, may stand for a number."""
+    """Return what to send for an option; a string, as from the command line, may stand for a number."""
     kind, value = schema.get("type", ""), given
     if isinstance(given, str) and kind in ("number", "integer", "boolean"):
         with contextlib.suppress(ValueError):

@@ -28,7 +28,7 @@ class Delta:
 
 
 def read(output: object) -> Snapshot | None:
-    """The last answer in an output of a Space, wherever in it that stands.
+    """Return the last answer in an output of a Space, wherever in it that stands.
 
     An output is what `gradio_client` gives: the value of a lone output component, or a tuple of
     all. A chat history in it is a list of ``[user, assistant]`` pairs, a list of messages with
@@ -61,7 +61,7 @@ def read(output: object) -> Snapshot | None:
 
 
 def chat_in(output: object) -> Sequence[Any]:
-    """The chat history in an output; empty where there is none.
+    """Return the chat history in an output; empty where there is none.
 
     Example:
         >>> chat_in(("", [["Hi", None]]))
@@ -84,7 +84,7 @@ def turns(output: object) -> int | None:
 
 
 def cut(old: str, new: str) -> Delta | None:
-    """What `new` adds to `old`, or ``None`` if they are the same.
+    """Return what `new` adds to `old`, or ``None`` if they are the same.
 
     Example:
         >>> cut("Hello", "Hello you")
@@ -115,7 +115,7 @@ def _is_update(value: object) -> bool:
 
 
 def _history(value: object) -> Sequence[Any] | None:
-    """The chat history in one value, or ``None`` where there is none."""
+    """Return the chat history in one value, or ``None`` where there is none."""
     if isinstance(value, Mapping) and ("value" in value or "items" in value):
         value = value.get("value", value.get("items"))
     if not isinstance(value, list) or not value:
@@ -148,7 +148,7 @@ def _last_answer(history: Sequence[Any], output: object) -> Snapshot:
 
 
 def _cell(cell: object, output: object) -> Snapshot:
-    """The text of one answer: a string, ``{"text": ...}``, or a list of parts."""
+    """Return the text of one answer: a string, ``{"text": ...}``, or a list of parts."""
     if cell is None:
         return Snapshot()
     if isinstance(cell, str):

@@ -76,7 +76,7 @@ class Paper:
 
 
 def screen() -> Cell | Paper:
-    """What can show an answer here."""
+    """Return what can show an answer here."""
     running = shell()
     names = [kind.__name__ for kind in type(running).__mro__]
     if running is None or "TerminalInteractiveShell" in names:  # which cannot draw again what it has shown
@@ -85,7 +85,7 @@ def screen() -> Cell | Paper:
 
 
 def shell() -> Any:
-    """The IPython we run in, or ``None``; where it is not imported, we do not."""
+    """Return the IPython we run in, or ``None``; where it is not imported, we do not."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython else None
 
@@ -104,7 +104,7 @@ def waiting(status: Status | None, seconds: float) -> str:
 
 
 def _folded(reasoning: str, *, unfolded: bool) -> Bundle:
-    """The thinking, unfolded while there is nothing else."""
+    """Return the thinking, unfolded while there is nothing else."""
     # In one line, for a blank one would end the HTML and let Markdown read on.
     start = f"<details{' open' if unfolded else ''}><summary>Reasoning</summary><blockquote {NO_MATH}>"
     return {

@@ -82,7 +82,7 @@ class LiveReply:
 
     @contextlib.contextmanager
     def _showing(self) -> Iterator[Cell | Paper]:
-        """The screen for this answer, which is told how it ends."""
+        """Give the display of this answer, and end it as the answer ends."""
         if self._screen is None:
             self._screen = screen()
         try:
@@ -94,7 +94,7 @@ class LiveReply:
         self._screen.end(self.stream)
 
     def _ipython_display_(self) -> None:
-        """Called by IPython for the value of a cell's last line."""
+        """Show the answer; IPython calls this for the value of a cell's last line."""
         if self.stream.done:
             self._screen = None  # once more, in this cell
         try:
@@ -138,7 +138,7 @@ def _pause(stream: TextStream) -> float:
 
 
 def _seen(reply: Reply) -> Reply:
-    """The reply, which the cell that runs will not show again."""
+    """Return the reply, which the cell that runs will not show again."""
     running = shell()
     return DisplayedReply(**_fields(reply), cell=running.execution_count) if running else reply
 

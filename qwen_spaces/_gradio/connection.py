@@ -42,7 +42,7 @@ class UserFile(dict[str, Any]):
 
 
 def strip_file_markers(given: Any) -> Any:
-    """The same, in which only the files that the user gave are such to the SDK.
+    """Return the same, in which only the files that the user gave are such to the SDK.
 
     It uploads whatever local file a dict says that has a ``path`` and a ``meta`` (gradio_client 2.7.2,
     `is_file_obj_with_meta`), and a chat or an option may have come from the network.
@@ -162,7 +162,7 @@ class Connection:
         return None
 
     def file(self, path_or_url: str | Path, name: str) -> dict[str, Any]:
-        """What stands for a file in the arguments of `run`, which uploads it if it is a local one.
+        """Return what stands for a file in the arguments of `run`, which uploads it if it is a local one.
 
         Raises:
             InvalidImageError: it is larger than the app takes, called by its `name`.
@@ -259,7 +259,7 @@ def is_hugging_face(src: str) -> bool:
 
 
 def _token_for(url: str, token: str | bool | None) -> str | bool:
-    """The token for this address: the saved one goes to Hugging Face only."""
+    """Return the token for this address: the saved one goes to Hugging Face only."""
     if token is None:
         token = (huggingface_hub.get_token() or False) if is_hugging_face(url) else False
     if isinstance(token, str) and not re.fullmatch(r"[!-~]+", token):

@@ -118,7 +118,7 @@ def stream_error(
 
 
 def _refused(error: BaseException, status: int, space: str, sent: Sent) -> errors.QwenSpacesError:
-    """The server did not take the request."""
+    """Return the error for a request that the server did not take."""
     if status == 429:
         return _rate_limited(error, space)
     if status == 413:
@@ -140,7 +140,7 @@ def _refused(error: BaseException, status: int, space: str, sent: Sent) -> error
 
 
 def _refused_between(error: BaseException, space: str, proxy: str | None) -> errors.ConnectError | None:
-    """A proxy or a firewall before the Space refused; ``None`` where it was none of these."""
+    """Return the error of a proxy or a firewall before the Space; ``None`` where it was none of these."""
     response = getattr(error, "response", None)
     if isinstance(response, httpx.Response) and is_blocked(response):
         return errors.ConnectError(
@@ -161,7 +161,7 @@ def _refused_between(error: BaseException, space: str, proxy: str | None) -> err
 
 
 def _too_large(error: BaseException, space: str, sent: Sent) -> errors.QwenSpacesError:
-    """The server takes no request of that size (HTTP status 413)."""
+    """Return the error for a request that is too large for the server (HTTP status 413)."""
     request = error.response.request  # type: ignore[attr-defined]
     length = request.headers.get("content-length", "")
     size = int(length) if length.isdecimal() and length.isascii() else None
@@ -203,7 +203,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _passing(error: _E, cause: BaseException) -> _E:
-    """An error of a server that is away for the moment, and may say for how long."""
+    """Return an error of a server that is away for the moment, and may say for how long."""
     error.retry_after = retry_after(cause)
     return _transient(error)
 
@@ -247,7 +247,7 @@ def _app_error(error: exceptions.AppError, space: str, addresses: Sequence[str])
 
 
 def _quoted(text: object) -> str:
-    """A server's text, no longer than an error should be, in characters that can be encoded."""
+    """Return a server's text, no longer than an error should be, in characters that can be encoded."""
     text = str(text).encode(errors="replace").decode()
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 

@@ -115,7 +115,7 @@ class _Bounded(httpx.SyncByteStream):
 
 
 def _shown(url: httpx.URL) -> str:
-    """The address without a password."""
+    """Return the address without a password."""
     return str(url.copy_with(userinfo=b"", query=None, fragment=None))
 
 

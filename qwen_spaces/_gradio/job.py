@@ -41,7 +41,7 @@ _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError
 
 
 def missing_hooks() -> list[str]:
-    """The private names of the SDK that this room leans on and the installed version lacks."""
+    """Return the private names of the SDK that this package uses and the installed version lacks."""
     return [name for place, names in HOOKS.items() for name in names if not hasattr(place, name)]
 
 
@@ -215,7 +215,7 @@ class JobClient(Client):  # type: ignore[misc]
                 mailboxes.setdefault(message["event_id"], deque()).append(message)
 
     def _for_the_sdk(self) -> Generator[dict[str, Any], None, None]:
-        """The messages of the stream, without those that only make the answer longer."""
+        """Yield the messages of the stream, without those that only make the answer longer."""
         growth = OutputDiffs(self._mailbox, self._helper.prediction_processor)
         for message in self._messages():
             try:

@@ -45,7 +45,7 @@ def proxy_in_use(url: str, proxy: str | None) -> str | None:
 
 
 def _find(url: str, proxy: str | None) -> tuple[str, str] | None:
-    """The setting that decides about `url`, and the proxy's address in it."""
+    """Return the setting that decides about `url`, and the proxy's address in it."""
     if proxy:
         return "proxy=", proxy
     parts, given = urllib.parse.urlsplit(url), _of_environment()

@@ -62,7 +62,7 @@ class JobMessages:
         return 1
 
     def popleft(self) -> Any:
-        """The message that was waited for."""
+        """Return the message that was waited for."""
         return self._here.pop()
 
 
@@ -74,7 +74,7 @@ class MessagesByEvent(dict[str, JobMessages]):
         self._messages = messages
 
     def setdefault(self, event_id: str, default: object = None) -> JobMessages:
-        """The mailbox of the job; never the `default`, which would be a deque."""
+        """Return the mailbox of the job; never the `default`, which would be a deque."""
         del default
         self[event_id] = JobMessages(self._messages)
         return self[event_id]
@@ -116,7 +116,7 @@ def tell(update: Any, mailbox: Mailbox) -> None:
 
 
 def _number(value: object) -> float | None:
-    """The value where it is a number of seconds; a server may send anything."""
+    """Return the value where it is a number of seconds; a server may send anything."""
     usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _FOREVER
     return float(value) if usable else None  # type: ignore[arg-type]
 

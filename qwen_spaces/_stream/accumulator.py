@@ -34,7 +34,7 @@ class Accumulator:
         return self._parts[0] if self._parts else ""
 
     def add(self, new: Snapshot, arrived: float) -> list[Event]:
-        """The events by which the answer becomes what `new` says."""
+        """Return the events by which the answer becomes what `new` says."""
         events: list[Event] = []
         if thought := cut(self.reasoning, new.reasoning):
             self.rewritten |= thought.start < len(self.reasoning)
@@ -46,7 +46,7 @@ class Accumulator:
         return events
 
     def grow(self, more: str, arrived: float) -> Event:
-        """The event by which the answer becomes longer by `more`."""
+        """Return the event by which the answer becomes longer by `more`."""
         event = self._said(Text(more, self._length), arrived)
         self._parts.append(more)
         self._length += len(more)

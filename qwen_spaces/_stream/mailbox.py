@@ -20,7 +20,7 @@ _HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs
 
 
 def _whole_characters(text: str) -> str:
-    """The text with U+FFFD for what no encoding can carry."""
+    """Return the text with U+FFFD for what no encoding can carry."""
     return text if text.isascii() else _HALVES.sub("\ufffd", text)
 
 
@@ -129,7 +129,7 @@ class Mailbox:
             cancel()
 
     def fail(self, error: BaseException) -> None:
-        """The reader's own end: it leaves, for the reason `error`, and the request is cancelled."""
+        """End the reading for the reason `error`, and cancel the request."""
         with self._changed:
             if self.ended:
                 return

@@ -145,12 +145,12 @@ class Reader:
         return self.mailbox.ended
 
     def _leave(self, error: BaseException) -> None:
-        """A reader is on its way out with `error`; what is not ours is Ctrl-C, a cancelled task ..."""
+        """Cancel for a reader that leaves with `error`, if that is not ours: Ctrl-C, a cancelled task ..."""
         if not isinstance(error, QwenSpacesError):
             self.cancel()
 
     def _next(self) -> Event | None:
-        """The next event that is here; starts the request."""
+        """Return the next event that is here, and start the request."""
         with self._lock:
             if self.began is None:
                 self._start()
@@ -251,7 +251,7 @@ class Reader:
 
 
 def _work(run: Callable[[Mailbox], None], mailbox: Mailbox) -> None:
-    """The life of a request, in a thread of its own: both doors only ever wait on the mailbox."""
+    """Do a whole request, in a thread of its own; readers only wait on the mailbox."""
     try:
         run(mailbox)
         mailbox.end()

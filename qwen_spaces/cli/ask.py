@@ -54,7 +54,7 @@ def ask(prompt: str | None, as_json: bool, as_lines: bool, no_stream: bool, **gi
 
 
 def _prompt(given: str | None) -> str:
-    """What to ask: the argument, stdin, or both."""
+    """Return what to ask: the argument, stdin, or both."""
     piped = _piped() if given == "-" or not (sys.stdin is None or sys.stdin.isatty()) else ""
     parts = [part for part in (piped, "" if given in (None, "-") else given) if part and part.strip()]
     if not parts:

@@ -205,7 +205,7 @@ def is_complete(text: str) -> bool:
 
 
 def message(text: str) -> str:
-    r'''What was typed, without the marks of its lines.
+    r'''Return what was typed, without the marks of its lines.
 
     >>> message("one\\\ntwo"), message('"""\none\ntwo\n"""')
     ('one\ntwo', 'one\ntwo')
@@ -217,7 +217,7 @@ def message(text: str) -> str:
 
 
 def piped() -> Iterator[str]:
-    """The messages on stdin."""
+    """Yield the messages on stdin."""
     text = ""
     for line in sys.stdin or ():
         text += line

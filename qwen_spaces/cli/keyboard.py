@@ -40,7 +40,7 @@ class Commands(Completer):
         self._paths = PathCompleter(expanduser=True)
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """What may stand at the cursor."""
+        """Return what may stand at the cursor."""
         word, space, rest = document.text_before_cursor.partition(" ")
         if space and word in ("/image", "/save", "/load"):
             return self._paths.get_completions(Document(rest), complete_event)
@@ -104,7 +104,7 @@ class PromptReader(Iterator[str]):
 
 
 def _terminal() -> TextIO:
-    """The stream to draw the prompt on, which takes sequences: stderr where stdout is none."""
+    """Return the stream to draw the prompt on, which takes sequences: stderr where stdout is none."""
     streams = [unfiltered(stream) for stream in (sys.stdout, sys.stderr)]
     return next((stream for stream in streams if stream.isatty()), streams[0])
 

@@ -23,7 +23,7 @@ _MATH = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$", re.DOTALL)
 
 
 def _math(state: StateInline, silent: bool) -> bool:
-    """A rule that leaves LaTeX as it is, where Markdown would take its backslashes away."""
+    """Return a rule that leaves LaTeX as it is, where Markdown would take its backslashes away."""
     found = _MATH.match(state.src, state.pos)
     if not found:
         return False
@@ -40,7 +40,7 @@ PARSER.inline.ruler.before("escape", "math", _math)
 
 
 def block_starts(text: str) -> list[int]:
-    r"""The lines at which the blocks of `text` begin; all but the last are complete, if all its lines are.
+    r"""Return the lines at which the blocks of `text` begin; all but the last are complete if its lines are.
 
     >>> block_starts("# One\n\ntwo\nand three\n- four\n\n- five\n")
     [0, 2, 4]
@@ -57,7 +57,7 @@ class Renderer:
         self._console = Console(file=sys.stdout, highlight=False)
 
     def lines(self, text: str, columns: int, *, crop: bool = False) -> list[str]:
-        """The lines of the blocks, an empty one between two.
+        """Return the lines of the blocks, an empty one between two.
 
         Args:
             text: Markdown.

@@ -43,7 +43,7 @@ class Setup:
 
     @contextlib.contextmanager
     def space(self) -> Iterator[QwenSpace]:
-        """The Space; a replica of it runs meanwhile if that is wanted."""
+        """Give the Space, with a replica of it running meanwhile if that is wanted."""
         where: contextlib.AbstractContextManager[str | None] = contextlib.nullcontext(self.src)
         if self.local:
             where = replica_of(alias_of(self.model))
@@ -70,7 +70,7 @@ class Command(click.Command):
 
 
 def complete_model(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The names of the Spaces there are, for the Tab key."""
+    """Return the names of the Spaces there are, for the Tab key."""
     return [
         CompletionItem(facade.aliases[0], help=facade.space_id)
         for facade in available_spaces()
@@ -154,7 +154,7 @@ def alias_of(name: str) -> str:
 
 @contextlib.contextmanager
 def replica_of(name: str) -> Iterator[str]:
-    """A replica on this machine; gives its address."""
+    """Serve a replica on this machine; gives its address."""
     status = StatusLine()
     status.show("Starting a replica on this machine")
     with contextlib.ExitStack() as stack:

@@ -55,7 +55,7 @@ class Output:
             self.text(event)
 
     def text(self, text: Text) -> None:
-        """The answer grows, or changes."""
+        """Show an answer that grows, or changes."""
 
     def end(self, reply: Reply | None) -> None:
         """Nothing comes any more; without a `reply` the answer has failed."""
@@ -145,7 +145,7 @@ class Json(Output):
 
 
 def output_for(*, plain: bool, reasoning: bool, stream: bool = True) -> Output:
-    """The output of an answer for people: Markdown on a terminal where `rich` is installed, else as it is."""
+    """Return the output of an answer for people: Markdown on a terminal with `rich`, else as it is."""
     if not plain and is_terminal(sys.stdout):
         with contextlib.suppress(ImportError):
             from .rendered import MarkdownOutput

@@ -156,7 +156,7 @@ def _facts(facade: type[QwenSpace]) -> dict[str, Any]:
 
 
 def _looked_at(facades: Sequence[type[QwenSpace]], token: str | None) -> dict[str, dict[str, Any]]:
-    """What a look at each Space found, all at once; the alias -> that."""
+    """Look at each Space, all at once; return alias -> what was found."""
     answers: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
     for facade in facades:
         # Daemons, which a connection that hangs does not keep from ending with the program.

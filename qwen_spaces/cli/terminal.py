@@ -58,7 +58,7 @@ def sanitize_styled(line: str) -> str:
 
 
 def max_width(line: str) -> int:
-    """The columns of a styled line in the terminal that needs the most for it.
+    """Return the columns of a styled line in the terminal that needs the most for it.
 
     Terminals disagree on emoji of several characters: some show one picture, some show each.
 
@@ -119,7 +119,7 @@ class StatusLine:
 
 
 def size(stream: TextIO | None = None) -> tuple[int, int]:
-    """The columns and rows of the terminal that `stream` is, stdout by default."""
+    """Return the columns and rows of the terminal that `stream` is, stdout by default."""
     columns, rows = 0, 0
     with contextlib.suppress(OSError, ValueError):
         columns, rows = os.get_terminal_size((stream or sys.stdout).fileno())

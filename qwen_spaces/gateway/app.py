@@ -54,7 +54,7 @@ def create_app(
     timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
     max_chars: int = MAX_CHARS,
 ) -> FastAPI:
-    """An OpenAI-compatible app whose models are Spaces.
+    """Make an OpenAI-compatible app whose models are Spaces.
 
     It has ``/v1/models``, ``/v1/models/{model}``, ``/v1/chat/completions`` and ``/healthz``.
 
@@ -113,7 +113,7 @@ def create_app(
 
 
 def _tell(request: Request, error: Exception) -> Response:
-    """An error in OpenAI's form."""
+    """Return an error in OpenAI's form."""
     if isinstance(error, RequestValidationError):
         fault = invalid(error.errors())
     elif isinstance(error, HTTPException):
@@ -155,7 +155,7 @@ def _add_routes(app: FastAPI, known: Models, streams: set[TextStream], grace: fl
 
 
 async def _answer(stream: TextStream, asked: ChatRequest, context: RequestContext, grace: float) -> Response:
-    """The response, once there is something to tell: what fails before that has a status code of its own."""
+    """Return the response once there is some text: what fails before has a status code of its own."""
     ignored = asked.ignored()
     headers = {IGNORED: ", ".join(ignored)} if ignored else {}
     head = CompletionHead.of(context.model or asked.model)

@@ -86,7 +86,7 @@ class RequestRejectedError(Exception):
 
 
 def error_response_for(error: Exception) -> ErrorResponse:
-    """The form of an error.
+    """Return the form of an error.
 
     What is no fault of the client's is not to be tried again by the client's library: where that may help,
     it was tried again here.

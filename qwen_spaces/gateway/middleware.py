@@ -1,4 +1,4 @@
-"""The door of the gateway: who may come in, how many at once, with how much, and what is logged of them."""
+"""ASGI middleware of the gateway: who may use it, how many at once, how much they send, and its log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPEN = ("/healthz",)  # needs no key
 
 @dataclass
 class RequestContext:
-    """One request, from the door and back; what is logged of it is in here.
+    """One request from beginning to end; what is logged of it is in here.
 
     Attributes:
         token: the Hugging Face token that came with it.
@@ -81,7 +81,7 @@ class Gatekeeper:
     """ASGI middleware: lets a request in, and ends it when its client leaves.
 
     Args:
-        app: what is behind the door.
+        app: what answers.
         api_key: what a client must send as its bearer token.
         origins: web pages that may ask; ``"*"`` is all.
         loopback: whether only requests to a loopback name are answered.
@@ -197,7 +197,7 @@ class Gatekeeper:
 
 
 async def _body(receive: Receive) -> bytes | ErrorResponse | None:
-    """The whole body; ``None`` if the client left meanwhile."""
+    """Return the whole body; ``None`` if the client left meanwhile."""
     parts, size = [], 0
     with anyio.move_on_after(BODY_TIMEOUT):
         while True:

@@ -65,7 +65,7 @@ class Models:
         return list({choice.name: choice for choice in self._choices.values()}.values())
 
     def find(self, given: str) -> Choice:
-        """The model that is meant.
+        """Return the model that is meant.
 
         Raises:
             UnknownSpaceError: no model here has that name.
@@ -77,7 +77,7 @@ class Models:
 
     @contextlib.asynccontextmanager
     async def space(self, choice: Choice, token: str | None) -> AsyncIterator[QwenSpace]:
-        """The Space behind a model; one of its own for a request with a Hugging Face token.
+        """Give the Space behind a model; one of its own for a request with a Hugging Face token.
 
         That token goes to Hugging Face only: a model from elsewhere is asked without it.
         """
@@ -95,5 +95,5 @@ class Models:
 
 
 def known_models() -> list[str]:
-    """The short names of all Spaces there are."""
+    """Return the short names of all Spaces there are."""
     return [facade.aliases[0] for facade in available_spaces()]

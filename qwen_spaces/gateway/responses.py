@@ -32,7 +32,7 @@ class CompletionHead(NamedTuple):
 
     @classmethod
     def of(cls, model: str) -> CompletionHead:
-        """A new one."""
+        """Make a new one."""
         return cls(f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), model)
 
 
@@ -42,7 +42,7 @@ def ascii_json(answer: BaseModel) -> str:
 
 
 def completion(reply: Reply, head: CompletionHead) -> ChatCompletion:
-    """The whole answer; its `usage` is absent, for a Space counts no tokens."""
+    """Return the whole answer; its `usage` is absent, for a Space counts no tokens."""
     reasoning: dict[str, Any] = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
     message = ChatCompletionMessage(role="assistant", content=reply.text, refusal=None, **reasoning)
     choice = Choice(index=0, message=message, finish_reason="stop", logprobs=None)
@@ -50,7 +50,7 @@ def completion(reply: Reply, head: CompletionHead) -> ChatCompletion:
 
 
 async def first_content(events: StreamIterator[Event]) -> Event:
-    """The first event that says something of the answer."""
+    """Return the first event that says something of the answer."""
     async for event in events:
         if not isinstance(event, Status):
             return event
@@ -60,7 +60,7 @@ async def first_content(events: StreamIterator[Event]) -> Event:
 async def chunks(
     first: Event, events: StreamIterator[Event], head: CompletionHead, context: RequestContext, *, usage: bool
 ) -> AsyncGenerator[dict[str, str], None]:
-    """The chunks of an answer as events for the client, to the end or to what went wrong.
+    """Yield the chunks of an answer as events for the client, to the end or to what went wrong.
 
     Where the client asks for the usage, each chunk has it as null, and the one with the counts is absent, as
     OpenAI's is where a stream is cut: a Space counts no tokens, and none are invented. What a Space takes

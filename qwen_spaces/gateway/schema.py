@@ -116,7 +116,7 @@ class ChatRequest(BaseModel):
     web_search_options: None = None
 
     def turns(self) -> list[dict[str, Any]]:
-        """The messages as `QwenSpace.stream` takes them.
+        """Return the messages as `QwenSpace.stream` takes them.
 
         Raises:
             RefusedError: there are too many images, or one is too large.
@@ -151,7 +151,7 @@ class ChatRequest(BaseModel):
         return {name: value for name, value in found.items() if value is not None}
 
     def ignored(self) -> list[str]:
-        """What the client wished for in vain."""
+        """Return what the client wished for in vain."""
         return sorted(
             name
             for name, value in (self.model_extra or {}).items()
@@ -163,7 +163,7 @@ REFUSED = set(ChatRequest.model_fields) - {"model", "messages", "stream", "strea
 
 
 def invalid(errors: Sequence[Any]) -> ErrorResponse:
-    """What is wrong with a request that is no `ChatRequest`, as pydantic tells it."""
+    """Return what is wrong with a request that is no `ChatRequest`, as pydantic tells it."""
     # Of the kinds of content that there are, the one that was meant.
     error = max(errors, key=lambda error: len(error["loc"]))
     where = error["loc"][1:]

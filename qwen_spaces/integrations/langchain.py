@@ -89,7 +89,7 @@ class ChatQwenSpace(BaseChatModel):
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """It can be written down with `langchain_core.load.dumps`, without its token."""
+        """Return whether `langchain_core.load.dumps` can write it down; it does so without the token."""
         return True
 
     @property
@@ -176,14 +176,14 @@ class ChatQwenSpace(BaseChatModel):
         yield _last(name, cut, reply)
 
     def _open(self, messages: Sequence[BaseMessage], given: Mapping[str, Any]) -> tuple[str, TextStream]:
-        """The name of the Space, and the stream; `given` is what the call says beyond the usual."""
+        """Return the name of the Space, and the stream; `given` is what the call says beyond the usual."""
         options = _heeded(given)
         options.pop("stream", None)  # whether it streams is decided before
         space = self._space(options.pop("model", self.model))
         return space.name, space.stream(_plain(messages), **{**self.options, **options})
 
     def _ends(self, stop: list[str] | None) -> list[str]:
-        """The texts before which an answer ends."""
+        """Return the texts before which an answer ends."""
         return [text for text in (self.stop if stop is None else stop) or () if text]
 
     def _space(self, model: str) -> QwenSpace:
@@ -214,7 +214,7 @@ class _Cut:
         self.over = False
 
     def feed(self, text: str) -> str:
-        """What can be given of the answer, now that it is longer by `text`."""
+        """Return what can be given of the answer, now that it is longer by `text`."""
         text, self._held = self._held + text, ""
         if found := [place for end in self._ends if (place := text.find(end)) >= 0]:
             self.over = True
@@ -225,12 +225,12 @@ class _Cut:
         return text[:split]
 
     def rest(self) -> str:
-        """What was held back at the end of the answer, being no such text after all."""
+        """Return what was held back at the end of the answer, being no such text after all."""
         return self._held
 
 
 def _heeded(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is given without the parameters that no Space has, with a warning."""
+    """Return what is given without the parameters that no Space has, with a warning."""
     if ignored := [name for name in _IGNORED if given.get(name) is not None]:
         warnings.warn(f"ChatQwenSpace ignores {', '.join(ignored)}: the Spaces set that.", stacklevel=2)
     return {name: value for name, value in given.items() if name not in _IGNORED}
@@ -273,7 +273,7 @@ def _result(name: str, reply: Reply) -> ChatResult:
 
 
 def _metadata(name: str, reply: Reply | None) -> dict[str, Any]:
-    """What is told of an answer; `reply` is missing where it was cut off."""
+    """Return what is told of an answer; `reply` is missing where it was cut off."""
     told: dict[str, Any] = {"model_name": name, "model_provider": PROVIDER}
     if reply is not None:
         told |= {"metrics": asdict(reply.metrics), "rewritten": reply.rewritten}

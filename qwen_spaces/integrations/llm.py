@@ -64,7 +64,7 @@ class _OfSpace:
         return f"Qwen Space: {self.model_id}"
 
     def get_key(self, explicit_key: str | None = None) -> str | None:
-        """The Hugging Face token that was passed, or the saved key of the name that was passed."""
+        """Return the Hugging Face token that was passed, or the saved key of the name that was passed."""
         return self.key or llm.get_key(input=explicit_key)
 
     def _open(self, prompt: llm.Prompt, key: str | None) -> TextStream:
@@ -151,7 +151,7 @@ class _Telling:
 
 
 def _options(facade: type[QwenSpace]) -> type[llm.Options]:
-    """The options of a Space, and where it really is."""
+    """Return the options of a Space, and where it really is."""
     fields: dict[str, Any] = {
         name: (_kind(takes) | None, Field(None, description=f"One of: {in_words(takes)}"))
         for name, takes in facade.options.items()
@@ -161,7 +161,7 @@ def _options(facade: type[QwenSpace]) -> type[llm.Options]:
 
 
 def _kind(takes: Sequence[object]) -> Any:
-    """The type of an option that takes these values."""
+    """Return the type of an option that takes these values."""
     if isinstance(takes, range):  # as text on the command line, which no Literal takes
         return Annotated[int, Field(ge=takes[0], le=takes[-1])]
     return cast("Any", Literal)[tuple(takes)]
@@ -175,7 +175,7 @@ def _space(process: int, name: str, src: str | None, token: str | None) -> QwenS
 
 
 def _messages(prompt: llm.Prompt) -> list[dict[str, Any]]:
-    """The prompt and all that was said before, in the OpenAI form; the reasoning is left out."""
+    """Return the prompt and all that was said before, in the OpenAI form; the reasoning is left out."""
     return [{"role": message.role, "content": list(_content(message.parts))} for message in prompt.messages]
 
 
@@ -188,7 +188,7 @@ def _content(parts: list[Part]) -> Iterator[dict[str, Any]]:
 
 
 def _url(attachment: llm.Attachment) -> str:
-    """An attachment's address as it is, its file or its content as a ``data:`` URI."""
+    """Return an attachment's address as it is, its file or its content as a ``data:`` URI."""
     if attachment.url:
         return attachment.url
     (image,) = as_images([Path(attachment.path) if attachment.path else attachment.content or b""])

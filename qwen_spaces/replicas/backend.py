@@ -32,7 +32,7 @@ SHOWN = 20  # models that an error lists
 
 
 def backend(url: str, model: str | None = None, key: str | None = None) -> Brain:
-    """A brain that asks `model` on the server at `url`, and is left as soon as its answer is.
+    """Make a brain that asks `model` on the server at `url`, and is left as soon as its answer is.
 
     Earlier turns, the system prompt and images go with it; the Space's choice of a model or of thinking
     does not. What the model thinks is shown where the Space shows thoughts.
@@ -92,7 +92,7 @@ class _Server:
         self._name = f"The model's server, {parts.hostname}{f':{parts.port}' if parts.port else ''},"
 
     def only_model(self, trusted: ssl.SSLContext) -> str:
-        """The one model there is; ValueError if there are several, or it cannot be asked."""
+        """Return the one model there is; ValueError if there are several, or it cannot be asked."""
         try:
             http = openai.DefaultHttpxClient(verify=trusted)
             with openai.OpenAI(http_client=http, **self.how) as client:
@@ -105,7 +105,7 @@ class _Server:
         return names[0]
 
     def told(self, error: Exception, *, begun: bool = False) -> str:
-        """What went wrong, for whoever reads the Space's page; without the key."""
+        """Return what went wrong, for whoever reads the Space's page; without the key."""
         if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
             return f"{self._name} refused the request: the replica needs its API key."
         if isinstance(error, openai.APITimeoutError):
@@ -126,7 +126,7 @@ class _Server:
 def messages(
     system: str, history: Sequence[tuple[str, str]], prompt: str, images: Sequence[str]
 ) -> list[Any]:
-    """The conversation as OpenAI has it; the images go with the last message.
+    """Return the conversation as OpenAI has it; the images go with the last message.
 
     >>> messages("Be brief.", [], "Why?", [])
     [{'role': 'system', 'content': 'Be brief.'}, {'role': 'user', 'content': 'Why?'}]
@@ -150,5 +150,5 @@ def _data_url(path: str) -> str:
 
 
 def _reasoning(delta: Any) -> str:
-    """What is new in the thought; servers agree on no name for it."""
+    """Return what is new in the thought; servers agree on no name for it."""
     return getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None) or ""

@@ -104,7 +104,7 @@ def triggers(prompt: str) -> dict[str, str]:
 def reply(
     system: str, history: list[tuple[str, str]], prompt: str, images: Sequence[str | None], model: str
 ) -> str:
-    """The answer in words."""
+    """Return the answer in words."""
     parts = [f'You asked: "{prompt}"', f"This is turn {len(history) + 1}."]
     parts += [f'Before, you said: "{user}" and I answered: "{_short(bot)}"' for user, bot in history]
     if seen := [describe(image) for image in images if image]:
@@ -118,7 +118,7 @@ def reply(
 
 
 def frames(said: dict[str, str], text: str) -> Iterable[str]:
-    """The texts so far, each the whole answer up to there."""
+    """Yield the texts so far, each the whole answer up to there."""
     if "long" in said:
         return chunks(long_text(int(said["long"])))
     if "multibyte" in said:

@@ -36,15 +36,15 @@ class Chatbot(Component, metaclass=WithoutStub):
     data_model = Pairs
 
     def get_block_name(self) -> str:
-        """What the page draws: a tree of the history, as the newer chatbot's frontend fails on pairs."""
+        """Return what the page draws: a tree, as the newer chatbot's frontend fails on pairs."""
         return "json"
 
     def preprocess(self, payload: Pairs | None) -> list[list[Any]]:
-        """The history as the Spaces' own code reads it."""
+        """Return the history as the Spaces' own code reads it."""
         return [list(pair) for pair in payload.root] if payload else []
 
     def postprocess(self, value: list[list[Any]] | None) -> Pairs:
-        """The history as it travels."""
+        """Return the history as it travels."""
         return Pairs(root=[tuple(pair) for pair in value or []])
 
     def example_payload(self) -> list[list[str | None]]:
@@ -60,7 +60,7 @@ class Modelscopechatbot(Chatbot):  # type: ignore[metaclass]
     """The chatbot of ``modelscope_studio`` 0.x: each cell is a dict, and a string becomes one."""
 
     def postprocess(self, value: list[list[Any]] | None) -> Pairs:
-        """The history as it travels."""
+        """Return the history as it travels."""
         return Pairs(root=[(as_cell(user), as_cell(bot)) for user, bot in value or []])
 
 
@@ -68,7 +68,7 @@ class Radio(gr.Radio, metaclass=WithoutStub):
     """A radio that takes any value, as Gradio 4 did; newer ones refuse what is not in ``choices``."""
 
     def preprocess(self, payload: Any) -> Any:
-        """The value as it came, but for a dict, which could change the component on its way back."""
+        """Return the value as it came, but for a dict, which could change the component on its way back."""
         if isinstance(payload, dict):
             raise gr.Error("The value of a radio is a text.", print_exception=False)
         return payload
@@ -78,13 +78,13 @@ class Image(gr.Image, metaclass=WithoutStub):
     """An image handed on as the file that was sent: Gradio's own opens it, converts it and leaves it open."""
 
     def preprocess(self, payload: Any) -> str | None:
-        """The path on the server."""
+        """Return the path on the server."""
         path: str | None = payload.path if payload else None
         return path
 
 
 def as_cell(value: Any) -> Any:
-    """The cell on the wire, in the fields and order of ``modelscope_studio`` 0.x."""
+    """Return the cell on the wire, in the fields and order of ``modelscope_studio`` 0.x."""
     if value is None:
         return None
     if isinstance(value, list):  # a place per agent

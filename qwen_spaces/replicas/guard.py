@@ -80,7 +80,7 @@ class _Body:
         self._size = 0
 
     async def receive(self) -> Message:
-        """The next part; raises what makes Gradio delete its temporary files if it is the last."""
+        """Receive the next part; raises what makes Gradio delete its temporary files if it is the last."""
         message = await self._receive()
         ended = not self._unread
         self._note(message)

@@ -44,7 +44,7 @@ def qwen2_5_max(brain: Brain, slots: int | None) -> gr.Blocks:
 
 
 def _strings(brain: Brain, slots: int | None, space_id: str, label: str, default: str) -> gr.Blocks:
-    """A Space without a choice of models. `default`: its system prompt."""
+    """Build a Space without a choice of models. `default`: its system prompt."""
     model = space_id.partition("/")[2].removesuffix("-Demo")
 
     async def model_chat(query: str, history: History, system: str) -> AsyncIterator[Turn]:
@@ -149,7 +149,7 @@ def _page(default: str, chatbot: type[Chatbot], label: str) -> _Page:
 
 
 def _connect(page: _Page, model_chat: Callable[..., Any], more: list[Any], limits: dict[str, Any]) -> None:
-    """The four events, in the Spaces' order. `limits`: events at once."""
+    """Add the four events, in the Spaces' order. `limits`: events at once."""
 
     def clear_session() -> tuple[str, History]:
         return "", []

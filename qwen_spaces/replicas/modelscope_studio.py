@@ -27,7 +27,7 @@ class AntdXSender(gr.Textbox, metaclass=WithoutStub):
     """The line to write in."""
 
     def get_block_name(self) -> str:
-        """What the page draws."""
+        """Return what the page draws."""
         return "textbox"
 
 
@@ -35,7 +35,7 @@ class ModelScopeMultimodalInput(gr.MultimodalTextbox, metaclass=WithoutStub):
     """The line to write in and to drop files on, of 0.x: ``{"text", "files": [path, ...]}``."""
 
     def get_block_name(self) -> str:
-        """What the page draws."""
+        """Return what the page draws."""
         return "multimodaltextbox"
 
 
@@ -49,11 +49,11 @@ class _Drawn(Component, metaclass=WithoutStub):
     EVENTS: list[Any] = []
 
     def get_block_name(self) -> str:
-        """What the page draws."""
+        """Return what the page draws."""
         return "json"
 
     def preprocess(self, payload: Any) -> Any:
-        """The value as the Spaces' own code reads it."""
+        """Return the value as the Spaces' own code reads it."""
         return payload.root if payload else None
 
     def example_value(self) -> Any:
@@ -67,7 +67,7 @@ class AntdForm(_Drawn):  # type: ignore[metaclass]
     data_model = Settings
 
     def postprocess(self, value: dict[str, Any] | None) -> Settings | None:
-        """The values as they travel."""
+        """Return the values as they travel."""
         return None if value is None else Settings(root=value)
 
     def example_payload(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class ModelScopeProChatbot(_Drawn):  # type: ignore[metaclass]
     data_model = Messages
 
     def postprocess(self, value: list[dict[str, Any]] | None) -> Messages | None:
-        """The messages as they travel, with files where there were paths."""
+        """Return the messages as they travel, with files where there were paths."""
         return None if value is None else Messages(root=[_travelling(message) for message in value])
 
     def example_payload(self) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ def change_agent(agent_selector: int) -> tuple[int, str]:
 
 
 def add_text(_input: dict[str, Any], _chatbot: Pairs, _history: History) -> tuple[Any, Pairs, History]:
-    """A question, not yet answered."""
+    """Return a question, not yet answered."""
     text, files = _input["text"], _input["files"]
     _history.append({"role": "user", "content": [{"text": text}, *({"image": path} for path in files)]})
     sent = {"text": text, "files": [FileData(path=path).model_dump() for path in files]}
@@ -84,12 +84,12 @@ def add_text(_input: dict[str, Any], _chatbot: Pairs, _history: History) -> tupl
 
 
 def flushed() -> Any:
-    """The line takes the next question."""
+    """Let the line take the next question."""
     return gr.update(interactive=True)
 
 
 def _asked(history: History) -> tuple[list[tuple[str, str]], list[str]]:
-    """The turns as (user, assistant), and all files."""
+    """Return the turns as (user, assistant), and all files."""
     turns: list[tuple[str, str]] = []
     files: list[str] = []
     for message in history:

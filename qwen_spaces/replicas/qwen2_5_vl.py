@@ -27,11 +27,11 @@ class Chatbot(TextChatbot):  # type: ignore[metaclass]
     """The chatbot with pair histories, where a cell may be a file: in code ``(path,)``."""
 
     def preprocess(self, payload: Pairs | None) -> Turns:
-        """The history as the Space's own code reads it."""
+        """Return the history as the Space's own code reads it."""
         return [[_as_path(cell) for cell in pair] for pair in super().preprocess(payload)]
 
     def postprocess(self, value: Turns | None) -> Pairs:
-        """The history as it travels."""
+        """Return the history as it travels."""
         return Pairs(root=[(_as_file(user), _as_file(bot)) for user, bot in value or []])
 
 
@@ -95,28 +95,28 @@ def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> gr.Blocks:
 
 
 def add_text(history: Turns, task_history: Turns, text: str) -> tuple[Turns, Turns]:
-    """A question, not yet answered."""
+    """Return a question, not yet answered."""
     return [*history, [text, None]], [*task_history, [text, None]]
 
 
 def add_file(history: Turns, task_history: Turns, file: Any) -> tuple[Turns, Turns]:
-    """An image for the next question."""
+    """Return an image for the next question."""
     return [*history, [(str(file),), None]], [*task_history, [(str(file),), None]]
 
 
 def reset_user_input() -> str:
-    """An empty line."""
+    """Return an empty line."""
     return ""
 
 
 def reset_state(_chatbot: Turns, task_history: Turns) -> Turns:
-    """An empty chat."""
+    """Return an empty chat."""
     task_history.clear()
     return []
 
 
 def _asked(task_history: Turns) -> tuple[list[tuple[str, str]], list[str]]:
-    """The turns as (user, assistant), and all images."""
+    """Return the turns as (user, assistant), and all images."""
     files = [user[0] for user, _ in task_history if isinstance(user, tuple)]
     turns = [(user, bot or "") for user, bot in task_history if not isinstance(user, tuple)]
     if isinstance(task_history[-1][0], tuple):

@@ -75,7 +75,7 @@ def qwen3_vl(brain: Brain, slots: int | None) -> gr.Blocks:
 def _app(
     title: str, make: Callable[[], Any], add_message: Callable[..., Steps], slots: int | None
 ) -> gr.Blocks:
-    """The page and its events. `make`: the form, or None, and the line to write in."""
+    """Build the page and its events. `make`: the form, or None, and the line to write in."""
     demo = Blocks(f"Qwen/{title}-Demo")
     with demo:
         state = gr.State({"conversation_contexts": {}, "conversations": [], "conversation_id": ""})
@@ -106,7 +106,7 @@ def new_chat(thinking_btn_state: State, state_value: State) -> tuple[Any, State,
 
 
 def clear_conversation_history(state_value: State) -> tuple[Any, State]:
-    """The conversation goes on without what was said."""
+    """Go on with the conversation without what was written."""
     if key := state_value["conversation_id"]:
         state_value["conversation_contexts"][key]["history"] = []
     return gr.update(value=None), state_value
@@ -150,7 +150,7 @@ async def _turn(brain: Brain, content: Any, asked: State, state: State) -> Steps
 
 
 def _step(state: State, history: list[State] | None = None, **line: Any) -> list[Any]:
-    """The seven outputs, of which most say nothing; without `history` all of them."""
+    """Return the seven outputs, of which most say nothing; without `history` all of them."""
     chat = gr.update() if history is None else gr.update(value=history)
     return [gr.update(**line), *[None] * 4, chat, state]
 
@@ -186,7 +186,7 @@ def _show(answer: State, text: str, start: float) -> None:
 
 
 def _said(history: list[State]) -> tuple[list[tuple[str, str]], list[str]]:
-    """The turns as (user, assistant), of which the first text counts; and all images."""
+    """Return the turns as (user, assistant), of which the first text counts; and all images."""
     turns: list[tuple[str, str]] = []
     images: list[str] = []
     for message in history:

@@ -25,7 +25,7 @@ async def answers(
     model: str,
     thinking: int = 0,
 ) -> AsyncIterator[str]:
-    """The brain's texts, and its thoughts if there may be any.
+    """Yield the brain's texts, and its thoughts if there may be any.
 
     Left at any step, the brain is closed when that step has ended.
     """
@@ -38,7 +38,7 @@ async def answers(
 
 
 async def _stepped(texts: Iterator[str | None]) -> AsyncIterator[str | None]:
-    """The steps of an ordinary brain, each in a worker thread."""
+    """Yield the steps of an ordinary brain, each in a worker thread."""
     stepping = threading.Lock()  # Gradio cancels the task natively, which leaves the step running
     limiter = anyio.CapacityLimiter(1)  # its own: the shared one lets 40 slow answers starve the others
 
@@ -60,7 +60,7 @@ async def _stepped(texts: Iterator[str | None]) -> AsyncIterator[str | None]:
 
 
 def _taken(brain: Brain, **named: Any) -> dict[str, Any]:
-    """What of `named` the brain has parameters for."""
+    """Return what of `named` the brain has parameters for."""
     parameters = inspect.signature(brain).parameters
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     return {name: value for name, value in named.items() if takes_all or name in parameters}

@@ -43,13 +43,13 @@ def long_text(length: int) -> str:
 
 
 def words(text: str) -> Iterator[str]:
-    """The text so far, one word longer each time."""
+    """Yield the text so far, one word longer each time."""
     for match in re.finditer(r"\s*\S+(?:\s+$)?", text):
         yield text[: match.end()]
 
 
 def chunks(text: str) -> Iterator[str]:
-    """The text so far, longer by uneven sizes; chunks cut through clusters of code points."""
+    """Yield the text so far, longer by uneven sizes; chunks cut through clusters of code points."""
     end = 0
     for size in cycle(SIZES):
         if end >= len(text):
@@ -59,7 +59,7 @@ def chunks(text: str) -> Iterator[str]:
 
 
 def code_points() -> Iterator[str]:
-    """The passages, one code point longer each time."""
+    """Yield the passages, one code point longer each time."""
     text = "".join(PASSAGES)
     for end in range(1, len(text) + 1):
         yield text[:end]

@@ -67,7 +67,7 @@ _building = threading.Lock()  # Gradio numbers components with one counter for t
 def build(
     name: str, *, brain: Brain | None = None, slots: int | None = None, max_size: int | None = None
 ) -> gr.Blocks:
-    """The replica called `name` as a Gradio app with its queue, not yet served.
+    """Build the replica called `name` as a Gradio app with its queue, not yet served.
 
     `slots`: answers at once (None: as many as the Space's own). `max_size`: how many may wait.
     Raises ValueError for a name that is not in `NAMES`.
