@@ -350,7 +350,7 @@ def test_a_stream_left_during_the_first_calls_never_asks(name: str, door: str, s
         stream = space.stream("Hi")
         threading.Thread(target=lambda: (reached.wait(10), stream.cancel()), daemon=True).start()
         assert deltas_through(door, stream) == []
-        assert stream._reader.mailbox.finished.wait(5)
+        assert stream._reader.mailbox.finished.wait(30)
         go_on.set()
         assert count(front, "join") == 1
         assert stream.text == ""

@@ -143,7 +143,7 @@ def test_a_stream_can_be_left_while_its_space_wakes_up(stages: Stages) -> None:
             stream.cancel()
     with pytest.raises(StreamCancelledError):
         stream.result()
-    assert stream._reader.mailbox.finished.wait(2)
+    assert stream._reader.mailbox.finished.wait(30)
 
 
 def test_a_full_queue_is_tried_again_until_there_is_room(servers: Servers, prompt: str) -> None:
