@@ -6,9 +6,12 @@ import asyncio
 import base64
 import os
 import warnings
+from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
+import pytest_asyncio
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 
@@ -33,9 +36,18 @@ def said(servers: Servers, prompt: str) -> str:
     return QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).ask(prompt).text
 
 
-@pytest.fixture
-def chat(gateway: str) -> ChatOpenAI:
-    return ChatOpenAI(model="qwen-2.5", base_url=gateway, api_key="any", temperature=0.5, max_retries=0)
+@pytest_asyncio.fixture
+async def chat(gateway: str) -> AsyncIterator[ChatOpenAI]:
+    # By itself it shares one client among all event loops, and so the connections of one that is closed.
+    async with httpx.AsyncClient() as client:
+        yield ChatOpenAI(
+            model="qwen-2.5",
+            base_url=gateway,
+            api_key="any",
+            temperature=0.5,
+            max_retries=0,
+            http_async_client=client,
+        )
 
 
 @pytest.fixture
