@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,19 +105,21 @@ def test_a_status_has_its_bound(reluctant: Reluctant) -> None:
     assert_gone()
 
 
-def test_a_status_ends_when_its_space_is_closed(reluctant: Reluctant) -> None:
-    space = QwenSpace("qwen-2-72b", src=reluctant.url, timeouts=Timeouts(connect=None))
-
-    def close() -> None:
+def assert_closing_ends_a_status(space: QwenSpace, reluctant: Reluctant) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        status = pool.submit(space.status)
         assert reluctant.reached.wait(PATIENCE)
         space.close()
-
-    closing = threading.Thread(target=close)
-    closing.start()
-    with pytest.raises(StreamCancelledError):
-        space.status()
-    closing.join()
+        try:
+            assert isinstance(status.exception(PATIENCE), StreamCancelledError)
+        finally:
+            reluctant.close()  # else a status that goes on would keep the pool
     assert_gone()
+
+
+def test_a_status_ends_when_its_space_is_closed(reluctant: Reluctant) -> None:
+    space = QwenSpace("qwen-2-72b", src=reluctant.url, timeouts=Timeouts(connect=None))
+    assert_closing_ends_a_status(space, reluctant)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

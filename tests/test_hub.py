@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +21,6 @@ from qwen_spaces import (
     QwenSpacesError,
     SpaceTimeoutError,
     SpaceUnavailableError,
-    StreamCancelledError,
     Timeouts,
     available_spaces,
 )
@@ -30,7 +28,7 @@ from qwen_spaces import (
 from .conftest import Servers
 from .hub import serve_hub
 from .proxy import Answer, recording
-from .test_freezes import PATIENCE, Reluctant, assert_gone
+from .test_freezes import Reluctant, assert_closing_ends_a_status, assert_gone
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -242,17 +240,7 @@ def test_a_look_at_the_hub_has_its_bound_and_leaves_nothing(reluctant: Reluctant
 
 def test_a_look_at_the_hub_ends_when_its_space_is_closed(reluctant: Reluctant) -> None:
     space = QwenSpace("qwen-2.5", timeouts=Timeouts(connect=None))
-
-    def close() -> None:
-        assert reluctant.reached.wait(PATIENCE)
-        space.close()
-
-    closing = threading.Thread(target=close)
-    closing.start()
-    with pytest.raises(StreamCancelledError):
-        space.status()
-    closing.join()
-    assert_gone()
+    assert_closing_ends_a_status(space, reluctant)
 
 
 def test_a_knock_at_a_sleeping_space_has_its_bound_too(servers: Servers) -> None:

@@ -139,6 +139,13 @@ def test_an_api_prefix_is_joined_to_the_address(base: str, given: Any, joined: s
     assert checked_config({**CONFIG, "api_prefix": given}, base)["api_prefix"] == joined
 
 
+@pytest.mark.parametrize("form", PREFIXES.values(), ids=PREFIXES)
+def test_a_config_that_leads_elsewhere_is_refused_before_the_guard_sees_a_request(form: str) -> None:
+    given = form.format(other="http://other.example", host="other.example")
+    with pytest.raises(ContractError, match="Nothing was sent"):
+        checked_config({**CONFIG, "api_prefix": given}, "http://127.0.0.1:7860/app/")
+
+
 def test_a_page_that_is_no_config_is_not_searched() -> None:
     page = Page(404, "<script>window.gradio_config = " * 100_000)  # which costs the SDK minutes
     with serve_wire(Script(config=page)) as server:

@@ -27,7 +27,7 @@ from .request import Request
 if TYPE_CHECKING:
     from .._gradio import Connection
 
-LEAVE = 2.0  # seconds that `close` waits for the servers to be told, all together
+LEAVE = 2.0  # seconds that `close` waits for the servers to hear of it, all together
 EXIT = 1.0  # seconds that the end of the program waits for the same
 
 # What an API that is not of its form makes of the code that reads it.
@@ -87,7 +87,7 @@ class SpaceClient:
         src: the address of a Gradio app, or ``owner/name`` on the Hub.
         contract: what is known of its API.
         retries: how often a request is tried again before its first text, where that may help.
-        how: the remaining arguments of `sdk.Connection`.
+        how: the remaining arguments of `_gradio.Connection`.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class SpaceClient:
         self._src, self._how, self._retries = src, how, retries
         self._contract, self._max_chars = contract, max_chars
         self.process = os.getpid()
-        self._lock = threading.Lock()  # held for moments only
+        self._lock = threading.RLock()  # held for moments only; a signal may close in one of them
         self._reached: tuple[Connection, Endpoint] | None = None
         self._attempt: Future[tuple[Connection, Endpoint]] | None = None  # to reach it, under way
         self._era = 0  # counts the closings: what was begun before one is not kept after it
@@ -168,9 +168,9 @@ class SpaceClient:
 
     def close(self) -> None:
         """Cancel what runs and forget the connection; blocks, 2 seconds at most."""
-        # Without the lock, which is held as long as somebody connects.
-        self._era += 1
-        self._reached = None
+        with self._lock:
+            self._era += 1
+            self._reached = None
         running = self._running()
         for mailbox in running:
             mailbox.cancel("The QwenSpace was closed.")

@@ -13,7 +13,7 @@ from ..messages import Message
 
 
 class Session(NamedTuple):
-    """A session of a Space, the messages that it has, and in how many turns it was told them."""
+    """A session of a Space, the messages that it has, and how many turns brought them."""
 
     session_hash: str
     messages: tuple[Message, ...] = ()

@@ -154,7 +154,7 @@ class Connection:
         client, guard = self._client, RequestGuard(self.url)
         mailbox.on_cancel(guard.abort)
         kwargs = {**client.httpx_kwargs, "verify": client.ssl_verify, "auth": guard}
-        with contextlib.suppress(Exception), guard.within(ASIDE):  # it is told beside other things
+        with contextlib.suppress(Exception), guard.within(ASIDE):  # the status goes without it
             answer = httpx.get(
                 f"{client.src_prefixed}queue/status", headers=client.headers, cookies=client.cookies, **kwargs
             )

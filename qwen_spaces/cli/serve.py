@@ -132,7 +132,7 @@ def serve(
 
 
 def _wanted(models: Iterable[str], *, local: bool, besides: Iterable[str]) -> list[str]:
-    """Return the aliases of the models to serve, besides those whose place was told."""
+    """Return the aliases of the models to serve, besides those whose place was given."""
     aliases = [alias_of(name) for name in models if name not in besides]
     if not models:
         aliases = [facade.aliases[0] for facade in available_spaces()]

@@ -273,8 +273,8 @@ def _result(name: str, reply: Reply) -> ChatResult:
 
 
 def _metadata(name: str, reply: Reply | None) -> dict[str, Any]:
-    """Return what is told of an answer; `reply` is missing where it was cut off."""
-    told: dict[str, Any] = {"model_name": name, "model_provider": PROVIDER}
+    """Return the metadata of an answer; `reply` is missing where it was cut off."""
+    metadata: dict[str, Any] = {"model_name": name, "model_provider": PROVIDER}
     if reply is not None:
-        told |= {"metrics": asdict(reply.metrics), "rewritten": reply.rewritten}
-    return told
+        metadata |= {"metrics": asdict(reply.metrics), "rewritten": reply.rewritten}
+    return metadata
