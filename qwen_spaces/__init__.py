@@ -10,7 +10,7 @@ Example:
 import logging
 import warnings
 
-from ._client.client import SpaceStatus
+from ._client.status import SpaceStatus
 from ._registry import available_spaces
 from .conversation import Conversation
 from .errors import (

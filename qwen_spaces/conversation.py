@@ -8,7 +8,7 @@ import os
 import reprlib
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +17,7 @@ from .errors import InvalidMessagesError
 from .events import Reply
 from .images import Images, as_images
 from .messages import Message, Messages, as_messages, checked
-from .stream import OnReply, TextStream
+from .stream import TextStream
 
 if TYPE_CHECKING:
     from ._display.live_reply import LiveReply
@@ -29,7 +29,7 @@ MAX_FILE_CHARS = 256 * 2**20  # of a saved conversation, images included
 class OpenStream(Protocol):
     """Opens a stream for messages; `on_reply` gets the complete answer."""
 
-    def __call__(self, messages: Messages, *, on_reply: OnReply) -> TextStream: ...  # noqa: D102
+    def __call__(self, messages: Messages, *, on_reply: Callable[[Reply], None]) -> TextStream: ...  # noqa: D102
 
 
 class Conversation:

@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 from ._markup import markdown
 from .messages import Message
+from .timeouts import Stage
 
-Stage = Literal["connecting", "waking", "queued", "running"]
 _IN_WORDS: dict[Stage, str] = {
     "connecting": "Connecting",
     "waking": "The Space wakes up",

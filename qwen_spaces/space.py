@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 import anyio
 import anyio.to_thread
 
 from . import _markup as markup
-from ._client.client import SpaceClient, SpaceStatus
+from ._client.client import SpaceClient
 from ._client.request import Request, SessionStore
+from ._client.status import SpaceStatus
 from ._closeable import Closeable
 from ._contract.discovery import Contract
 from ._contract.endpoint import check_addresses, check_images
@@ -24,14 +26,13 @@ from ._settings import (
     check_retries,
     check_timeouts,
 )
-from ._stream.mailbox import Mailbox
-from ._stream.reader import Reader
+from ._stream.task import Task
 from .conversation import Conversation
 from .errors import UnknownSpaceError, UnsupportedOptionError
 from .events import Reply
 from .images import Images, as_images
 from .messages import Messages, as_messages
-from .stream import OnReply, TextStream
+from .stream import TextStream
 from .timeouts import Timeouts
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ class QwenSpace(Closeable):
         )
         bounds = {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
         limits = {"retries": retries, "max_chars": check_max_chars(max_chars)}
-        self._client = SpaceClient(self.src, facade.contract, **limits, how={**how, **bounds})
+        self._client = SpaceClient(self.src, facade.contract, **limits, settings={**how, **bounds})
         self._recipe = {**how, **limits, "src": self.src, "timeouts": self.timeouts}
         return self
 
@@ -306,15 +307,15 @@ class QwenSpace(Closeable):
         Raises:
             ConnectError: or one of its kinds, if it cannot be opened.
         """
-        looking, found = self._looking()
-        looking.wait()
-        return found[0]
+        probe, status = self._probe()
+        probe.wait()
+        return status.result()
 
     async def astatus(self) -> SpaceStatus:
         """Like `status`, without blocking the event loop."""
-        looking, found = self._looking()
-        await looking.wait_async()
-        return found[0]
+        probe, status = self._probe()
+        await probe.wait_async()
+        return status.result()
 
     def close(self) -> None:
         """Cancel the streams that run, and forget the connection; the next use makes a new one."""
@@ -325,14 +326,12 @@ class QwenSpace(Closeable):
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.close)
 
-    def _looking(self) -> tuple[Reader, list[SpaceStatus]]:
-        """Return the request of a status, and where that will be."""
-        found: list[SpaceStatus] = []
-
-        def run(mailbox: Mailbox) -> None:
-            found.append(self._client.look(mailbox))
-
-        return Reader(run, timeouts=self.timeouts, space=self.name), found
+    def _probe(self) -> tuple[Task, Future[SpaceStatus]]:
+        """Start to look at the Space."""
+        probe, status = Task(timeouts=self.timeouts, space=self.name), Future[SpaceStatus]()
+        client = self._client
+        probe.start(lambda mailbox: status.set_result(client.look(mailbox)))
+        return probe, status
 
     def _open(
         self,
@@ -341,7 +340,7 @@ class QwenSpace(Closeable):
         options: Mapping[str, object],
         system: str | None = None,
         images: Images = (),
-        on_reply: OnReply | None = None,
+        on_reply: Callable[[Reply], None] | None = None,
         memory: SessionStore | None = None,
     ) -> TextStream:
         checked = as_messages(messages, system)
@@ -349,5 +348,4 @@ class QwenSpace(Closeable):
         check_images(len(pictures), self.max_images, self.name)
         check_addresses(pictures, self.src)
         request = Request(checked, checked_options(type(self), options), pictures, memory, on_reply)
-        run = functools.partial(self._client.run, request)
-        return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=request.answered)
+        return TextStream(self._client, request, timeouts=self.timeouts, space=self.name)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from ._closeable import Closeable
-from ._stream.mailbox import Mailbox
-from ._stream.reader import Reader
+from ._stream.reader import Client, Reader, Request
 from .errors import StreamCancelledError
 from .events import Event, Reply, Status, Text
 from .timeouts import Timeouts
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 T = TypeVar("T")
-OnReply: TypeAlias = Callable[[Reply], None]
 
-LEAVE = 2.0  # seconds that close() and aclose() wait for the server to be told
+CLOSE_TIMEOUT = 2.0  # seconds that close() and aclose() wait for the server to hear of it
 
 
 class TextStream(Closeable):
@@ -40,18 +38,11 @@ class TextStream(Closeable):
             print(delta, end="", flush=True)
     """
 
-    def __init__(
-        self,
-        run: Callable[[Mailbox], None],
-        *,
-        timeouts: Timeouts,
-        space: str,
-        on_reply: OnReply | None = None,
-    ) -> None:
-        self._reader = Reader(run, timeouts=timeouts, space=space, on_reply=on_reply)
+    def __init__(self, client: Client, request: Request, *, timeouts: Timeouts, space: str) -> None:
+        self._reader = Reader(client, request, timeouts=timeouts, space=space)
 
     def __repr__(self) -> str:
-        state = "done" if self.done else "not started" if self._reader.began is None else "running"
+        state = "done" if self.done else "not started" if self._reader.started_at is None else "running"
         return f"<TextStream from {self._reader.space}: {state}, {len(self.text)} characters>"
 
     @property
@@ -116,19 +107,19 @@ class TextStream(Closeable):
         """Cancel what still runs and wait, 2 seconds at most, until the server knows."""
         self.cancel()
         if self._is_being_cancelled():
-            self._reader.mailbox.finished.wait(LEAVE)
+            self._reader.mailbox.finished.wait(CLOSE_TIMEOUT)
 
     async def aclose(self) -> None:
         """Like `close`, without blocking the event loop."""
         self.cancel()
         if self._is_being_cancelled():
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._reader.mailbox.finished.wait, LEAVE)
+                await anyio.to_thread.run_sync(self._reader.mailbox.finished.wait, CLOSE_TIMEOUT)
 
     def _is_being_cancelled(self) -> bool:
-        # After a timeout the server is likely to be as deaf to a cancel.
+        # After a timeout the server is unlikely to hear of a cancel either.
         mailbox = self._reader.mailbox
-        submitted = mailbox.submitted is not None and not mailbox.finished.is_set()
+        submitted = mailbox.timeline.submitted is not None and not mailbox.finished.is_set()
         return submitted and isinstance(mailbox.error, StreamCancelledError)
 
 

@@ -5,9 +5,40 @@ from __future__ import annotations
 import math
 import reprlib
 import threading
+import time
 from dataclasses import dataclass, fields
+from typing import Literal
 
 from .errors import Phase, UnsupportedOptionError
+
+Stage = Literal["connecting", "waking", "queued", "running"]
+
+
+@dataclass(slots=True)
+class Timeline:
+    """When the phases of one request began, in seconds of `time.monotonic()`; ``None`` before that.
+
+    Attributes:
+        since: reaching the Space, or waiting for it to wake.
+        waking: whether it is the latter.
+        submitted: handing the request in.
+        started: the Space's work on it.
+        closed: the end.
+    """
+
+    since: float
+    waking: bool = False
+    submitted: float | None = None
+    started: float | None = None
+    closed: float | None = None
+
+    def enter(self, stage: Stage, pause: float) -> None:
+        """Note that a stage begins, after a pause of so many seconds before another try."""
+        now = time.monotonic()
+        if stage == "running" and self.started is None:
+            self.started = now
+        if stage == "connecting" or (stage == "waking" and not self.waking):
+            self.waking, self.since = stage == "waking", now + pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +71,17 @@ class Timeouts:
                     f"Timeouts({given}) is no number of seconds; None waits for ever."
                 )
 
-    def nearest(
-        self, *, since: float, waking: bool, submitted: float | None, latest: float | None
-    ) -> tuple[float, Phase, float] | None:
+    def nearest(self, timeline: Timeline, latest: float | None) -> tuple[float, Phase, float] | None:
         """Return the bound that is met first, as (when, phase, seconds); ``None`` if nothing is bounded.
 
         Args:
-            since: when reaching the Space began; this and the rest in seconds of `time.monotonic()`.
-            waking: whether the Space is awaited instead.
-            submitted: when it was submitted, ``None`` before that.
-            latest: when the newest text came, ``None`` before the first.
+            timeline: of the request.
+            latest: when the newest text came, in seconds of `time.monotonic()`; ``None`` before the first.
         """
+        since, submitted = timeline.since, timeline.submitted
         running: list[tuple[float, Phase, float | None]]
         if submitted is None:
-            running = [(since, "wake", self.wake) if waking else (since, "connect", self.connect)]
+            running = [(since, "wake", self.wake) if timeline.waking else (since, "connect", self.connect)]
         elif latest is None:
             running = [(submitted, "first", self.first), (submitted, "total", self.total)]
         else:

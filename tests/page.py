@@ -16,7 +16,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
-from qwen_spaces import Status, TextStream, Timeouts
+from qwen_spaces import Status, TextStream
+
+from .support.streams import scripted_stream
 
 
 class Page:
@@ -91,7 +93,7 @@ def told(
         if error:
             raise error
 
-    return TextStream(live, timeouts=Timeouts(), space="a Space")
+    return scripted_stream(live)
 
 
 def thinking(thought: str, text: str = "") -> list[dict[str, Any]]:

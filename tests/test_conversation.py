@@ -196,28 +196,28 @@ def test_a_session_is_resumed_by_the_next_turn_and_by_one_alone() -> None:
 
     def ask(*messages: Message) -> tuple[Request, Sequence[Message], int]:
         request = Request(messages, {}, (), memory)
-        sent, _, turns = request.resumed()
+        sent, _, turns = request.unsent()
         return request, sent, turns
 
     # The first three messages are told at once, so that they are one turn of the session.
     first, sent, turns = ask(*said[:3])
     assert (list(sent), turns) == (said[:3], 0)
-    first.answered(Reply(said[3].content))
+    first.complete(Reply(said[3].content))
     second, sent, turns = ask(*said[:5])
     assert (list(sent), turns, second.session_hash) == (said[4:5], 2, first.session_hash)
     at_once, sent, turns = ask(*said[:5])
     assert (list(sent), turns) == (said[:5], 0)
-    second.answered(Reply(said[5].content))
+    second.complete(Reply(said[5].content))
     third, sent, turns = ask(*said[:7])
     assert (list(sent), turns, third.session_hash) == (said[6:7], 3, first.session_hash)
     after_a_failure, sent, turns = ask(*said[:7])
     assert (list(sent), turns) == (said[:7], 0)
-    after_a_failure.answered(Reply(said[7].content))
+    after_a_failure.complete(Reply(said[7].content))
     changed, sent, turns = ask(said[2], said[1], said[0])
     assert (list(sent), turns) == ([said[2], said[1], said[0]], 0)
     sessions = {request.session_hash for request in (first, at_once, after_a_failure, changed)}
     assert len(sessions - {None}) == 4
-    assert Request(said[:1], {}, ()).resumed() == (said[:1], (), 0)
+    assert Request(said[:1], {}, ()).unsent() == (said[:1], (), 0)
 
 
 def test_a_resumed_session_gets_the_new_images_and_the_system_prompt() -> None:
@@ -230,8 +230,8 @@ def test_a_resumed_session_gets_the_new_images_and_the_system_prompt() -> None:
         messages.append(message)
         urls = [url for message in messages for url in message.image_urls]
         request = Request(tuple(messages), {}, as_images(urls), memory)
-        sent, images, _ = request.resumed()
+        sent, images, _ = request.unsent()
         assert list(sent) == [system, message]
         assert [image.url for image in images] == [url(number) for number in new]
         messages.append(answer)
-        request.answered(Reply(answer.content))
+        request.complete(Reply(answer.content))

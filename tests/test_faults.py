@@ -21,7 +21,8 @@ from typing import Any
 
 import httpx
 import pytest
-from gradio_client import Client, utils
+from gradio_client import Client
+from gradio_client.client import Endpoint
 
 from qwen_spaces import (
     ConnectError,
@@ -568,7 +569,7 @@ def surprise(*_: Any, **__: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [(Client, "submit"), (Client, "new_helper"), (utils, "stream_sse_v1plus")],
+    [(Client, "submit"), (Client, "new_helper"), (Endpoint, "process_input_files")],
     ids=["submitting", "preparing the job", "in the job"],
 )
 def test_whatever_new_the_sdk_raises_is_a_stream_error_with_its_cause(

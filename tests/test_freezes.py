@@ -29,10 +29,11 @@ from qwen_spaces import (
     Timeouts,
 )
 from qwen_spaces._stream.mailbox import Mailbox
-from qwen_spaces._stream.reader import REPRIEVE, Reader
+from qwen_spaces._stream.task import REPRIEVE
 from qwen_spaces.events import Status, Text
 
 from .conftest import Servers, run_async
+from .support.streams import scripted_stream
 from .test_images import PNG
 from .wire import STEP, Script, completes, says, serve_wire
 
@@ -285,10 +286,10 @@ def test_who_looks_late_looks_once_more(comes: bool, mocker: MockerFixture) -> N
         else:
             clock.now += patience
 
-    mocker.patch("qwen_spaces._stream.reader.time", clock)
+    mocker.patch("qwen_spaces._stream.task.time", clock)
     mocker.patch.object(Mailbox, "wait", autospec=True, side_effect=wait)
     bounds = Timeouts(connect=5.0)
-    reader = Reader(lambda mailbox: over.wait(PATIENCE) and None, timeouts=bounds, space="x")
+    reader = scripted_stream(lambda mailbox: over.wait(PATIENCE), timeouts=bounds)._reader
     assert reader.pull() == Status("connecting")
     with nullcontext() if comes else pytest.raises(SpaceTimeoutError):
         assert isinstance(reader.pull(), Text)

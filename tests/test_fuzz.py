@@ -37,6 +37,7 @@ from qwen_spaces._contract.output import Snapshot, read
 from qwen_spaces._stream.mailbox import Mailbox
 
 from .conftest import DOORS, run_async
+from .support.streams import scripted_stream
 
 pytestmark = pytest.mark.slow
 
@@ -143,7 +144,7 @@ class Script:
 
     def __call__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
-        mailbox.submitted = time.monotonic()
+        mailbox.timeline.submitted = time.monotonic()
         mailbox.on_cancel(self.left.set)
         self.ready.set()
         if self.where == "reader":
@@ -222,7 +223,7 @@ class Heard:
 def opened(script: Script, heard: Heard) -> TextStream:
     quiet = SILENCE if script.last == "silence" else BOUND
     timeouts = Timeouts(connect=BOUND, first=quiet, gap=quiet, total=BOUND)
-    stream = TextStream(script, timeouts=timeouts, space="fuzz", on_reply=heard.replies.append)
+    stream = scripted_stream(script, timeouts=timeouts, space="fuzz", replies=heard.replies)
     script.text = lambda: stream.text
     return stream
 
@@ -443,7 +444,7 @@ def test_an_output_that_says_nothing_takes_no_unread_text_away(silent: object) -
         mailbox.set_snapshot("Hello.")
         mailbox.set_snapshot(silent)
 
-    stream = TextStream(run, timeouts=Timeouts(total=BOUND), space="fuzz")
+    stream = scripted_stream(run, timeouts=Timeouts(total=BOUND), space="fuzz")
     assert next(events := iter(stream.events())) == Status("connecting")
     go.set()
     assert stream._reader.mailbox.finished.wait(BOUND)

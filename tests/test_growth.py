@@ -49,21 +49,18 @@ def grows(mailbox: Mailbox, outputs: list[list[Any]], reads: list[bool]) -> tupl
         processed.append(output)
         return output
 
-    growth, answer = OutputDiffs(mailbox, process), Accumulator()
+    diffs, answer = OutputDiffs(mailbox, process), Accumulator()
     for number, output in enumerate(outputs):
         data = (
             [diff(old, new) for old, new in zip(outputs[number - 1], output, strict=True)]
             if number
             else output
         )
-        taken = growth.takes({"msg": "process_generating", "output": {"data": copy.deepcopy(data)}})
-        assert taken == (number > 0)
-        if not number:  # which the SDK passes on
-            mailbox.set_snapshot(process(*output))
+        diffs.update(copy.deepcopy(data))
         if reads[number]:
             look(mailbox, answer)
             assert Snapshot(answer.text, answer.reasoning) == read(tuple(output) if output[1:] else output[0])
-    assert not growth.takes({"msg": "process_completed", "output": {}})
+    diffs.flush()
     look(mailbox, answer)
     return answer, processed
 
@@ -71,9 +68,9 @@ def grows(mailbox: Mailbox, outputs: list[list[Any]], reads: list[bool]) -> tupl
 def look(mailbox: Mailbox, answer: Accumulator) -> None:
     news = mailbox.take()
     before = answer.text
-    events = answer.add(news.snapshot, news.arrived) if news.snapshot else []
-    if news.more:
-        events.append(answer.grow(news.more, news.arrived))
+    events = answer.update(news.snapshot, news.arrived) if news.snapshot else []
+    if news.appended:
+        events.append(answer.append(news.appended, news.arrived))
     for event in events:
         if event.type == "text":
             before = before[: event.start] + event.text
@@ -115,15 +112,15 @@ def test_text_at_the_end_of_the_answer_costs_no_look_at_the_whole(shape: Any) ->
 
 
 def test_a_diff_of_a_new_kind_is_no_text() -> None:
-    growth = OutputDiffs(Mailbox(), lambda *data: data)
-    growth.takes({"msg": "process_generating", "output": {"data": ["", [["Hi", "a"]]]}})
+    diffs = OutputDiffs(Mailbox(), lambda *data: data)
+    diffs.update(["", [["Hi", "a"]]])
     with pytest.raises(ValueError, match="swap"):
-        growth.takes({"msg": "process_generating", "output": {"data": [[], [["swap", [0, 1], "b"]]]}})
+        diffs.update([[], [["swap", [0, 1], "b"]]])
 
 
 def test_an_app_that_was_reloaded_may_put_out_more() -> None:
     mailbox = Mailbox()
-    growth = OutputDiffs(mailbox, lambda *data: data)
-    growth.takes({"msg": "process_generating", "output": {"data": [[["Hi", "a"]]]}})
-    growth.takes({"msg": "process_generating", "output": {"data": [[], [["replace", [], "new"]]]}})
+    diffs = OutputDiffs(mailbox, lambda *data: data)
+    diffs.update([[["Hi", "a"]]])
+    diffs.update([[], [["replace", [], "new"]]])
     assert mailbox.raw == ([["Hi", "a"]], "new")

@@ -27,8 +27,6 @@ from qwen_spaces import (
     SpaceError,
     SpaceStatus,
     Status,
-    TextStream,
-    Timeouts,
     UnexpectedOutputError,
 )
 from qwen_spaces._display.displays import NO_MATH, Cell
@@ -39,6 +37,7 @@ from .gateway import http, serve_gateway
 from .harmless import faults, faults_of, renderings
 from .page import Page, new_page, thinking, told
 from .payloads import PAYLOADS, armed
+from .support.streams import scripted_stream
 from .wire import Script, Wire, serve_wire, well
 
 Bundles: TypeAlias = list[dict[str, str]]
@@ -250,5 +249,5 @@ def test_a_text_too_long_or_too_deep_is_shown_as_it_is_written() -> None:
 
 
 def test_a_stream_and_its_repr_are_plain(page: Page) -> None:
-    stream = TextStream(lambda _mailbox: None, timeouts=Timeouts(), space="<i>")
+    stream = scripted_stream(lambda _mailbox: None, space="<i>")
     assert list(value(stream)[0]) == ["text/plain"]

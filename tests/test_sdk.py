@@ -9,8 +9,8 @@ from typing import Any
 import gradio_client.exceptions
 import gradio_client.utils
 import pytest
-from gradio_client import Client, utils
-from gradio_client.client import Job
+from gradio_client import utils
+from gradio_client.client import Endpoint, Job
 
 from qwen_spaces._gradio import event_stream, missing_hooks
 
@@ -21,8 +21,7 @@ KNOWN_ERRORS = {
     *("InvalidAPIEndpointError", "QueueError", "SpaceDuplicationError", "TooManyRequestsError"),
 }
 FIELDS: dict[str, tuple[type, set[str]]] = {
-    "Communicator": (utils.Communicator, {"job", "updates", "event_id", "prediction_processor"}),
-    "JobStatus": (utils.JobStatus, {"outputs", "latest_status"}),
+    "Communicator": (utils.Communicator, {"event_id"}),
     "StatusUpdate": (utils.StatusUpdate, {"code", "rank", "queue_size", "eta"}),
 }
 
@@ -37,8 +36,8 @@ def test_no_hook_is_missing() -> None:
 
 
 def test_a_hook_that_is_renamed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(Client, "new_helper")
-    assert missing_hooks() == ["new_helper"]
+    monkeypatch.delattr(Endpoint, "_sse_fn_v1plus")
+    assert missing_hooks() == ["_sse_fn_v1plus"]
 
 
 def test_the_sdk_has_grown_no_error_that_nobody_has_mapped() -> None:
@@ -66,7 +65,11 @@ def test_the_attributes_that_are_replaced_are_those_that_the_sdk_uses() -> None:
         *("ssl_verify", "httpx_kwargs", "sse_url", "cookies", "_info", "session_hash"),
     ):
         assert f"self.{name}" in source, name
-    for call in ("executor.submit(copy_context().run", "check_for_cancel, helper", "self._get_space_state()"):
+    for call in (
+        "executor.submit(copy_context().run",
+        "self._sse_fn_v1plus(helper, event_id, self.protocol)",
+        "self._get_space_state()",
+    ):
         assert call in source, call
 
 

@@ -234,7 +234,7 @@ def test_every_request_goes_through_the_proxy(
     hooks: str, front: Recorder, prompt: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if hooks == "missing":  # the plain way of the SDK, whose cancel also sends a reset
-        monkeypatch.setattr("qwen_spaces._gradio.job.missing_hooks", lambda: ["new_helper"])
+        monkeypatch.setattr("qwen_spaces._gradio.job.missing_hooks", lambda: ["_sse_fn_v1plus"])
     with recording() as proxy:
         space = QwenSpace("qvq-72b", src=front.url, proxy=proxy.url)
         space.status()

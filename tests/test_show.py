@@ -15,12 +15,13 @@ import anyio
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from qwen_spaces import QwenSpace, Reply, SpaceError, SpaceTimeoutError, Status, TextStream, Timeouts
+from qwen_spaces import QwenSpace, Reply, SpaceError, SpaceTimeoutError, Status, Timeouts
 from qwen_spaces._display.displays import NO_MATH
 from qwen_spaces._display.live_reply import DisplayedReply, LiveReply
 
 from .conftest import Servers, run_async
 from .page import Page, new_page, thinking, told
+from .support.streams import scripted_stream
 
 A_SECOND = 15  # updates in it, at most
 
@@ -127,7 +128,7 @@ def test_an_error_before_the_answer_stands_in_its_place(way: str, page: Page) ->
 
 @WAYS
 def test_a_stream_that_is_late_for_good_says_so(way: str, page: Page) -> None:
-    stream = TextStream(lambda feed: time.sleep(0.6), timeouts=Timeouts(connect=0.2), space="a Space")
+    stream = scripted_stream(lambda mailbox: time.sleep(0.6), timeouts=Timeouts(connect=0.2))
     ended = page.run(way, shown=LiveReply(stream))
     assert len(page.shown) == 1
     assert page.shown[0].startswith("SpaceTimeoutError: a Space: the Space was not reached within 0.2 s.")

@@ -49,7 +49,7 @@ Stages = Callable[..., None]
 @pytest.fixture
 def stages(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sets the stages through which the Space goes, on a Hub of our own."""
-    monkeypatch.setattr(hub_module, "LOOK", (0.05, 0.1))
+    monkeypatch.setattr(hub_module, "POLL_INTERVAL", (0.05, 0.1))
     with ExitStack() as stack:
 
         def begin(*names: str) -> None:

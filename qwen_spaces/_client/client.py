@@ -1,4 +1,4 @@
-"""How requests get to a Space: reached once, its endpoint found once, shared by all of its streams."""
+"""How requests get to a Space: connect once, find its endpoint once, share both among all streams."""
 
 from __future__ import annotations
 
@@ -9,75 +9,30 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import _markup as markup
 from .._contract.discovery import Contract, resolve
-from .._contract.endpoint import Endpoint, HistoryForm, kind_of
+from .._contract.endpoint import Endpoint, kind_of
+from .._contract.output import OutputParser
 from .._stream.mailbox import Mailbox
 from ..errors import AuthenticationError, ConnectError, ContractError, StreamCancelledError
 from ..events import Status
+from ..images import Image
 from .request import Request
+from .status import SpaceStatus
 
 if TYPE_CHECKING:
     from .._gradio import Connection
 
-LEAVE = 2.0  # seconds that `close` waits for the servers to hear of it, all together
-EXIT = 1.0  # seconds that the end of the program waits for the same
+CLOSE_TIMEOUT = 2.0  # seconds that `close` waits for the servers to hear of it, all together
+EXIT_TIMEOUT = 1.0  # seconds that the end of the program waits for the same
 
-# What an API that is not of its form makes of the code that reads it.
+# What a malformed API raises in the code that reads it.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
-_requests: dict[Mailbox, SpaceClient] = {}  # what runs, in all Spaces; a fork has its parent's, too
-
-
-@dataclass(frozen=True, slots=True)
-class SpaceStatus:
-    """What was found at a Space.
-
-    Attributes:
-        url: where it is.
-        gradio: the version of its Gradio server.
-        endpoint: the api name of the chat endpoint.
-        parameters: our argument -> the Space's own name for it, what the endpoint takes.
-        options: what an address that is no facade's was found to take beyond that, as name -> its kind.
-        history: how earlier turns are sent: ``"pairs"``, ``"messages"``, ``"parts"``, or ``None`` where
-            they are folded into the prompt.
-        stage: of a Space on the Hub, such as ``"RUNNING"``, when it was reached; ``None`` for an address.
-        hardware: of a Space on the Hub, such as ``"a10g-small"``, where the Hub tells.
-        queue_size: requests that wait there, where the server tells.
-    """
-
-    url: str
-    gradio: str
-    endpoint: str
-    parameters: Mapping[str, str]
-    history: HistoryForm | None
-    options: Mapping[str, str] = field(default_factory=dict)
-    stage: str | None = None
-    hardware: str | None = None
-    queue_size: int | None = None
-
-    def _repr_markdown_(self) -> str:
-        line, code = markup.line, markup.code
-        facts = {
-            "url": line(self.url),
-            "stage": self.stage and line(self.stage),
-            "hardware": self.hardware and line(self.hardware),
-            "queue": self.queue_size,
-            "Gradio": line(self.gradio),
-            "endpoint": code(self.endpoint),
-            "parameters": ", ".join(f"{line(ours)}: {code(name)}" for ours, name in self.parameters.items()),
-            "options": ", ".join(f"{code(name)}: {line(kind)}" for name, kind in self.options.items())
-            or None,
-            "history": self.history or "folded into the prompt",
-        }
-        rows = [f"| {name} | {value} |" for name, value in facts.items() if value is not None]
-        return "\n".join(["| | |", "| --- | --- |", *rows])
+_running: dict[Mailbox, SpaceClient] = {}  # in all Spaces; a fork has its parent's, too
 
 
 class SpaceClient:
@@ -87,7 +42,8 @@ class SpaceClient:
         src: the address of a Gradio app, or ``owner/name`` on the Hub.
         contract: what is known of its API.
         retries: how often a request is tried again before its first text, where that may help.
-        how: the remaining arguments of `_gradio.Connection`.
+        settings: the remaining arguments of `_gradio.Connection`.
+        max_chars: of an answer and its reasoning; a longer one fails.
     """
 
     def __init__(
@@ -96,19 +52,19 @@ class SpaceClient:
         contract: Contract,
         *,
         retries: int,
-        how: Mapping[str, Any],
+        settings: Mapping[str, Any],
         max_chars: int | None = None,
     ) -> None:
-        self._src, self._how, self._retries = src, how, retries
+        self._src, self._settings, self._retries = src, settings, retries
         self._contract, self._max_chars = contract, max_chars
         self.process = os.getpid()
         self._lock = threading.RLock()  # held for moments only; a signal may close in one of them
         self._reached: tuple[Connection, Endpoint] | None = None
-        self._attempt: Future[tuple[Connection, Endpoint]] | None = None  # to reach it, under way
-        self._era = 0  # counts the closings: what was begun before one is not kept after it
+        self._attempt: Future[tuple[Connection, Endpoint]] | None = None  # to connect, under way
+        self._era = 0  # counts calls of `close`: a connection begun before one is not kept after it
 
     def run(self, request: Request, mailbox: Mailbox) -> None:
-        """Do one request from beginning to end, and feed what comes; blocks.
+        """Carry out one request, and pass on the answer; blocks until it is over.
 
         Raises:
             QwenSpacesError: one of its kinds, for whatever went wrong.
@@ -121,7 +77,7 @@ class SpaceClient:
 
     def _log_in_again(self, request: Request, mailbox: Mailbox) -> None:
         """Try once more where a server that was started again has forgotten the login."""
-        logged_in = self._reached is not None and self._how.get("auth") is not None
+        logged_in = self._reached is not None and self._settings.get("auth") is not None
         try:
             self._try(request, mailbox)
         except AuthenticationError:
@@ -131,27 +87,28 @@ class SpaceClient:
 
     def _try(self, request: Request, mailbox: Mailbox) -> None:
         connection, endpoint = self._connect(mailbox)
-        if mailbox.ended:  # its reader has left meanwhile
+        if mailbox.ended:  # its reader has gone meanwhile
             return
-        messages, images, mailbox.turns = request.resumed()
-        mailbox.placeholder = self._contract.placeholder
-        # The SDK uploads a file when its job runs, so it must live as long.
-        with tempfile.TemporaryDirectory(prefix="qwen_spaces_") if images else nullcontext("") as folder:
-            saved = [image.saved(Path(folder), f"image{place or ''}") for place, image in enumerate(images)]
-            upload = sum(path.stat().st_size for path in saved if isinstance(path, Path)) or None
+        messages, images, turns = request.unsent()
+        mailbox.parse = OutputParser(self._contract.placeholder, turns).parse
+        with _saved(images) as paths:
             names = [image.named(place) for place, image in enumerate(images)]
-            files = [connection.file(path, name) for path, name in zip(saved, names, strict=True)]
-            addresses = [image.url for image in images if image.url]
-            calls = endpoint.calls(messages, request.options, files, resumed=mailbox.turns > 0)
+            files = [connection.file(path, name) for path, name in zip(paths, names, strict=True)]
+            calls = endpoint.calls(messages, request.options, files, resumed=turns > 0)
             try:
-                how: dict[str, Any] = {"session_hash": request.session_hash, "upload": upload}
-                connection.run(calls, mailbox, addresses=addresses, **how)
-            except ConnectError:  # it has gone, or changed: what was fetched of it holds no more
+                connection.run(
+                    calls,
+                    mailbox,
+                    session_hash=request.session_hash,
+                    upload=sum(path.stat().st_size for path in paths if isinstance(path, Path)) or None,
+                    addresses=[image.url for image in images if image.url],
+                )
+            except ConnectError:  # the Space has gone or changed: what was fetched of it no longer holds
                 self._reached = None
                 raise
 
     def look(self, mailbox: Mailbox) -> SpaceStatus:
-        """Reach the Space and tell what was found; blocks until it is, or `mailbox` is at its end."""
+        """Connect, and return what was found; blocks until then, or until the end of `mailbox`."""
         with self._registered(mailbox):
             connection, endpoint = self._connect(mailbox)
             return SpaceStatus(
@@ -171,12 +128,12 @@ class SpaceClient:
         with self._lock:
             self._era += 1
             self._reached = None
-        running = self._running()
+        running = self._mailboxes()
         for mailbox in running:
             mailbox.cancel("The QwenSpace was closed.")
-        until = time.monotonic() + LEAVE
+        until = time.monotonic() + CLOSE_TIMEOUT
         for mailbox in running:
-            if mailbox.submitted is not None:
+            if mailbox.timeline.submitted is not None:
                 mailbox.finished.wait(max(0.0, until - time.monotonic()))
 
     def _connect(self, mailbox: Mailbox) -> tuple[Connection, Endpoint]:
@@ -199,12 +156,12 @@ class SpaceClient:
     def _open(
         self, attempt: Future[tuple[Connection, Endpoint]], mailbox: Mailbox
     ) -> tuple[Connection, Endpoint]:
-        """Reach the Space, for all who wait for `attempt` as well."""
+        """Connect, for all who wait for `attempt` as well."""
         from .._gradio import Connection  # slow to import, so only at the first connection
 
         era = self._era
         try:
-            connection = Connection(self._src, mailbox=mailbox, say=self._say, **self._how)
+            connection = Connection(self._src, mailbox=mailbox, on_status=self._set_status, **self._settings)
             endpoint = resolve(connection.endpoints, self._contract, generators=connection.generators)
         except BaseException as error:
             malformed = isinstance(error, _MALFORMED)
@@ -212,7 +169,7 @@ class SpaceClient:
                 ContractError(f"{self._src} has no readable API: {error!r:.300}") if malformed else error
             )
             self._attempt = None
-            if mailbox.ended:  # its reader has left; the others have not
+            if mailbox.ended:  # its reader has gone; the others have not
                 attempt.cancel()
             else:
                 attempt.set_exception(failure)
@@ -229,26 +186,36 @@ class SpaceClient:
     @contextlib.contextmanager
     def _registered(self, mailbox: Mailbox) -> Iterator[None]:
         """Let `close`, and the end of the program, end it."""
-        _requests[mailbox] = self
+        _running[mailbox] = self
         try:
             yield
         finally:
-            del _requests[mailbox]
+            del _running[mailbox]
 
-    def _running(self) -> list[Mailbox]:
-        return [mailbox for mailbox, client in list(_requests.items()) if client is self]
+    def _mailboxes(self) -> list[Mailbox]:
+        return [mailbox for mailbox, client in list(_running.items()) if client is self]
 
-    def _say(self, status: Status) -> None:
-        """Tell all who wait for the connection."""
-        for mailbox in self._running():
-            if mailbox.submitted is None:
+    def _set_status(self, status: Status) -> None:
+        """Set the status of all requests that wait for the connection."""
+        for mailbox in self._mailboxes():
+            if mailbox.timeline.submitted is None:
                 mailbox.set_status(status)
+
+
+@contextlib.contextmanager
+def _saved(images: Sequence[Image]) -> Iterator[list[Path | str]]:
+    """Save the images that are no addresses; the files must live until the SDK's job has uploaded them."""
+    if not images:
+        yield []
+        return
+    with tempfile.TemporaryDirectory(prefix="qwen_spaces_") as folder:
+        yield [image.saved(Path(folder), f"image{place or ''}") for place, image in enumerate(images)]
 
 
 def _awaited(
     attempt: Future[tuple[Connection, Endpoint]], mailbox: Mailbox
 ) -> tuple[Connection, Endpoint] | None:
-    """Wait for the attempt of another request; ``None`` if that was left, and this one has to try."""
+    """Wait for the attempt of another request; ``None`` if that was cancelled, and this one has to try."""
     over = threading.Event()
     attempt.add_done_callback(lambda _: over.set())
     mailbox.on_cancel(over.set)
@@ -263,11 +230,11 @@ def _awaited(
 
 
 @atexit.register
-def _leave() -> None:
-    """Tell the servers that the program ends; its daemon threads would be frozen before they could."""
-    ours = [mailbox for mailbox, client in list(_requests.items()) if client.process == os.getpid()]
+def _cancel_all() -> None:
+    """Cancel what runs: at the end of the program its daemon threads are frozen before they could."""
+    ours = [mailbox for mailbox, client in list(_running.items()) if client.process == os.getpid()]
     for mailbox in ours:
         mailbox.cancel("The program ended.")
-    until = time.monotonic() + EXIT
+    until = time.monotonic() + EXIT_TIMEOUT
     for mailbox in ours:
         mailbox.finished.wait(max(0.0, until - time.monotonic()))

@@ -1,4 +1,4 @@
-"""What is asked of a Space, and where a Space that remembers keeps it."""
+"""One request to a Space, and the session in which a Space that is stateful keeps a conversation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Session(NamedTuple):
 
 
 class SessionStore:
-    """The session in which a Space keeps one conversation. It is given up where a turn fails."""
+    """The session in which a Space keeps one conversation; a turn that fails gives it up."""
 
     def __init__(self) -> None:
         self._session: list[Session] = []  # one at most, which is taken and put back
@@ -40,24 +40,24 @@ class SessionStore:
 
 @dataclass
 class Request:
-    """What is asked, checked. `session_hash` is set where the Space remembers, once it is sent."""
+    """What is sent, checked. `session_hash` is set once it is sent, if the Space is stateful."""
 
     messages: Sequence[Message]
     options: Mapping[str, object]
     images: Sequence[Image]
-    memory: SessionStore | None = None
+    sessions: SessionStore | None = None
     on_reply: Callable[[Reply], None] | None = None
     session_hash: str | None = None
     turns: int = 0  # that session's, this one included
 
-    def resumed(self) -> tuple[Sequence[Message], Sequence[Image], int]:
-        """Return what is to be sent of messages and images, and how many turns of the user there then are.
+    def unsent(self) -> tuple[Sequence[Message], Sequence[Image], int]:
+        """Return the messages and images that the Space does not have yet, and the number of user turns then.
 
-        That number is 0 where the Space is not asked to remember any.
+        That number is 0 if the Space need not remember any.
         """
-        if self.memory is None:
+        if self.sessions is None:
             return self.messages, self.images, 0
-        self.session_hash, known, before = self.memory.resume(self.messages)
+        self.session_hash, known, before = self.sessions.resume(self.messages)
         self.turns = before + 1
         if not known:
             return self.messages, self.images, 0
@@ -66,9 +66,9 @@ class Request:
         new = self.images[len(self.images) - len(last.image_urls) :]
         return [*system, last], new, self.turns
 
-    def answered(self, reply: Reply) -> None:
-        """Remember where a Space that remembers has kept it, and hand it on."""
-        if self.memory and self.session_hash:
-            self.memory.keep(Session(self.session_hash, (*self.messages, reply.message), self.turns))
+    def complete(self, reply: Reply) -> None:
+        """Keep the session of a stateful Space, and pass on the reply."""
+        if self.sessions and self.session_hash:
+            self.sessions.keep(Session(self.session_hash, (*self.messages, reply.message), self.turns))
         if self.on_reply:
             self.on_reply(reply)

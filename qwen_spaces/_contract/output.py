@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UnexpectedOutputError
+from ..errors import ConnectionLostError, UnexpectedOutputError
 
 _RED = '<span style="color: var(--color-red-500)">'
 
@@ -170,3 +170,33 @@ def _tells_a_failure(part: object) -> bool:
 def _brief(value: object) -> str:
     shown = repr(value)
     return f"{type(value).__name__} {shown[:80]}{'...' if len(shown) > 80 else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputParser:
+    """Reads the outputs of one request.
+
+    Attributes:
+        placeholder: what the answer says before there is one.
+        turns: of the user's, which the Space must remember; 0 where it need not.
+    """
+
+    placeholder: str = ""
+    turns: int = 0
+
+    def parse(self, output: object) -> Snapshot | None:
+        """Return the answer in an output; ``None`` where there is none.
+
+        Raises:
+            UnexpectedOutputError: there is something in it and none of it is chat text.
+            ConnectionLostError: the Space has forgotten earlier turns.
+        """
+        snapshot = read(output)
+        if snapshot and self.placeholder and snapshot.text.strip() == self.placeholder:
+            snapshot = Snapshot("", snapshot.reasoning)
+        if (turns(output) or self.turns) < self.turns:
+            raise ConnectionLostError(
+                "The Space has forgotten the conversation, as one does that was started again. "
+                "Ask again: the earlier turns are then sent along."
+            )
+        return snapshot

@@ -1,4 +1,4 @@
-"""The config of a Gradio app: fetched, and checked before the SDK may look at it.
+"""The config of a Gradio app: fetched, and checked before the SDK sees it.
 
 The SDK joins the ``api_prefix`` of a config to the address unchecked, and searches a page that is no
 config by a regular expression of quadratic cost (gradio_client 2.7.2, `Client._get_config`).
@@ -21,10 +21,10 @@ from .guard import origin
 
 T = TypeVar("T")
 
-CONNECT = 1.5  # seconds for one attempt at a TCP connection, which nothing can cut; then another follows
-PAUSE = 0.5, 5.0  # seconds between two requests to a Space that sleeps: at first, at most
-PATIENCE = 60.0  # seconds until such a request at most, whatever the server asks for
-REDIRECTS = 5
+CONNECT_TIMEOUT = 1.5  # seconds for one attempt at a TCP connection, which nothing can cut; others follow
+POLL_INTERVAL = 0.5, 5.0  # seconds between two requests to a sleeping Space: at first, at most
+MAX_RETRY_AFTER = 60.0  # seconds until such a request, whatever the server asks for
+MAX_REDIRECTS = 5
 
 
 def fetch_config(
@@ -33,7 +33,7 @@ def fetch_config(
     *,
     mailbox: Mailbox,
     wake: float | None,
-    say: Callable[[Status], None],
+    on_status: Callable[[Status], None],
 ) -> dict[str, Any]:
     """Return the config of the app at `base`; blocks.
 
@@ -44,9 +44,9 @@ def fetch_config(
         base: the address that was asked, with a slash at its end.
         get: asks for the config below a base, which becomes the app's address, and raises
             `httpx.HTTPStatusError` unless the status is 2xx.
-        mailbox: the request for which it is; its end ends the waiting.
+        mailbox: the request for which it is; its end ends the wait.
         wake: seconds to wait for a sleeping Space; ``None`` waits for ever.
-        say: is given the status ``"waking"``.
+        on_status: is called with the status ``"waking"``.
 
     Raises:
         ContractError: it redirects to another host, or its config is none of Gradio.
@@ -54,29 +54,29 @@ def fetch_config(
         SpaceTimeoutError: it did not wake up in time.
         httpx.HTTPError: whatever else went wrong.
     """
-    pause, began, redirects = PAUSE[0], time.monotonic(), 0
+    pause, began, redirects = POLL_INTERVAL[0], time.monotonic(), 0
     while True:
         try:
             return checked_config(get(base).json(), base)
         except httpx.HTTPStatusError as error:
-            if error.response.has_redirect_location and redirects < REDIRECTS:
+            if error.response.has_redirect_location and redirects < MAX_REDIRECTS:
                 redirects += 1
                 base = follow_redirect(base, error.response)
                 continue
             if error.response.status_code != 503:
                 raise
-            longer = min(retry_after(error) or 0.0, PATIENCE)
+            longer = min(retry_after(error) or 0.0, MAX_RETRY_AFTER)
         if wake is not None and time.monotonic() - began >= wake:
             raise SpaceTimeoutError(
                 f"{base} still answers with HTTP status 503 after {wake:g} s, as a Space that sleeps or "
                 "is broken. Look at its page, or allow more with timeouts=Timeouts(wake=...).",
                 phase="wake",
             )
-        say(Status("waking"))
+        on_status(Status("waking"))
         mailbox.sleep(max(pause, longer))
         if mailbox.ended:
             raise StreamCancelledError("The stream was cancelled.")
-        pause = min(pause * 1.5, PAUSE[1])
+        pause = min(pause * 1.5, POLL_INTERVAL[1])
 
 
 def follow_redirect(base: str, response: httpx.Response) -> str:
@@ -146,10 +146,10 @@ def checked_config(config: object, base: str) -> dict[str, Any]:
     return {**known, "api_prefix": prefix, "connect_heartbeat": False}
 
 
-def again_until_connected(call: Callable[[], T], mailbox: Mailbox, seconds: float | None) -> T:
-    """Make the call again after each attempt at a TCP connection that got no answer.
+def retry_connecting(call: Callable[[], T], mailbox: Mailbox, seconds: float | None) -> T:
+    """Call again after each attempt at a TCP connection that got no answer.
 
-    So nobody waits longer than `CONNECT` in an attempt that cannot be cut.
+    So nobody waits longer than `CONNECT_TIMEOUT` in an attempt that cannot be cut.
 
     Args:
         call: is repeated as a whole; nothing of it has reached the server.

@@ -1,4 +1,4 @@
-"""A Space that was reached, and requests to it."""
+"""A connection to a Space: its config and API, and requests to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..errors import AuthenticationError, QwenSpacesError
 from ..events import Status
 from ..images import check_size
 from .certificates import context
-from .config import CONNECT, again_until_connected, not_followed
+from .config import CONNECT_TIMEOUT, not_followed, retry_connecting
 from .errors import Sent, connect_error, stream_error
 from .guard import RequestGuard
 from .hub import Located, locate
@@ -33,31 +33,31 @@ from .proxies import check_proxies, proxy_in_use
 
 logger = logging.getLogger("qwen_spaces")
 
-READ = 60.0  # seconds without a byte; a Gradio server sends a heartbeat every 15
-ASIDE = 5.0  # seconds for what is good to know and no more
+READ_TIMEOUT = 60.0  # seconds without a byte; a Gradio server sends a heartbeat every 15
+QUEUE_STATUS_TIMEOUT = 5.0  # seconds; the status goes without it
 
 
 class UserFile(dict[str, Any]):
-    """What stands for a file that the user gave, so that the SDK uploads it."""
+    """A file that the user passed, for the SDK to upload."""
 
 
-def strip_file_markers(given: Any) -> Any:
-    """Return the same, in which only the files that the user gave are such to the SDK.
+def strip_file_markers(value: Any) -> Any:
+    """Return a copy in which only the user's own files look like files to the SDK.
 
-    It uploads whatever local file a dict says that has a ``path`` and a ``meta`` (gradio_client 2.7.2,
+    It uploads whatever local file a dict with a ``path`` and a ``meta`` names (gradio_client 2.7.2,
     `is_file_obj_with_meta`), and a chat or an option may have come from the network.
     """
-    if isinstance(given, UserFile):
-        return given
-    if isinstance(given, Mapping):
+    if isinstance(value, UserFile):
+        return value
+    if isinstance(value, Mapping):
         return {
-            key: strip_file_markers(value)
-            for key, value in given.items()
-            if key != "meta" or "path" not in given
+            key: strip_file_markers(each)
+            for key, each in value.items()
+            if key != "meta" or "path" not in value
         }
-    if isinstance(given, (list, tuple)):
-        return [strip_file_markers(value) for value in given]
-    return given
+    if isinstance(value, (list, tuple)):
+        return [strip_file_markers(each) for each in value]
+    return value
 
 
 class Connection:
@@ -74,7 +74,7 @@ class Connection:
         timeout: seconds to open a TCP connection.
         wake: seconds to wait for a Space that sleeps or builds.
         mailbox: the request for which it is opened; its end ends the waiting.
-        say: is given the status meanwhile.
+        on_status: is called with the status meanwhile.
 
     Raises:
         ConnectError: or one of its kinds, if the Space cannot be opened.
@@ -93,19 +93,21 @@ class Connection:
         timeout: float | None,
         wake: float | None,
         mailbox: Mailbox,
-        say: Callable[[Status], None],
+        on_status: Callable[[Status], None],
     ) -> None:
         self._timeout, self._auth, self._proxy = timeout, auth, proxy
-        attempt = CONNECT if timeout is None else min(CONNECT, timeout)
-        http: dict[str, Any] = {"timeout": httpx.Timeout(READ, connect=attempt)}
+        attempt = CONNECT_TIMEOUT if timeout is None else min(CONNECT_TIMEOUT, timeout)
+        http: dict[str, Any] = {"timeout": httpx.Timeout(READ_TIMEOUT, connect=attempt)}
         try:
             verify = context(ssl_verify) if isinstance(ssl_verify, bool) else ssl_verify
             check_proxies(src if "://" in src else huggingface_hub.constants.ENDPOINT, proxy, verify)
             self.located = Located(src)
             if "://" not in src:
                 how: dict[str, Any] = {"proxy": proxy, "verify": verify, "wake": wake}
-                self.located = locate(src, token=_token_for(src, token), mailbox=mailbox, say=say, **how)
-                say(Status("connecting"))
+                self.located = locate(
+                    src, token=_token_for(src, token), mailbox=mailbox, on_status=on_status, **how
+                )
+                on_status(Status("connecting"))
             self.url = self.located.url
             self._settings: dict[str, Any] = {
                 "token": _token_for(self.url, token),
@@ -113,8 +115,8 @@ class Connection:
                 "ssl_verify": verify,
                 "httpx_kwargs": {**http, "proxy": proxy} if proxy else http,
             }
-            opened: dict[str, Any] = {"auth": auth, "wake": wake, "say": say, "mailbox": mailbox}
-            self._client = again_until_connected(
+            opened: dict[str, Any] = {"auth": auth, "wake": wake, "on_status": on_status, "mailbox": mailbox}
+            self._client = retry_connecting(
                 lambda: JobClient(self.url, **opened, **self._settings), mailbox, timeout
             )
             if self._client.src != f"{self.url.rstrip('/')}/":  # a redirect led elsewhere
@@ -146,15 +148,15 @@ class Connection:
         )
 
     def queue_size(self, mailbox: Mailbox) -> int | None:
-        """Return how many requests wait there now; ``None`` where the server does not tell.
+        """Return how many requests wait there now, ``None`` where the server does not say.
 
         Args:
-            mailbox: its end ends the waiting.
+            mailbox: its end ends the wait.
         """
         client, guard = self._client, RequestGuard(self.url)
         mailbox.on_cancel(guard.abort)
         kwargs = {**client.httpx_kwargs, "verify": client.ssl_verify, "auth": guard}
-        with contextlib.suppress(Exception), guard.within(ASIDE):  # the status goes without it
+        with contextlib.suppress(Exception), guard.within(QUEUE_STATUS_TIMEOUT):
             answer = httpx.get(
                 f"{client.src_prefixed}queue/status", headers=client.headers, cookies=client.cookies, **kwargs
             )
@@ -162,10 +164,10 @@ class Connection:
         return None
 
     def file(self, path_or_url: str | Path, name: str) -> dict[str, Any]:
-        """Return what stands for a file in the arguments of `run`, which uploads it if it is a local one.
+        """Return a file as an argument for `run`, which uploads it if it is a local one.
 
         Raises:
-            InvalidImageError: it is larger than the app takes, called by its `name`.
+            InvalidImageError: it is larger than the app takes; `name` is what it is called there.
         """
         if isinstance(path_or_url, Path):
             limit = self._client.config.get("max_file_size")
@@ -181,32 +183,37 @@ class Connection:
         upload: int | None = None,
         addresses: Sequence[str] = (),
     ) -> None:
-        """Make the calls of one request and feed what the last one puts out; blocks until it is over.
+        """Make the calls of one request, and pass on what the last one puts out; blocks until it is over.
 
-        Each request has a session of its own, for a cancel ends every job of its session, unless
-        `session_hash` is that of one which the Space remembers. `upload` is the size of its files in bytes,
-        and `addresses` are those of images that the Space has to fetch.
+        Each request has a session of its own, for a cancel ends every job of its session.
+
+        Args:
+            calls: in their order.
+            mailbox: receives the answer; its end cancels the call that runs.
+            session_hash: the session of a stateful Space, to be continued.
+            upload: the size of the files in bytes.
+            addresses: of images that the Space has to fetch.
 
         Raises:
             QwenSpacesError: one of its kinds, for whatever went wrong.
         """
-        if mailbox.submitted is None:
-            mailbox.submitted = time.monotonic()
-        mailbox.set_status(Status("queued", upload=upload))  # which wakes the reader: other bounds hold now
+        if mailbox.timeline.submitted is None:
+            mailbox.timeline.submitted = time.monotonic()
+        mailbox.set_status(Status("queued", upload=upload))  # wakes the reader, who has other bounds now
         proxy = proxy_in_use(self.url, self._proxy)
         sent = Sent(proxy, images=bool(upload or addresses), addresses=addresses)
-        *first, last = calls
-        if first and not session_hash:
+        *steps, last = calls
+        if steps and not session_hash:
             session_hash = uuid.uuid4().hex
         chat: object = []
-        for call in first:
-            aside = Mailbox()
-            mailbox.on_cancel(aside.cancel)
-            output = self._answer(call, chat, aside, session_hash, sent)
+        for step in steps:
+            unread = Mailbox()
+            mailbox.on_cancel(unread.cancel)
+            output = self._answer(step, chat, unread, session_hash, sent)
             if mailbox.ended:
                 return
-            if aside.error:
-                raise aside.error
+            if unread.error:
+                raise unread.error
             chat = chat_in(output)
         mailbox.set_snapshot(self._answer(last, chat, mailbox, session_hash, sent))
 
@@ -218,31 +225,31 @@ class Connection:
         }
         args = tuple(map(strip_file_markers, call.args))
         how: dict[str, Any] = {**self._settings, "session_hash": session_hash}
-        lost: Exception | None = None
+        stream_failure: Exception | None = None
 
         def answer() -> object:
-            nonlocal lost
-            session = JobClient(self.url, shared=self._client, mailbox=mailbox, **how)
+            nonlocal stream_failure
+            client = JobClient(self.url, shared=self._client, mailbox=mailbox, **how)
             try:
-                return session.answer(call.endpoint, args, kwargs)
+                return client.answer(call.endpoint, args, kwargs)
             finally:
-                lost = session.lost
+                stream_failure = client.stream_error
 
         try:
-            return again_until_connected(answer, mailbox, self._timeout)
+            return retry_connecting(answer, mailbox, self._timeout)
         except QwenSpacesError:
             raise
         except Exception as error:
-            for cause in (error, lost):
+            for cause in (error, stream_failure):
                 if isinstance(cause, httpx.HTTPStatusError) and (
                     redirected := not_followed(self.url, cause.response)
                 ):
                     raise redirected from error
-            raise stream_error(error, lost, self.url, sent) from error
+            raise stream_error(error, stream_failure, self.url, sent) from error
 
 
 def is_hugging_face(src: str) -> bool:
-    """Whether a Space at `src` is on Hugging Face's own hosts, and reached over TLS.
+    """Return whether a Space at `src` is on Hugging Face's own hosts, and reached over TLS.
 
     Example:
         >>> is_hugging_face("Qwen/Qwen2.5"), is_hugging_face("https://qwen-qwen2-5.hf.space")

@@ -1,4 +1,4 @@
-"""An output that grows: diffs are applied in place, and the reader is told what they add to the answer."""
+"""An output that grows: apply its diffs in place, and pass on what they append to the answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import functools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from .._contract.output import read
@@ -14,76 +14,87 @@ from .._stream.mailbox import Mailbox
 from .event_stream import MAX_EVENT
 
 Path: TypeAlias = Sequence[Any]  # of keys and indexes, the output's number first
-Edit: TypeAlias = tuple[str, Path, Any]  # what to do, where, with which value
+Edit: TypeAlias = tuple[str, Path, Any]  # action, place, value
 
 _MARK = "\uffff"  # a noncharacter, which no text has
 
 
 class OutputDiffs:
-    """The outputs of one job after its first.
+    """The outputs of one job: whole at first, then as diffs (since sse_v2, Gradio 4.8).
 
-    The SDK copies the whole history at each of them (gradio_client 2.7.2, `apply_diff`), so a long one
-    makes every token dear. Nearly all append to the end of the answer, which is passed on as it is.
+    The SDK copies the whole history for each of them (gradio_client 2.7.2, `apply_diff`), so a long one
+    makes every token expensive. Nearly all append to the end of the answer, and are passed on as they are.
 
     Args:
-        mailbox: is given what is new.
-        process: makes of the outputs on the wire what the SDK would give.
+        mailbox: receives the snapshots and the appended text.
+        process: turns the outputs of the wire into what the SDK would return.
+        protocol: the Space's; in ``"sse_v1"`` every output is whole.
     """
 
-    def __init__(self, mailbox: Mailbox, process: Callable[..., object]) -> None:
+    def __init__(self, mailbox: Mailbox, process: Callable[..., object], protocol: str = "sse_v3") -> None:
         self._mailbox, self._process = mailbox, process
+        self._are_whole = protocol == "sse_v1"
         self._data: list[Any] = []
-        self._end: Path | None = None  # where an append makes the answer longer
-        self._appended: list[str] = []  # there, and not yet in the data
-        self._size = 0  # characters that were appended one by one, wherever
+        self._answer_end: Path | None = None  # the place where an append makes the answer longer
+        self._appended: list[str] = []  # text for that place which is not yet in the data
+        self._size = 0  # characters appended in other ways
 
-    def takes(self, message: Mapping[str, Any]) -> bool:
-        """Whether this message is done with; if not, it is the SDK's."""
-        if message["msg"] == "process_completed" and self._appended:
-            self._write()
-            self._put()
-        if message["msg"] != "process_generating" or not message.get("success", True):
-            return False
-        output = message["output"].get("data", [])
-        if not self._data:
+    def update(self, output: Sequence[Any]) -> None:
+        """Take the outputs of one message, and pass on what is new.
+
+        Raises:
+            TypeError, ValueError, LookupError: a diff does not fit the outputs before it.
+        """
+        if not self._data or self._are_whole:
             self._data = list(output)
-            return False
+            if self._data:
+                self._set_snapshot()
+            return
         edits: list[Edit] = [
-            (do, [place, *path], value) for place, diff in enumerate(output) for do, path, value in diff
+            (action, [number, *path], value)
+            for number, diff in enumerate(output)
+            for action, path, value in diff
         ]
-        if len(edits) == 1 and edits[0][:2] == ("append", self._end) and isinstance(edits[0][2], str):
+        if len(edits) == 1 and edits[0][:2] == ("append", self._answer_end) and isinstance(edits[0][2], str):
             self._appended.append(edits[0][2])
             self._mailbox.append(edits[0][2])
         elif edits:
-            self._write()
-            for edit in edits:
-                self._size += len(edit[2]) if edit[0] == "append" else 0
-                _apply(edit, self._data)
-            if self._size > MAX_EVENT:
-                raise ValueError(f"more than {MAX_EVENT // 2**20} MB of text were appended beside the answer")
-            self._put()
-            do, path, _ = edits[-1]
-            self._end = path if do == "append" and self._is_end(path) else None
-        return True
+            self._apply_all(edits)
 
-    def _is_end(self, path: Path) -> bool:
-        """Whether what is appended there is the end of the answer: tried with a mark."""
+    def flush(self) -> None:
+        """Pass on the newest outputs as a whole, if text was appended since the last time."""
+        if self._appended:
+            self._write_appended()
+            self._set_snapshot()
+
+    def _apply_all(self, edits: Sequence[Edit]) -> None:
+        self._write_appended()
+        for action, path, value in edits:
+            self._size += len(value) if action == "append" else 0
+            _apply(action, path, value, self._data)
+        if self._size > MAX_EVENT:
+            raise ValueError(f"more than {MAX_EVENT // 2**20} MB of text were appended beside the answer")
+        self._set_snapshot()
+        action, path, _ = edits[-1]
+        self._answer_end = path if action == "append" and self._ends_answer(path) else None
+
+    def _ends_answer(self, path: Path) -> bool:
+        """Return whether the text at `path` is the end of the answer, by appending a mark to it."""
         before = read(self._process(*self._data))
         parent, key = _parent(path, self._data), path[-1]
-        if not isinstance(parent[key], str):
+        if before is None or not isinstance(parent[key], str):
             return False
-        old, parent[key] = parent[key], parent[key] + _MARK
+        text, parent[key] = parent[key], parent[key] + _MARK
         after = read(self._process(*self._data))
-        parent[key] = old
-        return before is not None and after == dataclasses.replace(before, text=before.text + _MARK)
+        parent[key] = text
+        return after == dataclasses.replace(before, text=before.text + _MARK)
 
-    def _put(self) -> None:
+    def _set_snapshot(self) -> None:
         self._mailbox.set_snapshot(self._process(*self._data))
 
-    def _write(self) -> None:
-        """Put what was appended into the data."""
-        if self._end is not None and self._appended:
-            _apply(("append", self._end, "".join(self._appended)), self._data)
+    def _write_appended(self) -> None:
+        if self._answer_end is not None and self._appended:
+            _apply("append", self._answer_end, "".join(self._appended), self._data)
             self._appended.clear()
 
 
@@ -91,23 +102,22 @@ def _parent(path: Path, data: list[Any]) -> Any:
     return functools.reduce(operator.getitem, path[:-1], data)
 
 
-def _apply(edit: Edit, data: list[Any]) -> None:
-    """Do what a diff says; the SDK's `apply_diff` copies everything for that."""
-    do, path, value = edit
+def _apply(action: str, path: Path, value: Any, data: list[Any]) -> None:
+    """Apply one edit; the SDK's `apply_diff` copies everything for that."""
     data.extend([None] * (path[0] + 1 - len(data)))  # an app that was reloaded may put out more
     parent, key = data, path[-1]
-    for step in path[:-1]:  # copied on the way down: an output that was put before stays as it was
+    for step in path[:-1]:  # copied on the way down: earlier snapshots share these objects
         parent[step] = copy.copy(parent[step])
         parent = parent[step]
-    if do == "append":
+    if action == "append":
         if not (isinstance(value, str) and isinstance(parent[key], str)):
             raise TypeError(f"{type(value).__name__} appended to {type(parent[key]).__name__}")
         parent[key] += value
-    elif do == "delete":
+    elif action == "delete":
         del parent[key]
-    elif do == "add" and isinstance(parent, list):
+    elif action == "add" and isinstance(parent, list):
         parent.insert(key, value)
-    elif do in ("add", "replace"):
+    elif action in ("add", "replace"):
         parent[key] = value
     else:
-        raise ValueError(f"Unknown diff: {do}")
+        raise ValueError(f"Unknown diff: {action}")

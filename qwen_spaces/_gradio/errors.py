@@ -1,4 +1,4 @@
-"""What the SDK and the network raise, as the errors of this package."""
+"""Errors of the SDK and of the network -> the errors of this package."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from gradio_client import exceptions
 from .. import errors
 from ..images import shown_address, too_large, unfetched
 from .certificates import why_not_trusted
-from .pages import is_blocked, words_of
+from .pages import is_blocked, describe
 from .zero_gpu import kind_of, seconds_to_wait, without_html
 
 # How the SDK words an error whose reason the app hides (gradio_client 2.7.2, client.py).
 _HIDDEN = "The upstream Gradio app has raised an exception"
-DAY = 86_400.0  # seconds, the longest that a server may ask us to wait
-_PASSING = (502, 503, 504)  # HTTP statuses of a server that is not there for the moment
-# What a response that is not of its form makes of the code that reads it.
+MAX_RETRY_AFTER = 86_400.0  # seconds, the longest that a server may ask us to wait
+_UNAVAILABLE = (502, 503, 504)  # HTTP statuses of a server that is away for the moment
+# What a malformed response raises in the code that reads it.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError, StopIteration)
-LONGEST = 2000  # characters of a server's text that an error quotes
+MAX_QUOTE = 2000  # characters of a server's text that an error quotes
 _E = TypeVar("_E", bound=errors.QwenSpacesError)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What of a request its errors speak of.
+    """What errors need to know of a request.
 
     Attributes:
-        proxy: through which it goes, in words.
+        proxy: the one it goes through, in words.
         images: whether it has any.
-        addresses: of the images that the Space has to fetch.
+        addresses: of images that the Space has to fetch.
     """
 
     proxy: str | None = None
@@ -62,23 +62,14 @@ def check_config(config: object, space: str) -> None:
 
 
 def connect_error(error: Exception, space: str, proxy: str | None = None) -> errors.QwenSpacesError:
-    """Why a Space could not be opened; `proxy` is the one in use, in words."""
-    if between := _refused_between(error, space, proxy):
+    """Return why a Space could not be opened; `proxy` is the one in use, in words."""
+    if between := _proxy_or_firewall_error(error, space, proxy):
         return between
     status = _http_status(error)
-    if status in (401, 403) or (_path(error).endswith("/login") and (status or 0) < 500):
-        return errors.AuthenticationError(
-            f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
-        )
-    if status == 429:
-        return _rate_limited(error, space)
-    if status is not None and status >= 500:
-        failed = errors.ConnectError(f"{space} answered with {_said(error)}. Try again later.")
-        return _passing(failed, error) if status in _PASSING else failed
+    if status is not None:
+        return _config_refused(error, status, space)
     if _is_transport(error):
         return _unreachable(error, space, proxy)
-    if status is not None:
-        return errors.ContractError(f"{space} is no Gradio app: {_said(error)}. Check the address.")
     if isinstance(error, json.JSONDecodeError):
         kind = "an HTML page" if error.doc.lstrip().startswith("<") else "no JSON"
         return errors.ContractError(f"{space} is no Gradio app: its config is {kind}. Check the address.")
@@ -87,29 +78,24 @@ def connect_error(error: Exception, space: str, proxy: str | None = None) -> err
             f"{space} describes its API in a form that no Gradio app has, so that it cannot be called. "
             "Check the address."
         )
-    return errors.ConnectError(f"{space} could not be opened: {type(error).__name__}: {_said(error)}.")
+    return errors.ConnectError(f"{space} could not be opened: {type(error).__name__}: {_text(error)}.")
 
 
 def stream_error(
-    error: BaseException, lost: Exception | None, space: str, sent: Sent = Sent()
+    error: BaseException, stream_failure: Exception | None, space: str, sent: Sent = Sent()
 ) -> errors.QwenSpacesError:
-    """Why an answer failed; `lost` is what broke the event stream, if that broke."""
+    """Return why an answer failed; `stream_failure` is what broke the event stream, if anything did."""
     if isinstance(error, exceptions.AppError):
         return _app_error(error, space, sent.addresses)
-    if between := _refused_between(error, space, sent.proxy):
+    if between := _proxy_or_firewall_error(error, space, sent.proxy):
         return between
     status = _http_status(error)
     if status is not None:
-        return _refused(error, status, space, sent)
+        return _request_refused(error, status, space, sent)
     if _is_transport(error):  # the request was not handed in
         return _unreachable(error, space, sent.proxy)
-    if lost is not None or isinstance(error, concurrent.futures.CancelledError):
-        if lost is not None and (between := _refused_between(lost, space, sent.proxy)):
-            return between
-        reason = f": {_said(lost)}" if lost else ""
-        return errors.ConnectionLostError(
-            f"The connection to {space} was lost before the answer was complete{reason}. Try again."
-        )
+    if stream_failure is not None or isinstance(error, concurrent.futures.CancelledError):
+        return _connection_lost(stream_failure, space, sent)
     if isinstance(error, _MALFORMED):
         return errors.UnexpectedOutputError(
             f"{space} sent what is no message of Gradio's, so that its answer cannot be read. Try again."
@@ -117,7 +103,20 @@ def stream_error(
     return errors.StreamError(f"The answer of {space} failed: {type(error).__name__}: {error}")
 
 
-def _refused(error: BaseException, status: int, space: str, sent: Sent) -> errors.QwenSpacesError:
+def _config_refused(error: BaseException, status: int, space: str) -> errors.QwenSpacesError:
+    """Return the error for a server that does not send its config."""
+    if status in (401, 403) or (_path(error).endswith("/login") and status < 500):
+        return errors.AuthenticationError(
+            f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
+        )
+    if status == 429:
+        return _rate_limited(error, space)
+    if status < 500:
+        return errors.ContractError(f"{space} is no Gradio app: {_text(error)}. Check the address.")
+    return _server_error(errors.ConnectError, error, status, space)
+
+
+def _request_refused(error: BaseException, status: int, space: str, sent: Sent) -> errors.QwenSpacesError:
     """Return the error for a request that the server did not take."""
     if status == 429:
         return _rate_limited(error, space)
@@ -130,21 +129,43 @@ def _refused(error: BaseException, status: int, space: str, sent: Sent) -> error
         )
     if status in (401, 403):
         return errors.AuthenticationError(
-            f"{space} refuses the request: {_said(error)}. Pass auth=(user, password), or a token that "
+            f"{space} refuses the request: {_text(error)}. Pass auth=(user, password), or a token that "
             "opens it."
         )
     if status < 500:
-        return errors.ContractError(f"{space} does not take this request: {_said(error)}")
-    failed = errors.SpaceError(f"{space} answered with {_said(error)}. Try again later.")
-    return _passing(failed, error) if status in _PASSING else failed
+        return errors.ContractError(f"{space} does not take this request: {_text(error)}")
+    return _server_error(errors.SpaceError, error, status, space)
 
 
-def _refused_between(error: BaseException, space: str, proxy: str | None) -> errors.ConnectError | None:
+def _server_error(kind: type[_E], error: BaseException, status: int, space: str) -> _E:
+    failed = kind(f"{space} answered with {_text(error)}. Try again later.")
+    if status in _UNAVAILABLE:
+        failed.retry_after = retry_after(error)
+        failed.transient = True
+    return failed
+
+
+def _connection_lost(
+    stream_failure: Exception | None, space: str, sent: Sent
+) -> errors.ConnectError | errors.ConnectionLostError:
+    reason = ""
+    if stream_failure is not None:
+        if between := _proxy_or_firewall_error(stream_failure, space, sent.proxy):
+            return between
+        reason = f": {_text(stream_failure)}"
+    return errors.ConnectionLostError(
+        f"The connection to {space} was lost before the answer was complete{reason}. Try again."
+    )
+
+
+def _proxy_or_firewall_error(
+    error: BaseException, space: str, proxy: str | None
+) -> errors.ConnectError | None:
     """Return the error of a proxy or a firewall before the Space; ``None`` where it was none of these."""
     response = getattr(error, "response", None)
     if isinstance(response, httpx.Response) and is_blocked(response):
         return errors.ConnectError(
-            f"{space} answered with {words_of(response)}, as a firewall or a proxy before it does. It is not "
+            f"{space} answered with {describe(response)}, as a firewall or a proxy before it does. It is not "
             "about your token. Try another network, or open the address in a browser."
         )
     # One that is asked for a tunnel answers with no response, but with these words (httpcore 1.0).
@@ -156,7 +177,7 @@ def _refused_between(error: BaseException, space: str, proxy: str | None) -> err
         )
     if isinstance(error, httpx.ProxyError):
         named = f"The proxy {proxy}" if proxy else "The proxy"
-        return errors.ConnectError(f"{named} does not connect to {space}: {_said(error)}.")
+        return errors.ConnectError(f"{named} does not connect to {space}: {_text(error)}.")
     return None
 
 
@@ -166,11 +187,11 @@ def _too_large(error: BaseException, space: str, sent: Sent) -> errors.QwenSpace
     length = request.headers.get("content-length", "")
     size = int(length) if length.isdecimal() and length.isascii() else None
     if _path(error).endswith("/upload"):
-        return too_large("An image", space, size=size, detail=_said(error))
+        return too_large("An image", space, size=size, detail=_text(error))
     if sent.images:
-        return too_large("The request with its images", space, size=size, detail=_said(error))
+        return too_large("The request with its images", space, size=size, detail=_text(error))
     return errors.InvalidMessagesError(
-        f"The messages are too large for {space} ({_said(error)}). Send fewer turns, or shorter ones."
+        f"The messages are too large for {space} ({_text(error)}). Send fewer turns, or shorter ones."
     )
 
 
@@ -182,17 +203,18 @@ def _rate_limited(error: BaseException, space: str) -> errors.RateLimitedError:
 
 
 def _unreachable(error: BaseException, space: str, proxy: str | None) -> errors.ConnectError:
-    """No connection to `space`; one that was refused or reset may come with the next try."""
+    """Return the error for a failed connection; one that was refused or reset may succeed later."""
     links = list(_chain(error))
     for link in links:
         if reason := why_not_trusted(link):
             return errors.ConnectError(f"The certificate of {space} {reason}")
     through = f" through the proxy {proxy}" if proxy else ""
     failed = errors.ConnectError(
-        f"{space} cannot be reached{through}: {_said(error)}. Check the address, the network and the proxy."
+        f"{space} cannot be reached{through}: {_text(error)}. Check the address, the network and the proxy."
     )
     reset = (ConnectionRefusedError, ConnectionResetError, httpx.RemoteProtocolError)
-    return _transient(failed) if any(isinstance(link, reset) for link in links) else failed
+    failed.transient = any(isinstance(link, reset) for link in links)
+    return failed
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -200,17 +222,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while link is not None:
         yield link
         link = link.__cause__ or link.__context__
-
-
-def _passing(error: _E, cause: BaseException) -> _E:
-    """Return an error of a server that is away for the moment, and may say for how long."""
-    error.retry_after = retry_after(cause)
-    return _transient(error)
-
-
-def _transient(error: _E) -> _E:
-    error.transient = True
-    return error
 
 
 def _app_error(error: exceptions.AppError, space: str, addresses: Sequence[str]) -> errors.QwenSpacesError:
@@ -242,14 +253,15 @@ def _app_error(error: exceptions.AppError, space: str, addresses: Sequence[str])
                 f"{text} Its worker gave up. Try again.", title=title, message=message
             )
             aborted.max_retries = 1
-            return _transient(aborted)
+            aborted.transient = True
+            return aborted
     return errors.SpaceError(text, title=title, message=message)
 
 
 def _quoted(text: object) -> str:
     """Return a server's text, no longer than an error should be, in characters that can be encoded."""
     text = str(text).encode(errors="replace").decode()
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return text if len(text) <= MAX_QUOTE else f"{text[:MAX_QUOTE]}..."
 
 
 def _http_status(error: BaseException) -> int | None:
@@ -269,7 +281,7 @@ def retry_after(error: BaseException) -> float | None:
     value = str(headers.get("retry-after", ""))
     with contextlib.suppress(ValueError, OverflowError):
         seconds = float(value)
-        return min(max(seconds, 0.0), DAY) if math.isfinite(seconds) else None
+        return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
     with contextlib.suppress(ValueError, TypeError, OverflowError):  # a date, which may lack its time zone
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     return None
@@ -279,8 +291,8 @@ def _is_transport(error: BaseException) -> bool:
     return isinstance(error, (httpx.TransportError, ssl.SSLError, OSError))
 
 
-def _said(error: BaseException) -> str:
+def _text(error: BaseException) -> str:
     response = getattr(error, "response", None)
     if isinstance(response, httpx.Response):  # the error's own text has a link about the status
-        return words_of(response).rstrip(".")
+        return describe(response).rstrip(".")
     return (_quoted(error) or type(error).__name__).rstrip(".")

@@ -1,14 +1,16 @@
-"""The event stream of a Gradio session: bytes -> messages, within bounds. Pure."""
+"""The event stream of a Gradio session: bytes -> messages -> statuses, within bounds. Pure."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import UnexpectedOutputError
+from ..events import Status
+from ..timeouts import Stage
 
 logger = logging.getLogger("qwen_spaces")
 
@@ -19,13 +21,27 @@ _KINDS = ("estimation", "process_starts", "process_generating", "process_complet
 _OUTPUTS = ("process_generating", "process_completed")
 _FAILURES = ("unexpected_error", "Server stopped unexpectedly.")
 _END = "close_stream"
+# Messages of the wire, and below them the codes of the SDK's `StatusUpdate`.
+_STAGES: Mapping[str, Stage] = {
+    "estimation": "queued",
+    "process_starts": "running",
+    "process_generating": "running",
+    "progress": "running",
+    "JOINING_QUEUE": "queued",
+    "IN_QUEUE": "queued",
+    "SENDING_DATA": "queued",
+    "PROCESSING": "running",
+    "PROGRESS": "running",
+    "ITERATING": "running",
+}
+_MAX_NUMBER = 1e9  # seconds, or requests in a queue
 
 
 def messages(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     r"""Yield the messages about a job until the stream ends.
 
     Raises:
-        ConnectionError: the server says that it cannot go on.
+        ConnectionError: the server reports that it cannot go on.
         UnexpectedOutputError: an event is no message of Gradio's, or too large, or there are too many.
 
     Example:
@@ -50,9 +66,31 @@ def messages(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         if kind == _END:
             return
         if kind not in _KINDS:  # the SDK would give up the job
-            logger.debug("A message of a new kind was passed over: %.100r", kind)
+            logger.debug("Ignored a message of an unknown kind: %.100r", kind)
         elif message.get("event_id"):
             yield message
+
+
+def status_of(kind: str, rank: object, queue_size: object, eta: object) -> Status | None:
+    """Return the status that a message reports, ``None`` if it reports none.
+
+    Example:
+        >>> status_of("estimation", 0, 1, 2.5)
+        Status(stage='queued', position=0, queue_size=1, eta=2.5, reason='', upload=None)
+    """
+    stage = _STAGES.get(kind)
+    return stage and Status(stage, _count(rank), _count(queue_size), _number(eta))
+
+
+def _number(value: object) -> float | None:
+    # A server may send anything.
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _MAX_NUMBER
+    return float(value) if usable else None  # type: ignore[arg-type]
+
+
+def _count(value: object) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A hold on the requests that the SDK makes with `httpx.get` and `httpx.post`, past any client of ours."""
+"""Control over the requests that the SDK makes with `httpx.get` and `httpx.post`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RequestGuard(httpx.Auth):
     cut the connections.
 
     Args:
-        url: the address that was asked.
+        url: the address that was requested.
         streams: whether it reads an event stream, whose bounds are its reader's.
 
     Raises:

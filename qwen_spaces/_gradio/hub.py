@@ -1,4 +1,4 @@
-"""Where a Space of the Hub is, and whether it runs; one that sleeps is woken, one that builds is awaited."""
+"""Find a Space on the Hub; wake one that sleeps, and wait for one that builds."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ from ..errors import (
     StreamCancelledError,
 )
 from ..events import Status
-from .config import CONNECT, REDIRECTS, again_until_connected, redirect_target
+from .config import CONNECT_TIMEOUT, MAX_REDIRECTS, redirect_target, retry_connecting
 from .errors import connect_error
 from .guard import RequestGuard
-from .pages import title_of, words_of
+from .pages import title_of, describe
 from .proxies import proxy_in_use
 
-BOUND = 30.0  # seconds for one look at the Hub
-KNOCK = 5.0  # seconds for a sleeping Space's page
-LOOK = 0.5, 5.0  # seconds between two looks at a Space that is not there yet: at first, at most
+HUB_TIMEOUT = 30.0  # seconds for one request to the Hub
+WAKE_TIMEOUT = 5.0  # seconds for a sleeping Space's page
+POLL_INTERVAL = 0.5, 5.0  # seconds between two looks at a Space that does not run yet: at first, at most
 # Stages as the Hub names them (huggingface_hub 2.4, `SpaceStage`; SLEEPING is the Hub's, not in that list).
-_UP = ("RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING")
-_COMING = ("SLEEPING", "BUILDING", "APP_STARTING")
+_RUNNING = ("RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING")
+_STARTING = ("SLEEPING", "BUILDING", "APP_STARTING")
 
 
 class Located(NamedTuple):
-    """Where a Space runs, and on what, as the Hub tells; ``None`` where it does not."""
+    """Where a Space runs, and on what, according to the Hub; ``None`` where it does not say."""
 
     url: str
     stage: str | None = None
     hardware: str | None = None
 
 
-_quiet = threading.RLock()
+_telemetry_lock = threading.RLock()
 
 
 @contextlib.contextmanager
 def no_telemetry() -> Iterator[None]:
-    """Keep the Hub's library from asking its Hub, past any proxy, by which program it is used.
+    """Keep the Hub's library from reporting to its Hub, past any proxy, which program uses it.
 
     It does so once a process and day when headers are made (huggingface_hub 2.4, `detect_agent`).
     """
-    with _quiet:
+    with _telemetry_lock:
         constants = huggingface_hub.constants
         before, constants.HF_HUB_DISABLE_TELEMETRY = constants.HF_HUB_DISABLE_TELEMETRY, True
         try:
@@ -67,7 +67,7 @@ def no_telemetry() -> Iterator[None]:
 
 
 class _Description(NamedTuple):
-    """What the Hub says of a Space, checked; its address is not."""
+    """The Hub's description of a Space, checked but for its address."""
 
     space_id: str
     stage: str
@@ -83,7 +83,7 @@ def locate(
     verify: ssl.SSLContext,
     wake: float | None,
     mailbox: Mailbox,
-    say: Callable[[Status], None],
+    on_status: Callable[[Status], None],
 ) -> Located:
     """Return where the Space ``owner/name`` is, once it runs; blocks.
 
@@ -93,8 +93,8 @@ def locate(
         proxy: the address of a proxy.
         verify: for TLS.
         wake: seconds to wait for a Space that sleeps or builds; ``None`` waits for ever.
-        mailbox: whose end ends the waiting, and cuts the connections.
-        say: is given the status ``"waking"``.
+        mailbox: its end ends the wait, and cuts the connections.
+        on_status: is called with the status ``"waking"``.
 
     Raises:
         SpaceUnavailableError: it does not run and will not by itself.
@@ -102,24 +102,24 @@ def locate(
         ConnectError: or one of its kinds; the Hub does not say where it is.
     """
     http = {"proxy": proxy, "verify": verify}
-    pause, began = LOOK[0], time.monotonic()
+    pause, began = POLL_INTERVAL[0], time.monotonic()
     while True:
-        space = _look(space_id, token, mailbox, http)
-        if space.stage in _UP:
+        space = _describe(space_id, token, mailbox, http)
+        if space.stage in _RUNNING:
             return Located(_address(space), space.stage, space.hardware)
-        _check_coming(space, time.monotonic() - began, wake)
-        say(Status("waking"))
+        _check_starting(space, time.monotonic() - began, wake)
+        on_status(Status("waking"))
         if space.stage == "SLEEPING":
-            _knock(_address(space), mailbox, http)
+            _wake(_address(space), mailbox, http)
         mailbox.sleep(pause)
         if mailbox.ended:
             raise StreamCancelledError("The stream was cancelled.")
-        pause = min(pause * 1.5, LOOK[1])
+        pause = min(pause * 1.5, POLL_INTERVAL[1])
 
 
-def _check_coming(space: _Description, waited: float, wake: float | None) -> None:
+def _check_starting(space: _Description, waited: float, wake: float | None) -> None:
     """Raise an error where a Space will not run by itself, or has not within `wake` seconds."""
-    if space.stage not in _COMING:
+    if space.stage not in _STARTING:
         raise SpaceUnavailableError(
             f"The Space {space.space_id} does not run: {space.stage}. Ask its owner to restart it, pass a "
             "duplicate as src=..., take another alias, or answer from a local replica (--local).",
@@ -131,45 +131,45 @@ def _check_coming(space: _Description, waited: float, wake: float | None) -> Non
         )
 
 
-def _look(space_id: str, token: str | bool, mailbox: Mailbox, http: Mapping[str, Any]) -> _Description:
-    """Ask the Hub for its description of a Space."""
+def _describe(space_id: str, token: str | bool, mailbox: Mailbox, http: Mapping[str, Any]) -> _Description:
+    """Return the Hub's description of a Space."""
     try:
-        response = again_until_connected(lambda: _get(space_id, token, mailbox, http), mailbox, BOUND)
+        response = retry_connecting(lambda: _get(space_id, token, mailbox, http), mailbox, HUB_TIMEOUT)
     except httpx.HTTPStatusError as error:
         raise _refusal(error, space_id, http["proxy"]) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         proxy = proxy_in_use(huggingface_hub.constants.ENDPOINT, http["proxy"])
-        raise connect_error(error, _named(), proxy) from error
+        raise connect_error(error, _hub_name(), proxy) from error
     try:
-        return _described(response.json(), space_id)
+        return _parse_description(response.json(), space_id)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ConnectError(
-            f"{_named()} does not describe the Space {space_id}: {words_of(response)}. Check HF_ENDPOINT, "
+            f"{_hub_name()} does not describe the Space {space_id}: {describe(response)}. Check HF_ENDPOINT, "
             "the network and the proxy, or pass the address of the Space as src=..."
         ) from error
 
 
 def _get(space_id: str, token: str | bool, mailbox: Mailbox, http: Mapping[str, Any]) -> httpx.Response:
-    """Ask for a Space, following the Hub to its new name within the Hub's own host."""
+    """Request a description, following redirects to a new name within the Hub's own host."""
     url = f"{huggingface_hub.constants.ENDPOINT}/api/spaces/{space_id}"
     with no_telemetry():
         headers = hub.build_hf_headers(token=token)
-    timeout = httpx.Timeout(BOUND, connect=CONNECT)
+    timeout = httpx.Timeout(HUB_TIMEOUT, connect=CONNECT_TIMEOUT)
     redirects = 0
     while True:
         guard = RequestGuard(url)
         mailbox.on_cancel(guard.abort)
         try:
-            with guard.within(BOUND):
+            with guard.within(HUB_TIMEOUT):
                 return httpx.get(url, headers=headers, auth=guard, timeout=timeout, **http)
         except httpx.HTTPStatusError as error:
-            if not error.response.has_redirect_location or redirects >= REDIRECTS:
+            if not error.response.has_redirect_location or redirects >= MAX_REDIRECTS:
                 raise
             redirects += 1
             url = str(redirect_target(url, error.response))
 
 
-def _described(info: Any, space_id: str) -> _Description:
+def _parse_description(info: Any, space_id: str) -> _Description:
     """Read the Hub's description, whose ``id`` is the new name of a Space that was renamed."""
     runtime = info.get("runtime") or {}
     stage = runtime.get("stage", "RUNNING")
@@ -197,7 +197,7 @@ def _address(space: _Description) -> str:
 
 
 def _refusal(error: httpx.HTTPStatusError, space_id: str, proxy: str | None) -> QwenSpacesError:
-    """Why the Hub does not describe a Space."""
+    """Return why the Hub does not describe a Space."""
     response = error.response
     status, code = response.status_code, response.headers.get("x-error-code")
     page = title_of(response) is not None
@@ -211,20 +211,20 @@ def _refusal(error: httpx.HTTPStatusError, space_id: str, proxy: str | None) -> 
             "does not exist. Check the name, or pass a token of an account that may use it."
         )
     if status in (403, 407, 429) or status >= 500:
-        return connect_error(error, _named(), proxy_in_use(str(response.url), proxy))
+        return connect_error(error, _hub_name(), proxy_in_use(str(response.url), proxy))
     return ConnectError(
-        f"{_named()} does not describe the Space {space_id}: {words_of(response)}. Check the name and "
+        f"{_hub_name()} does not describe the Space {space_id}: {describe(response)}. Check the name and "
         "HF_ENDPOINT, or pass the address of the Space as src=..."
     )
 
 
-def _named() -> str:
+def _hub_name() -> str:
     return f"Hugging Face's Hub ({redact(huggingface_hub.constants.ENDPOINT)})"
 
 
-def _knock(host: str, mailbox: Mailbox, http: Mapping[str, Any]) -> None:
-    """Ask a sleeping Space for its page, which wakes it; what it answers does not matter."""
+def _wake(host: str, mailbox: Mailbox, http: Mapping[str, Any]) -> None:
+    """Request a sleeping Space's page, which wakes it; its answer does not matter."""
     guard = RequestGuard(host)
     mailbox.on_cancel(guard.abort)
-    with contextlib.suppress(Exception), guard.within(KNOCK):  # the next look at its stage tells more
-        httpx.get(host, auth=guard, timeout=httpx.Timeout(KNOCK, connect=CONNECT), **http)
+    with contextlib.suppress(Exception), guard.within(WAKE_TIMEOUT):  # its stage is looked at again
+        httpx.get(host, auth=guard, timeout=httpx.Timeout(WAKE_TIMEOUT, connect=CONNECT_TIMEOUT), **http)

@@ -1,42 +1,45 @@
-"""One session: a `gradio_client.Client` for one job, which pushes what the job hears.
+"""One session: a `gradio_client.Client` for one job, which passes on what the job puts out.
 
 Private names of the SDK that are used here were read in gradio_client 2.7.2; `HOOKS` lists them, and
-where one is missing a request goes the plain way, by polling the job.
+where one is missing the job is polled.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Executor
 from typing import Any
 
 import httpx
 from gradio_client import Client, utils
+from gradio_client.client import Endpoint
 
 from .._stream.mailbox import Mailbox
 from ..errors import QwenSpacesError, UnexpectedOutputError
 from ..events import Status
 from .config import fetch_config
 from .diffs import OutputDiffs
-from .event_stream import messages
+from .event_stream import messages, status_of
+from .executors import DaemonExecutor, InlineExecutor
 from .guard import RequestGuard, origin
 from .hub import no_telemetry
-from .shims import MessagesByEvent, Outputs, Pool, Updates, ignored, in_thread, inline, tell
 
 logger = logging.getLogger("qwen_spaces")
 
-POLL = 0.02  # seconds between two looks at a job that cannot push
-JOIN = 1.0  # seconds for the server to name a job that nobody waits for any more, so that it can be cancelled
-CANCEL = 1.0  # seconds for the request that cancels it
+POLL_INTERVAL = 0.02  # seconds between two looks at a job that is polled
+JOIN_TIMEOUT = 1.0  # seconds for the server to name a job that is already cancelled here
+CANCEL_TIMEOUT = 1.0  # seconds for the request that cancels it
 HOOKS: Mapping[Any, tuple[str, ...]] = {
-    Client: ("new_helper", "stream_messages", "_get_config", "_get_api_info"),
-    utils: ("check_for_cancel", "Communicator", "JobStatus", "StatusUpdate"),
+    Client: ("stream_messages", "_get_config", "_get_api_info"),
+    Endpoint: ("_sse_fn_v1plus", "process_predictions"),
 }
-# What a message that is not of its form makes of the code that reads it.
+# What a malformed message raises in the code that reads it.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
 
 
@@ -48,15 +51,15 @@ def missing_hooks() -> list[str]:
 class JobClient(Client):  # type: ignore[misc]
     """A `Client` for one job, made without network from what another has fetched.
 
-    The job runs in the thread that calls `answer`, and reads its event stream itself.
+    The job runs in the thread that calls `answer`, which reads the event stream, too.
 
     Args:
         src: the address of a Gradio app.
-        mailbox: the request for which it is; its end cuts the connections.
-        wake: seconds to wait for a server that sleeps.
-        say: is given the status while it is awaited.
-        shared: the session that has fetched the config and the API.
-        session_hash: the name of the session, where it goes on with another's.
+        mailbox: of the request; its end cuts the connections.
+        wake: seconds to wait for a sleeping server.
+        on_status: is called with the status meanwhile.
+        shared: the client that has fetched the config and the API.
+        session_hash: the session to continue.
     """
 
     def __init__(
@@ -65,21 +68,20 @@ class JobClient(Client):  # type: ignore[misc]
         *,
         mailbox: Mailbox,
         wake: float | None = None,
-        say: Callable[[Status], None] | None = None,
+        on_status: Callable[[Status], None] | None = None,
         shared: JobClient | None = None,
         session_hash: str | None = None,
         httpx_kwargs: Mapping[str, Any],
         **settings: Any,
     ) -> None:
         self._shared, self._mailbox = shared, mailbox
-        self._wake, self._say = wake, say or mailbox.set_status
-        self._helper: Any = None
+        self._wake, self._on_status = wake, on_status or mailbox.set_status
         self._fetched: Any = None  # the config
-        self.guard, self._stream = RequestGuard(src), RequestGuard(src, streams=True)
-        self._giving_up: threading.Timer | None = None
+        self.guard, self._stream_guard = RequestGuard(src), RequestGuard(src, streams=True)
+        self._event_id: str | None = None  # the server's name of the job
+        self._join_timer: threading.Timer | None = None
         mailbox.on_cancel(self.guard.abort)
-        self._tasks: list[Callable[[], None]] = []
-        self.lost: Exception | None = None  # what broke the event stream
+        self.stream_error: Exception | None = None  # what broke the event stream
         self.cookies: dict[str, str] = {}
         with contextlib.ExitStack() as self._making_headers:
             self._making_headers.enter_context(no_telemetry())
@@ -95,65 +97,97 @@ class JobClient(Client):  # type: ignore[misc]
             self.session_hash = session_hash
         if shared is None:
             self._mailbox = Mailbox()  # the connection outlives the request that opened it
-        self._pushes = shared is not None and not missing_hooks()
-        if self._pushes:
-            self.executor, self.helper_executor = Pool(self._tasks.append), Pool(inline)
-        # The SDK's task of reading the stream is not run: the job's mailbox reads it.
-        self.stream_executor = Pool(ignored if self._pushes else in_thread)
+        self._polls = shared is None or bool(missing_hooks())
+        self.stream_executor: Executor = DaemonExecutor() if self._polls else InlineExecutor()
+        if not self._polls:
+            self.executor = self.stream_executor
 
     def answer(self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
-        """Submit the job, feed what it puts out, and give its result; blocks until it is over."""
-        job = self.submit(*self._by_position(api_name, args, kwargs), api_name=api_name)
-        self._mailbox.on_cancel(lambda: self._give_up(job))
-        if self._pushes:
-            with contextlib.closing(self._for_the_sdk()) as stream:
-                self.pending_messages_per_event = mailboxes = MessagesByEvent(stream)
-                for task in self._tasks:
-                    task()
-            # They hold this session, which must not live in a cycle.
-            self._tasks.clear()
-            mailboxes.clear()
-            self.streaming_future = None  # so does its callback
+        """Submit the job, pass on what it puts out, and return its result; blocks until it is over."""
+        endpoint = next(known for known in self.endpoints.values() if known.api_name == api_name)
+        if kwargs:  # by name, some would be taken for arguments of `submit` itself
+            args = utils.construct_args(endpoint.parameters_info, args, dict(kwargs))
+        if self._polls:
+            job = self.submit(*args, api_name=api_name)
+            self._poll(job)
         else:
-            try:
-                _poll(job, self._mailbox)
-            finally:  # its threads would stay until a garbage collection
-                for pool in (self.executor, self.helper_executor):
-                    pool.shutdown(wait=False)
+            self._mailbox.on_cancel(self._give_up)
+            endpoint._sse_fn_v1plus = functools.partial(self._read, endpoint)
+            job = self.submit(*args, api_name=api_name)  # whose executor runs it here and now
         self._mailbox.on_cancel(_nothing)  # the other holds this session
-        if self._mailbox.ended and job.communicator.event_id:  # its reader has left
+        if self._mailbox.ended and job.communicator.event_id:  # its reader has gone
             self._cancel(job)
         return job.result()
 
-    def _by_position(
-        self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object]
-    ) -> Sequence[object]:
-        """All arguments in their places: by name, some would be taken for those of `submit` itself."""
-        if not kwargs:
-            return args
-        (endpoint, *_) = (known for known in self.endpoints.values() if known.api_name == api_name)
-        placed: list[object] = utils.construct_args(endpoint.parameters_info, args, dict(kwargs))
-        return placed
+    def _read(self, endpoint: Any, helper: object, event_id: str, protocol: str) -> Any:
+        """Read the event stream, and return the job's outcome; in place of the SDK's `_sse_fn_v1plus`."""
+        del helper
+        self._event_id = event_id
+        diffs = OutputDiffs(self._mailbox, endpoint.process_predictions, protocol)
+        generating = False
+        for message in self._messages():
+            kind = message["msg"]
+            if not generating and (status := _status(message)):
+                self._mailbox.set_status(status)
+            if kind == "process_completed":
+                diffs.flush()
+                return message.get("output")
+            if kind == "process_generating" and message.get("success", True):
+                generating = True
+                try:
+                    diffs.update(message["output"].get("data", []))
+                except _MALFORMED as error:
+                    failure = UnexpectedOutputError(
+                        f"The Space sent a change that does not fit its output: {error!r:.300}"
+                    )
+                    failure.__cause__ = error
+                    self._mailbox.fail(failure)
+                    break
+        raise CancelledError
 
-    def _give_up(self, job: Any) -> None:
+    def _poll(self, job: Any) -> None:
+        """Pass on what a job puts out without any hook, until it is over or its reader has gone."""
+        mailbox = self._mailbox
+        mailbox.on_cancel(lambda: self._give_up(job))
+        seen, over = 0, False
+        try:
+            while not over:
+                # Before the look and not after it, so that nothing is missed of a job that ends meanwhile.
+                over = job.done() or bool(mailbox.ended and job.communicator.event_id)
+                update, outputs = job.status(), job.outputs()
+                if status := status_of(update.code.name, update.rank, update.queue_size, update.eta):
+                    mailbox.set_status(status)
+                elif len(outputs) > seen and mailbox.timeline.started is None:
+                    mailbox.set_status(Status("running"))
+                for output in outputs[seen:]:  # not the last alone, which may hold no text
+                    mailbox.set_snapshot(output)
+                seen = len(outputs)
+                if not over:
+                    time.sleep(POLL_INTERVAL)
+        finally:  # its threads would stay until a garbage collection
+            for pool in (self.executor, self.helper_executor):
+                pool.shutdown(wait=False)
+
+    def _give_up(self, job: Any = None) -> None:
         """Stop waiting for the server; does not block."""
-        self._stream.abort()
-        if job.communicator.event_id is None:  # without it the job cannot be cancelled
-            self._giving_up = threading.Timer(JOIN, self.guard.abort)
-            self._giving_up.daemon = True
-            self._giving_up.start()
+        self._stream_guard.abort()
+        event_id = job.communicator.event_id if job else self._event_id
+        if event_id is None:  # without it the job cannot be cancelled
+            self._join_timer = threading.Timer(JOIN_TIMEOUT, self.guard.abort)
+            self._join_timer.daemon = True
+            self._join_timer.start()
 
     def _cancel(self, job: Any) -> None:
-        """End the job on the server, whose event id is known here; blocks, `CANCEL` seconds at most."""
-        if self._giving_up:
-            self._giving_up.cancel()
+        """End the job on the server, whose event id is known here; blocks, `CANCEL_TIMEOUT` at most."""
+        if self._join_timer:
+            self._join_timer.cancel()
         try:
-            with self.guard.within(CANCEL):
+            with self.guard.within(CANCEL_TIMEOUT):
                 # Not `job.cancel()`, which may also POST to /reset, past the proxy.
                 job.cancel_fn()
         except Exception as error:
             logger.debug("The cancel did not reach %s: %r", self.src, error)
-        for guard in (self.guard, self._stream):
+        for guard in (self.guard, self._stream_guard):
             guard.abort()
 
     # What follows takes the place of the SDK's own.
@@ -170,12 +204,12 @@ class JobClient(Client):  # type: ignore[misc]
 
     def _fetch(self) -> None:
         self._fetched = fetch_config(
-            self.src, self._get, mailbox=self._mailbox, wake=self._wake, say=self._say
+            self.src, self._get, mailbox=self._mailbox, wake=self._wake, on_status=self._on_status
         )
 
     def _get(self, base: str) -> httpx.Response:
-        # Another base is that of a redirect which was checked.
-        self.src, self.guard.origin, self._stream.origin = base, origin(base), origin(base)
+        # Another base comes from a redirect that was checked.
+        self.src, self.guard.origin, self._stream_guard.origin = base, origin(base), origin(base)
         url = f"{base}config"
         response = httpx.get(
             url, headers=self.headers, cookies=self.cookies, verify=self.ssl_verify, **self.httpx_kwargs
@@ -198,42 +232,19 @@ class JobClient(Client):  # type: ignore[misc]
     def _get_api_info(self) -> Any:
         return self._shared._info if self._shared else super()._get_api_info()
 
-    def new_helper(self, fn_index: int, headers: dict[str, str] | None = None) -> Any:
-        """Make the SDK's go-between of job and reader, one that pushes."""
-        self._helper = super().new_helper(fn_index, headers=headers)
-        if self._pushes:
-            self._helper.job.outputs = Outputs(self._mailbox)
-            self._helper.updates = Updates(self._mailbox)
-        return self._helper
-
     def stream_messages(self, protocol: str, session_hash: str) -> None:
-        """Read the event stream where the job is polled; the SDK's own prints tracebacks."""
+        """Read the event stream of a job that is polled; the SDK's own prints tracebacks."""
         del protocol, session_hash
-        mailboxes: Any = self.pending_messages_per_event
+        if not self._polls:  # then `_read` does
+            return
+        pending: Any = self.pending_messages_per_event
         for message in self._messages():
             with self.pending_lock:
-                mailboxes.setdefault(message["event_id"], deque()).append(message)
-
-    def _for_the_sdk(self) -> Generator[dict[str, Any], None, None]:
-        """Yield the messages of the stream, without those that only make the answer longer."""
-        growth = OutputDiffs(self._mailbox, self._helper.prediction_processor)
-        for message in self._messages():
-            try:
-                # Since sse_v2 (Gradio 4.8) an output after the first is a diff.
-                taken = self.protocol != "sse_v1" and growth.takes(message)
-            except _MALFORMED as error:
-                failure = UnexpectedOutputError(
-                    f"The Space sent a change that fits no output: {error!r:.300}"
-                )
-                failure.__cause__ = error
-                self._mailbox.fail(failure)
-                return
-            if not taken:
-                yield message
+                pending.setdefault(message["event_id"], deque()).append(message)
 
     def _messages(self) -> Iterator[dict[str, Any]]:
-        """Read the event stream, as far as it is about a job; the SDK's own fails on comments and on CRLF."""
-        kwargs = {**self.httpx_kwargs, "auth": self._stream}
+        """Yield the messages of the event stream; the SDK's own reader fails on comments and on CRLF."""
+        kwargs = {**self.httpx_kwargs, "auth": self._stream_guard}
         try:
             with (
                 httpx.Client(verify=self.ssl_verify, **kwargs) as client,
@@ -249,27 +260,13 @@ class JobClient(Client):  # type: ignore[misc]
         except QwenSpacesError as error:
             self._mailbox.fail(error)
         except Exception as error:
-            self.lost = error.with_traceback(None)  # whose frames hold this session
+            self.stream_error = error.with_traceback(None)  # whose frames hold this session
             logger.debug("The event stream of %s broke: %r", self.src, error)
+
+
+def _status(message: Mapping[str, Any]) -> Status | None:
+    return status_of(message["msg"], message.get("rank"), message.get("queue_size"), message.get("rank_eta"))
 
 
 def _nothing() -> None:
     pass
-
-
-def _poll(job: Any, mailbox: Mailbox) -> None:
-    """Feed a job that cannot push, until it is over or its reader has left."""
-    seen, over = 0, False
-    while not over:
-        # Before the look and not after it, so that nothing is missed of a job that ends meanwhile.
-        over = job.done() or bool(mailbox.ended and job.communicator.event_id)
-        tell(job.status(), mailbox)
-        outputs = job.outputs()
-        if len(outputs) > seen:
-            if mailbox.started is None:
-                mailbox.set_status(Status("running"))
-            for output in outputs[seen:]:  # not the last alone, which may say nothing
-                mailbox.set_snapshot(output)
-            seen = len(outputs)
-        if not over:
-            time.sleep(POLL)

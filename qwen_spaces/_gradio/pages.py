@@ -1,4 +1,4 @@
-"""What an HTTP response says in words, be it JSON of Gradio or the web page of a firewall."""
+"""The text of an HTTP response, be it Gradio's JSON or the web page of a firewall."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import httpx
 
 from .zero_gpu import without_html
 
-LONGEST = 300  # characters of a response that an error quotes
-_LOOKED_AT = 20_000  # bytes of a web page in which its title is looked for
+MAX_QUOTE = 300  # characters of a response that an error quotes
+_SEARCHED = 20_000  # bytes of a web page in which its title is searched
 _TITLE = re.compile(r"<(title|h1)\b[^<>]{0,200}>(.{1,300}?)</\1", re.IGNORECASE | re.DOTALL)
 _PAGE = re.compile(
     r"\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype html|html|head|body|title)\b", re.IGNORECASE | re.DOTALL
@@ -20,7 +20,7 @@ _LOGIN = re.compile(r"\b(log|sign)[ -]?in\b|authenticat|unauthori[sz]ed|\btoken\
 
 def title_of(response: httpx.Response) -> str | None:
     """Return the title of a web page, ``""`` if it has none; ``None`` where the response is no web page."""
-    page = response.content[:_LOOKED_AT].decode(errors="replace")
+    page = response.content[:_SEARCHED].decode(errors="replace")
     if "html" not in response.headers.get("content-type", "").lower() and not _PAGE.match(page):
         return None
     found = _TITLE.search(page)
@@ -30,18 +30,18 @@ def title_of(response: httpx.Response) -> str | None:
 def is_blocked(response: httpx.Response) -> bool:
     """Return whether this is the 403 of a firewall or a proxy: a web page that asks for no login."""
     title = title_of(response)
-    asks = "www-authenticate" in response.headers or _LOGIN.search(title or "")
-    return response.status_code == 403 and title is not None and not asks
+    wants_login = "www-authenticate" in response.headers or _LOGIN.search(title or "")
+    return response.status_code == 403 and title is not None and not wants_login
 
 
-def words_of(response: httpx.Response) -> str:
-    """Return what a response says, without HTML, on one line.
+def describe(response: httpx.Response) -> str:
+    """Describe a response on one line, without HTML.
 
     Example:
         >>> page = "<title>Access denied</title>"
-        >>> words_of(httpx.Response(403, html=page))
+        >>> describe(httpx.Response(403, html=page))
         'HTTP status 403 and a web page, "Access denied"'
-        >>> words_of(httpx.Response(422, json={"detail": "Too many inputs"}))
+        >>> describe(httpx.Response(422, json={"detail": "Too many inputs"}))
         'HTTP status 422: Too many inputs'
     """
     status, title = f"HTTP status {response.status_code}", title_of(response)
@@ -52,7 +52,7 @@ def words_of(response: httpx.Response) -> str:
 
 
 def detail_of(response: httpx.Response) -> str:
-    """Return what a server says of a request that it does not take, in FastAPI's form or any other."""
+    """Return why a server refused a request, in FastAPI's form or any other."""
     body = response.content.decode(errors="replace")
     try:
         detail = json.loads(body)["detail"]
@@ -61,8 +61,8 @@ def detail_of(response: httpx.Response) -> str:
             texts = [row.get("message") or row.get("msg") for row in detail]
             detail = "; ".join(f"{name}: {text}" for name, text in zip(names, texts, strict=True))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        detail = body[:_LOOKED_AT]
-    return _one_line(str(detail))[:LONGEST]
+        detail = body[:_SEARCHED]
+    return _one_line(str(detail))[:MAX_QUOTE]
 
 
 def _one_line(text: str) -> str:

@@ -16,12 +16,12 @@ def check_proxies(url: str, proxy: str | None, verify: ssl.SSLContext) -> None:
     """Raise an error that names the setting of a proxy which cannot be used.
 
     Args:
-        url: is about to be asked.
+        url: the address to be requested.
         proxy: the user's own, in place of the environment's.
         verify: for TLS.
 
     Raises:
-        ConnectError: it has no form of an address.
+        ConnectError: it has not the form of an address.
         MissingExtraError: it is a SOCKS proxy, for which a package is needed.
     """
     try:
@@ -34,7 +34,7 @@ def check_proxies(url: str, proxy: str | None, verify: ssl.SSLContext) -> None:
 
 
 def proxy_in_use(url: str, proxy: str | None) -> str | None:
-    """Return the proxy through which `url` is asked and where it was set, without user and password."""
+    """Return the proxy used for `url` and where it was set, without user and password."""
     if not (found := _find(url, proxy)):
         return None
     try:
@@ -45,28 +45,28 @@ def proxy_in_use(url: str, proxy: str | None) -> str | None:
 
 
 def _find(url: str, proxy: str | None) -> tuple[str, str] | None:
-    """Return the setting that decides about `url`, and the proxy's address in it."""
+    """Return the setting that applies to `url`, and the proxy's address in it."""
     if proxy:
         return "proxy=", proxy
-    parts, given = urllib.parse.urlsplit(url), _of_environment()
-    if not given or urllib.request.proxy_bypass(parts.hostname or ""):
+    parts, found = urllib.parse.urlsplit(url), _environment_proxies()
+    if not found or urllib.request.proxy_bypass(parts.hostname or ""):
         return None
-    return given.get(parts.scheme) or given.get("all")
+    return found.get(parts.scheme) or found.get("all")
 
 
-def _of_environment() -> dict[str, tuple[str, str]]:
-    """Scheme -> the variable of the environment and the address in it, as httpx reads them."""
-    given = {scheme: address for scheme, address in urllib.request.getproxies().items() if address}
+def _environment_proxies() -> dict[str, tuple[str, str]]:
+    """Return scheme -> (environment variable, address), as httpx reads them."""
+    found = {scheme: address for scheme, address in urllib.request.getproxies().items() if address}
     return {
-        scheme: (_variable(scheme), given[scheme] if "://" in given[scheme] else f"http://{given[scheme]}")
+        scheme: (_variable(scheme), found[scheme] if "://" in found[scheme] else f"http://{found[scheme]}")
         for scheme in ("http", "https", "all")
-        if scheme in given
+        if scheme in found
     }
 
 
 def _unusable(proxy: str | None, verify: ssl.SSLContext, error: Exception) -> QwenSpacesError:
-    """Name the setting that httpx stumbles over."""
-    for name, address in [("proxy=", proxy)] if proxy else _of_environment().values():
+    """Return the error that names the setting which httpx cannot use."""
+    for name, address in [("proxy=", proxy)] if proxy else _environment_proxies().values():
         try:
             _check_host(address)
             httpx.Client(proxy=address, verify=verify, trust_env=False).close()

@@ -1,4 +1,4 @@
-"""An answer as it grows: snapshots in, events out, and the reply at the end. All pure."""
+"""An answer as it grows: snapshots in, events out, and the reply at the end. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Accumulator:
 
     Attributes:
         reasoning: the thinking so far.
-        rewritten: whether text was changed that had been given.
-        deltas: how many pieces there were.
+        rewritten: whether text was changed that had been passed on.
+        deltas: the number of pieces.
         first: when the first piece arrived, in seconds of `time.monotonic()`.
         latest: when the newest did.
     """
@@ -33,26 +33,26 @@ class Accumulator:
             self._parts[:] = ["".join(self._parts)]
         return self._parts[0] if self._parts else ""
 
-    def add(self, new: Snapshot, arrived: float) -> list[Event]:
-        """Return the events by which the answer becomes what `new` says."""
+    def update(self, new: Snapshot, arrived: float) -> list[Event]:
+        """Return the events by which the answer becomes that of `new`."""
         events: list[Event] = []
         if thought := cut(self.reasoning, new.reasoning):
             self.rewritten |= thought.start < len(self.reasoning)
-            events.append(self._said(Reasoning(thought.text), arrived))
+            events.append(self._count(Reasoning(thought.text), arrived))
         if delta := cut(self.text, new.text):
             self.rewritten |= delta.start < self._length
-            events.append(self._said(Text(delta.text, delta.start), arrived))
+            events.append(self._count(Text(delta.text, delta.start), arrived))
         self._parts, self._length, self.reasoning = [new.text], len(new.text), new.reasoning
         return events
 
-    def grow(self, more: str, arrived: float) -> Event:
-        """Return the event by which the answer becomes longer by `more`."""
-        event = self._said(Text(more, self._length), arrived)
-        self._parts.append(more)
-        self._length += len(more)
+    def append(self, text: str, arrived: float) -> Event:
+        """Return the event by which the answer becomes longer by `text`."""
+        event = self._count(Text(text, self._length), arrived)
+        self._parts.append(text)
+        self._length += len(text)
         return event
 
-    def _said(self, event: Event, arrived: float) -> Event:
+    def _count(self, event: Event, arrived: float) -> Event:
         self.deltas += 1
         self.latest = arrived
         self.first = arrived if self.first is None else self.first

@@ -1,4 +1,4 @@
-"""The mailbox between the threads that hear a Space and whoever reads the answer."""
+"""The mailbox between the thread that hears from a Space and whoever reads the answer."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from typing import Any, NamedTuple
 import anyio
 import anyio.lowlevel
 
-from .._contract.output import Snapshot, read, turns
+from .._contract.output import Snapshot, read
 from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
 from ..events import Status
+from ..timeouts import Timeline
 
-_HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def _whole_characters(text: str) -> str:
-    """Return the text with U+FFFD for what no encoding can carry."""
-    return text if text.isascii() else _HALVES.sub("\ufffd", text)
+def _encodable(text: str) -> str:
+    """Return the text with U+FFFD in place of lone surrogates, which no encoding can carry."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 class Update(NamedTuple):
@@ -29,7 +30,7 @@ class Update(NamedTuple):
 
     status: Status | None
     snapshot: Snapshot | None
-    more: str  # text to go behind that of the latest snapshot
+    appended: str  # text that follows that of the latest snapshot
     arrived: float  # when the newest of them did, in seconds of `time.monotonic()`
     ended: bool
 
@@ -37,9 +38,9 @@ class Update(NamedTuple):
 class Mailbox:
     """A one-slot mailbox: the newest snapshot replaces the one not yet read.
 
-    So a slow reader costs no memory and falls behind by nothing, since each snapshot holds all the
-    text so far. Text that is known to go behind it is kept as that, for a long answer is slow to
-    compare. The end is kept for ever; the first one given stands.
+    So a slow reader costs no memory and never lags, since each snapshot holds all the text so far. Text
+    that is known to be appended is kept as that, for comparing a long answer is slow. The end is kept for
+    ever; the first one stands.
     """
 
     def __init__(self) -> None:
@@ -47,76 +48,61 @@ class Mailbox:
         self._wakers: set[Callable[[], object]] = set()
         self._status: Status | None = None
         self._snapshot: Snapshot | None = None
-        self._more: list[str] = []
+        self._appended: list[str] = []
         self._arrived = 0.0
         self._length = 0  # characters of the answer and its reasoning so far
         self._cancel_job: Callable[[], None] | None = None
+        self.timeline = Timeline(since=time.monotonic())
+        self.parse: Callable[[object], Snapshot | None] = read  # an output -> what the answer says
+        self.max_chars: int | None = None  # of text and reasoning; a longer answer ends the request
+        self.raw: object = None  # the newest output that held a snapshot, as the SDK returned it
         self.ended = False
         self.error: BaseException | None = None
-        self.turns = 0  # of the user's, which the Space must know; 0 where it need not
-        self.placeholder = ""  # what the answer says before there is one
-        self.max_chars: int | None = None  # of text and reasoning; what is longer ends the request
-        self.raw: object = None  # the newest output that said something, as the SDK gave it
-        self.finished = threading.Event()  # set once nothing of the request is left on our side
-        self.waking = False  # whether the Space is awaited, not yet reached
-        self.since = time.monotonic()  # when reaching or awaiting it began, as the next three
-        self.submitted: float | None = None
-        self.started: float | None = None  # when the Space began to work on it
-        self.closed: float | None = None
+        self.finished = threading.Event()  # set once nothing on our side works for the request any more
 
     def set_status(self, status: Status) -> None:
-        """Tell the reader where the request stands."""
+        """Give the reader the status of the request."""
         with self._changed:
-            now = time.monotonic()
-            if status.stage == "running" and self.started is None:
-                self.started = now
-            if status.stage == "connecting" or (status.stage == "waking" and not self.waking):
-                self.waking = status.stage == "waking"
-                self.since = now + (status.eta or 0.0)  # a pause before another try is not part of it
+            self.timeline.enter(status.stage, status.eta or 0.0)
             self._status = status
             self._wake()
 
     def set_snapshot(self, output: object) -> None:
-        """Give the reader what an output of the Space says; one that nobody can read ends the request."""
+        """Give the reader the answer in an output of the Space; an unreadable one ends the request."""
         try:
-            snapshot = read(output)
-            if snapshot:
-                snapshot = Snapshot(_whole_characters(snapshot.text), _whole_characters(snapshot.reasoning))
-            if snapshot and self.placeholder and snapshot.text.strip() == self.placeholder:
-                snapshot = Snapshot("", snapshot.reasoning)
-            if (turns(output) or self.turns) < self.turns:
-                raise ConnectionLostError(
-                    "The Space has forgotten the conversation, as one does that was started again. "
-                    "Ask again: the earlier turns are then sent along."
-                )
-        except Exception as error:
-            if not isinstance(error, (UnexpectedOutputError, ConnectionLostError)):
-                error = UnexpectedOutputError(f"The Space put out what cannot be read: {error!r}", raw=output)
+            snapshot = self.parse(output)
+        except (UnexpectedOutputError, ConnectionLostError) as error:
             self.fail(error)
             return
+        except Exception as error:
+            self.fail(UnexpectedOutputError(f"The Space's output cannot be read: {error!r}", raw=output))
+            return
+        if snapshot is None:
+            return
+        snapshot = Snapshot(_encodable(snapshot.text), _encodable(snapshot.reasoning))
         with self._changed:
-            if snapshot is not None and not self.ended:
+            if not self.ended:
                 self._snapshot, self.raw, self._arrived = snapshot, output, time.monotonic()
                 self._length = len(snapshot.text) + len(snapshot.reasoning)
-                self._more.clear()
+                self._appended.clear()
                 self._wake()
         self._check_length()
 
     def append(self, text: str) -> None:
-        """Give the reader text that goes behind all that was put so far."""
+        """Give the reader text that follows all that came so far."""
         with self._changed:
             if not self.ended:
-                self._more.append(_whole_characters(text))
+                self._appended.append(_encodable(text))
                 self._length += len(text)
                 self._arrived = time.monotonic()
                 self._wake()
         self._check_length()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Nothing comes after this."""
+        """Accept nothing after this."""
         with self._changed:
             if not self.ended:
-                self.ended, self.error, self.closed = True, error, time.monotonic()
+                self.ended, self.error, self.timeline.closed = True, error, time.monotonic()
                 self._cancel_job = None  # it holds the whole session
                 self._wake()
 
@@ -124,12 +110,12 @@ class Mailbox:
         """Have `cancel` called when the reader leaves; at once if it already has. It must not block."""
         with self._changed:
             self._cancel_job = cancel
-            left = self.ended
-        if left:
+            ended = self.ended
+        if ended:
             cancel()
 
     def fail(self, error: BaseException) -> None:
-        """End the reading for the reason `error`, and cancel the request."""
+        """End the reading because of `error`, and cancel the request."""
         with self._changed:
             if self.ended:
                 return
@@ -139,35 +125,35 @@ class Mailbox:
             cancel()
 
     def cancel(self, why: str = "The stream was cancelled.") -> None:
-        """`fail` because somebody wants it so."""
+        """End the reading because somebody wants it so, and cancel the request."""
         self.fail(StreamCancelledError(why))
 
     def take(self) -> Update:
-        """All that is new, without waiting."""
+        """Return all that is new, without waiting."""
         with self._changed:
-            snapshot, more = self._snapshot, "".join(self._more)
-            if snapshot is not None and more:  # both are new, so that they are one delta
-                snapshot, more = Snapshot(snapshot.text + more, snapshot.reasoning), ""
-            news = Update(self._status, snapshot, more, self._arrived, self.ended)
+            snapshot, appended = self._snapshot, "".join(self._appended)
+            if snapshot is not None and appended:  # both are new, so that they are one delta
+                snapshot, appended = Snapshot(snapshot.text + appended, snapshot.reasoning), ""
+            update = Update(self._status, snapshot, appended, self._arrived, self.ended)
             self._status = self._snapshot = None
-            self._more.clear()
-            return news
+            self._appended.clear()
+            return update
 
     def sleep(self, seconds: float) -> None:
-        """Sleep so long, or until the reader has left."""
+        """Sleep so long, or until the end."""
         with self._changed:
             self._changed.wait_for(lambda: self.ended, seconds)
 
     def wait(self, timeout: float | None) -> None:
-        """Block until there is news, for `timeout` seconds at most."""
+        """Block until something is new, for `timeout` seconds at most."""
         with self._changed:
-            self._changed.wait_for(self._has_news, timeout)
+            self._changed.wait_for(self._has_update, timeout)
 
     async def wait_async(self, timeout: float | None) -> None:
-        """Wait until there is news, for `timeout` seconds at most, under asyncio or trio."""
+        """Wait until something is new, for `timeout` seconds at most, under asyncio or trio."""
         event = anyio.Event()
         loop: Any = anyio.lowlevel.current_token().native_token
-        # The SDK's threads must never block on a reader's loop, so no `anyio.from_thread`.
+        # The thread that hears from the Space must never block on a reader's loop, so no `anyio.from_thread`.
         soon = loop.call_soon_threadsafe if hasattr(loop, "call_soon_threadsafe") else loop.run_sync_soon
 
         def wake() -> None:
@@ -175,7 +161,7 @@ class Mailbox:
                 soon(event.set)
 
         with self._changed:
-            if self._has_news():
+            if self._has_update():
                 event.set()
             else:
                 self._wakers.add(wake)
@@ -195,8 +181,8 @@ class Mailbox:
                 )
             )
 
-    def _has_news(self) -> bool:
-        return bool(self.ended or self._more or self._snapshot is not None or self._status is not None)
+    def _has_update(self) -> bool:
+        return bool(self.ended or self._appended or self._snapshot is not None or self._status is not None)
 
     def _wake(self) -> None:
         self._changed.notify_all()
