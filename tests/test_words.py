@@ -23,7 +23,7 @@ from qwen_spaces import (
     SpaceError,
     Status,
 )
-from qwen_spaces._gradio.pages import title_of, words_of
+from qwen_spaces._gradio.pages import describe, title_of
 from qwen_spaces.images import check_size, unfetched
 
 from .conftest import Servers
@@ -126,8 +126,8 @@ def test_what_is_no_page_has_no_title() -> None:
 @pytest.mark.parametrize("piece", ["<title", "<title>", "<h1 a", "<!--", "<", " ", "<a>", "&lt;"])
 def test_a_page_cannot_keep_the_title_reader_busy(piece: str) -> None:
     started = time.process_time()
-    words_of(httpx.Response(403, html=piece * 1_000_000))
-    words_of(httpx.Response(403, content=(piece * 1_000_000).encode()))
+    describe(httpx.Response(403, html=piece * 1_000_000))
+    describe(httpx.Response(403, content=(piece * 1_000_000).encode()))
     assert time.process_time() - started < 2
 
 
@@ -294,7 +294,7 @@ def test_an_upload_that_is_refused_as_too_large_is_an_invalid_image(front: Recor
 def test_the_words_for_a_file_that_is_too_large_are_those_of_a_real_server(servers: Servers) -> None:
     files = {"files": ("a.png", PNG + bytes(10_240))}
     answer = httpx.post(f"{servers['candid']}/gradio_api/upload", files=files)
-    assert (answer.status_code, words_of(answer)) == (
+    assert (answer.status_code, describe(answer)) == (
         413,
         "HTTP status 413: File size exceeded maximum allowed size of 10240 bytes.",
     )

@@ -19,7 +19,7 @@ from gradio_client import exceptions
 from .. import errors
 from ..images import shown_address, too_large, unfetched
 from .certificates import why_not_trusted
-from .pages import is_blocked, describe
+from .pages import describe, is_blocked
 from .zero_gpu import kind_of, seconds_to_wait, without_html
 
 # How the SDK words an error whose reason the app hides (gradio_client 2.7.2, client.py).

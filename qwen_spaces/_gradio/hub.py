@@ -29,7 +29,7 @@ from ..events import Status
 from .config import CONNECT_TIMEOUT, MAX_REDIRECTS, redirect_target, retry_connecting
 from .errors import connect_error
 from .guard import RequestGuard
-from .pages import title_of, describe
+from .pages import describe, title_of
 from .proxies import proxy_in_use
 
 HUB_TIMEOUT = 30.0  # seconds for one request to the Hub
