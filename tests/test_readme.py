@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,76 +13,24 @@ from qwen_spaces import QwenSpace, available_spaces
 from qwen_spaces._registry import in_words
 from qwen_spaces.gateway import create_app
 
-from .conftest import Servers
-from .gateway import serve_gateway
-from .hub import serve_hub
-from .test_images import picture
+from .support.gateway import serve_gateway
+from .support.readme import FRIENDS, README, RUNNER, blocks, hub_environment, run
+from .support.servers import Servers
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^## ([^\n]+)$|^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 BY_CI = ("Try it", "Test it")  # the two commands that .ci/run runs in a fresh clone
-FRIENDS = ("With LangChain", "With `llm`")  # run in tests/integrations, where these are installed
 GATEWAY = "http://127.0.0.1:8000/v1"  # where the README has it; here it is on a free port
-
-# Runs each block as a notebook would, with `await` at the top, and tells which one has printed nothing.
-RUNNER = """
-import ast, asyncio, contextlib, inspect, io, json, sys
-async def cell(code):
-    compiled = compile(code, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    result = eval(compiled, {"__name__": "__main__"})
-    if inspect.isawaitable(result):
-        await result
-for code in json.load(sys.stdin):
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        asyncio.run(cell(code))
-    if not printed.getvalue():
-        sys.exit("It printed nothing: " + code)
-"""
-
-
-def blocks() -> Iterator[tuple[str, str, str]]:
-    heading = ""
-    for title, language, code in BLOCKS:
-        heading = title or heading
-        if language:
-            yield heading, language, code
 
 
 @pytest.fixture(scope="module")
 def environment(servers: Servers) -> Iterator[dict[str, str]]:
-    with serve_hub({facade.space_id: servers[facade.aliases[0]] for facade in available_spaces()}) as (
-        hub,
-        _,
-    ):
-        scripts = str(Path(sys.executable).parent)
-        yield {
-            **os.environ,
-            "HF_ENDPOINT": hub,
-            "PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}",
-            "PYTHONPATH": str(Path(__file__).parent.parent),
-        }
+    with hub_environment(servers) as environment:
+        yield environment
 
 
 @pytest.fixture(scope="module")
 def gateway(servers: Servers) -> Iterator[str]:
     with serve_gateway(create_app({"qwen-2.5": servers["qwen-2.5"]})) as url:
         yield f"{url}/v1"
-
-
-def run(command: list[str], given: str, environment: dict[str, str], folder: Path) -> str:
-    (folder / "cat.png").write_bytes(picture("PNG", (64, 48), "orange"))
-    ended = subprocess.run(
-        command,
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        env=environment,
-        cwd=folder,
-        check=False,
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    return ended.stdout
 
 
 @pytest.mark.slow

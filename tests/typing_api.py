@@ -76,7 +76,7 @@ space.stream([{"role": "user", "content": [{"type": "text", "text": "Hi"}]}])
 
 
 def a_script() -> None:
-    """The sync door."""
+    """The sync mode."""
     for delta in space.stream("Hi"):
         assert_type(delta, str)
     for event in space.stream("Hi").events():
@@ -97,7 +97,7 @@ def a_script() -> None:
 
 
 async def a_notebook() -> None:
-    """The async door."""
+    """The async mode."""
     async for delta in space.stream("Hi"):
         assert_type(delta, str)
     assert_type(await space.stream("Hi"), Reply)

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ..wire import CONFIG, INFO, PREFIX
+from ..support.scripted_gradio import CONFIG, INFO, PREFIX
 from .question import Question, token
 
 _HEAD = "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{more}\r\n"

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import httpx
 
-from ..wire import PREFIX
+from ..support.scripted_gradio import PREFIX
 from .question import Question
 from .record import Record
 

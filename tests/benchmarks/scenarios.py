@@ -13,8 +13,8 @@ JOB, JOB_ASYNC = "gradio_client, for", "gradio_client, async for"
 OPENAI, NODE = "openai SDK", "@gradio/client, Node"
 G4F, G4F_QVQ = "g4f, Qwen2.5", "g4f, QVQ"
 
-DOORS = (RAW, OURS, OURS_ASYNC, JOB, JOB_ASYNC)
-ALL = (*DOORS[:1], RAW_ASYNC, *DOORS[1:], OPENAI, NODE)
+READERS = (RAW, OURS, OURS_ASYNC, JOB, JOB_ASYNC)
+ALL = (*READERS[:1], RAW_ASYNC, *READERS[1:], OPENAI, NODE)
 
 
 @dataclass(frozen=True, slots=True)

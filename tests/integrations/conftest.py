@@ -12,8 +12,8 @@ import pytest
 
 from qwen_spaces.gateway import create_app
 
-from ..conftest import Servers
-from ..gateway import serve_gateway
+from ..support.gateway import serve_gateway
+from ..support.servers import Servers
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -23,7 +23,7 @@ import openai
 from qwen_spaces.gateway import create_app
 from qwen_spaces.replicas import brain, serve
 
-from ..gateway import serve_gateway
+from ..support.gateway import serve_gateway
 
 TESTS = "tests/api_resources/chat/test_completions.py"
 MODEL = "gpt-5.4"  # which they ask for

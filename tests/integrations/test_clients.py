@@ -17,8 +17,8 @@ from langchain_openai import ChatOpenAI
 
 from qwen_spaces import QwenSpace
 
-from ..conftest import Servers
-from ..test_images import PNG
+from ..support.images import PNG
+from ..support.servers import Servers
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or its import fetches a list of prices
 with warnings.catch_warnings():

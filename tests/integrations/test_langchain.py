@@ -27,8 +27,8 @@ from qwen_spaces import (
 )
 from qwen_spaces.integrations.langchain import ChatQwenSpace, _Cut
 
-from ..conftest import Servers
-from ..test_images import PNG
+from ..support.images import PNG
+from ..support.servers import Servers
 
 TEMPLATE = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{question}")])
 BASE64 = base64.b64encode(PNG).decode()

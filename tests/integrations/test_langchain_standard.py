@@ -13,8 +13,8 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 
 from qwen_spaces.integrations.langchain import ChatQwenSpace
 
-from ..conftest import Servers
-from ..test_images import PNG
+from ..support.images import PNG
+from ..support.servers import Servers
 
 
 @pytest.mark.filterwarnings("ignore:ChatQwenSpace ignores")

@@ -20,9 +20,9 @@ from pydantic import ValidationError
 from qwen_spaces import QwenSpace, available_spaces
 from qwen_spaces.integrations import llm as plugin
 
-from ..conftest import Servers
-from ..hub import serve_hub
-from ..test_images import PNG
+from ..support.hub import serve_hub
+from ..support.images import PNG
+from ..support.servers import Servers
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed database")  # of `llm`, from Python 3.13 on
 
@@ -199,8 +199,8 @@ def test_an_error_says_what_the_space_said_after_the_text_that_had_come(model: A
     assert "".join(response._chunks) == 'You asked: "Hi'
 
 
-@pytest.mark.parametrize("door", ["sync", "async"])
-def test_leaving_early_ends_the_job(servers: Servers, src: str, prompt: str, door: str) -> None:
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_leaving_early_ends_the_job(servers: Servers, src: str, prompt: str, mode: str) -> None:
     endless = f"{prompt} [[forever]]"
 
     async def leave() -> None:
@@ -208,7 +208,7 @@ def test_leaving_early_ends_the_job(servers: Servers, src: str, prompt: str, doo
             break  # what is dropped here ends without the garbage collector
         await asyncio.to_thread(servers.wait_for, "end", endless)
 
-    if door == "async":
+    if mode == "async":
         asyncio.run(leave())
     else:
         for _ in llm.get_model("qwen-2.5").prompt(endless, src=src):

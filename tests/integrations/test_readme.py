@@ -6,13 +6,19 @@ import doctest
 import importlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ..test_readme import FRIENDS, RUNNER, blocks, environment, run
+from ..support.readme import FRIENDS, RUNNER, blocks, hub_environment, run
+from ..support.servers import Servers
 
-__all__ = ["environment"]  # a fixture
+
+@pytest.fixture(scope="module")
+def environment(servers: Servers) -> Iterator[dict[str, str]]:
+    with hub_environment(servers) as environment:
+        yield environment
 
 
 def test_every_block_runs(environment: dict[str, str], tmp_path: Path) -> None:

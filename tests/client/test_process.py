@@ -1,0 +1,442 @@
+"""A clean process: a program ends at its end, Ctrl-C stops the server, nothing is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from qwen_spaces import QwenSpace
+
+from ..support.servers import Servers
+
+EXIT = 30.0  # seconds for what takes two at most, where the machine is busy
+LONG = 30.0  # seconds for a slow machine to start Python and the SDK
+LEFT = """
+    import gc, os, threading, time
+
+    def left():
+        "Threads and sockets of this process, once those on their way out are gone."
+        for _ in range(50):
+            gc.collect()
+            names = [thread.name for thread in threading.enumerate()]
+            # Trio keeps the threads it had for 10 seconds, and has no way to end them.
+            threads = [name for name in names if name != "MainThread" and not name.startswith("Trio")]
+            found = []
+            for fd in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+                try:
+                    found.append(os.readlink(f"/proc/self/fd/{fd}"))
+                except OSError:
+                    pass
+            sockets = [name for name in found if name.startswith("socket:")]
+            if not threads and not sockets:
+                break
+            time.sleep(0.01)
+        return threads, sockets
+"""
+
+
+class Program:
+    """A Python program in a process of its own, with warnings as errors."""
+
+    def __init__(self, source: str, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", textwrap.dedent(source), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_for(self, line: str) -> None:
+        """Read what it prints, as far as this line."""
+        assert self.process.stdout
+        for printed in self.process.stdout:
+            if printed.rstrip("\n") == line:
+                return
+        pytest.fail(f"it never said {line!r}: {self.process.communicate(timeout=LONG)[1]}")
+
+    def go_on(self) -> None:
+        """Let it go on from where it reads a line."""
+        assert self.process.stdin
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self, seconds: float = EXIT) -> tuple[int, str, str]:
+        """Its exit code, what else it printed and its errors; it must be over in so many seconds."""
+        try:
+            out, errors = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            pytest.fail(f"still there after {seconds} s: {self.process.communicate()}")
+        return self.process.returncode, out, errors
+
+
+@contextlib.contextmanager
+def program(source: str, *arguments: str) -> Iterator[Program]:
+    running = Program(source, *arguments)
+    try:
+        yield running
+    finally:
+        running.process.kill()
+        running.process.communicate()
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """A server that takes connections, when the test accepts them, and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(LONG)
+        yield listener
+
+
+def address_of(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+# The end of a program --------------------------------------------------------------------------------------
+
+MID_ANSWER = {
+    "loops that are kept": """
+        import asyncio, threading, time, trio
+
+        kept = [iter(stream()), iter(stream().events())]
+        for loop in kept:
+            next(loop)
+
+        async def read():
+            global deltas
+            deltas = stream().__aiter__()
+            await deltas.__anext__()
+
+        asyncio.run(read())
+        trio.run(read)
+        heard = stream()
+        threading.Thread(target=list, args=[heard], daemon=True).start()
+        while not heard.text:
+            time.sleep(0.005)
+    """,
+    "a result awaited in vain": """
+        kept = stream()
+        while not kept.text:  # the brain has begun, else it would never tell its end
+            try:
+                kept.result(timeout=0.2)
+            except TimeoutError:
+                pass
+    """,
+    "sys.exit in the loop": """
+        for delta in stream():
+            print("leaving", flush=True)
+            sys.exit()
+    """,
+}
+
+
+@pytest.mark.parametrize("reading", MID_ANSWER.values(), ids=list(MID_ANSWER))
+def test_a_program_ends_in_the_midst_of_an_answer(reading: str, endless: str, servers: Servers) -> None:
+    source = f"""
+import sys
+from qwen_spaces import QwenSpace
+space = QwenSpace("qwen-2.5", src=sys.argv[1])
+streams = []
+
+def stream():
+    streams.append(space.stream(sys.argv[2]))
+    return streams[-1]
+
+{textwrap.dedent(reading)}
+print("leaving", flush=True)
+"""
+    with program(source, servers["qwen-2.5"], endless) as running:
+        running.wait_for("leaving")
+        assert running.end() == (0, "", "")
+    servers.wait_for("end", endless, 5.0)
+
+
+@pytest.fixture
+def endless(prompt: str) -> str:
+    return f"{prompt} [[forever]]"
+
+
+def test_a_program_ends_while_it_connects(silent: socket.socket) -> None:
+    source = """
+        import asyncio, sys
+        from qwen_spaces import QwenSpace
+        streams = [QwenSpace("qwen-2.5", src=sys.argv[1]).stream("Hi") for _ in range(2)]
+        loops = [stream.events() for stream in streams]
+        next(loops[0])
+
+        async def begin():
+            await loops[1].__anext__()
+
+        asyncio.run(begin())
+        sys.stdin.readline()
+        print("leaving", flush=True)
+    """
+    with program(source, address_of(silent)) as running, silent.accept()[0], silent.accept()[0]:
+        running.go_on()
+        running.wait_for("leaving")
+        assert running.end() == (0, "", "")
+
+
+def test_a_program_ends_while_it_waits_in_the_queue(endless: str, prompt: str, servers: Servers) -> None:
+    source = """
+        import sys
+        from qwen_spaces import QwenSpace
+        stream = QwenSpace("qwen-2.5", src=sys.argv[1]).stream(sys.argv[2])
+        for event in (events := stream.events()):
+            if event.type == "status" and event.stage == "queued" and event.position is not None:
+                break
+        print("leaving", flush=True)
+    """
+    with QwenSpace("qwen-2.5", src=servers["one-slot"]).stream(endless) as holder:
+        held = iter(holder)
+        next(held)
+        with program(source, servers["one-slot"], prompt) as running:
+            running.wait_for("leaving")
+            assert running.end() == (0, "", "")
+    servers.wait_for("end", endless)
+
+
+def test_a_program_ends_that_never_used_its_space() -> None:
+    source = """
+        from qwen_spaces import QwenSpace
+        made, closed, unread, left = (QwenSpace("qwen-2.5") for _ in range(4))
+        closed.close()
+        stream, cancelled = unread.stream("Hi"), left.stream("Hi")
+        cancelled.cancel()
+        print("leaving", flush=True)
+    """
+    with program(source) as running:
+        running.wait_for("leaving")
+        assert running.end() == (0, "", "")
+
+
+# Ctrl-C ----------------------------------------------------------------------------------------------------
+
+LOOPS = {
+    "sync": """
+        for delta in space.stream(prompt):
+            print(delta, flush=True)
+    """,
+    "asyncio": """
+        async def read():
+            async for delta in space.stream(prompt):
+                print(delta, flush=True)
+        asyncio.run(read())
+    """,
+    "trio": """
+        async def read():
+            async for delta in space.stream(prompt):
+                print(delta, flush=True)
+        trio.run(read)
+    """,
+}
+INTERRUPTED = """
+import asyncio, sys, trio
+from qwen_spaces import QwenSpace
+space, prompt = QwenSpace("qwen-2.5", src=sys.argv[1]), sys.argv[2]
+{}
+"""
+
+
+def check_interrupted(running: Program) -> None:
+    code, _, errors = running.end()
+    assert code in (-signal.SIGINT, 130)
+    assert errors.splitlines()[-1].startswith("KeyboardInterrupt")
+    assert "Exception ignored" not in errors
+    assert "Warning" not in errors
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_ctrl_c_in_the_midst_of_an_answer_stops_the_server(loop: str, endless: str, servers: Servers) -> None:
+    source = INTERRUPTED.format(textwrap.dedent(LOOPS[loop]))
+    with program(source, servers["qwen-2.5"], endless) as running:
+        servers.wait_for("begin", endless, LONG)
+        assert running.process.stdout
+        assert running.process.stdout.readline().startswith("word1 ")
+        running.interrupt()
+        servers.wait_for("end", endless)
+        check_interrupted(running)
+
+
+@pytest.mark.parametrize("way", ["ask", "asyncio"])
+def test_ctrl_c_while_connecting_ends_the_program(way: str, silent: socket.socket) -> None:
+    source = INTERRUPTED.format(textwrap.dedent(LOOPS.get(way, "space.ask(prompt)")))
+    with program(source, address_of(silent), "Hi") as running, silent.accept()[0]:
+        running.interrupt()
+        check_interrupted(running)
+
+
+# What is left ----------------------------------------------------------------------------------------------
+
+
+def test_one_space_serves_many_event_loops_in_a_row(servers: Servers) -> None:
+    source = """
+        import asyncio, logging, sys, trio
+        from qwen_spaces import QwenSpace
+        space = QwenSpace("qwen-2.5", src=sys.argv[1])
+        # A busy machine makes every callback slow, which the debug mode complains of.
+        logging.getLogger("asyncio").addFilter(lambda record: "Executing" not in record.msg)
+
+        async def ask():
+            assert "Hi" in (await space.stream("Hi [[pace=0]]")).text
+
+        async def leave():
+            async for _ in space.stream("Hi [[forever]]"):
+                break
+
+        for _ in range(2):
+            asyncio.run(ask(), debug=True)
+            trio.run(ask)
+            asyncio.run(leave(), debug=True)
+            trio.run(leave)
+            assert "Hi" in space.ask("Hi [[pace=0]]").text
+        print("leaving", flush=True)
+    """
+    with program(source, servers["qwen-2.5"]) as running:
+        running.wait_for("leaving")
+        assert running.end() == (0, "", "")
+
+
+USES = [  # in this order, in one program; what they keep stays kept
+    "space.ask('Hi [[pace=0]]')",
+    "next(iter(space.stream('Hi [[forever]]')))",
+    "stream = space.stream('Hi [[forever]]'); deltas = iter(stream); next(deltas)",
+    "kept = [iter(space.stream('Hi [[forever]]')) for _ in range(4)]; [*map(next, kept)]",
+    "others = [iter(space.stream('Hi [[forever]]')) for _ in range(4)]; [*map(next, others)]",
+    "last = iter(space.stream('Hi [[forever]]')); next(last)",
+    "try: space.ask('[[error-first]]')\nexcept Exception as error: failed = error",
+    "space.status()",
+]
+
+
+def test_a_closed_space_leaves_no_thread_and_no_socket(servers: Servers) -> None:
+    source = f"""{textwrap.dedent(LEFT)}
+import asyncio, sys, trio
+from qwen_spaces import QwenSpace
+
+def close_async(run):
+    async def close():
+        await space.aclose()
+    run(close)
+
+closes = {{
+    "sync": lambda: space.close(),
+    "trio": lambda: close_async(trio.run),
+    "asyncio": lambda: close_async(lambda close: asyncio.run(close())),
+}}
+for number, use in enumerate({USES!r}):
+    way = [*closes][number % 3]
+    space = QwenSpace("qwen-2.5", src=sys.argv[1])
+    exec(use)
+    closes[way]()
+    assert left() == ([], []), (way, use, left())
+print("leaving", flush=True)
+"""
+    with program(source, servers["qwen-2.5"]) as running:
+        running.wait_for("leaving")
+        assert running.end() == (0, "", "")
+
+
+def test_closing_a_space_that_still_connects_is_quick_and_leaves_nothing(silent: socket.socket) -> None:
+    source = f"""{textwrap.dedent(LEFT)}
+import sys
+from qwen_spaces import QwenSpace, StreamCancelledError
+space = QwenSpace("qwen-2.5", src=sys.argv[1])
+stream = space.stream("Hi")
+next(iter(stream.events()))
+sys.stdin.readline()
+start = time.monotonic()
+space.close()
+assert time.monotonic() - start < 15, f"it took {{time.monotonic() - start}} s"
+try:
+    stream.result()
+except StreamCancelledError:
+    print(left())
+"""
+    with program(source, address_of(silent)) as running, silent.accept()[0]:
+        running.go_on()
+        code, out, errors = running.end(5.0)
+    assert errors == ""
+    assert (code, out) == (0, "([], [])\n")
+
+
+# Forks -----------------------------------------------------------------------------------------------------
+
+FORKED = [
+    "list(space.stream('Hi'))",
+    "space.ask('Hi')",
+    "asyncio.run(awaited())",
+    "space.status()",
+    "space.conversation().ask('Hi')",
+    "list(unread)",
+]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.parametrize("before", ["reached", "unused"])
+def test_a_forked_child_is_refused_the_space_of_its_parent(before: str, servers: Servers) -> None:
+    source = f"""
+import asyncio, faulthandler, os, signal, sys, warnings
+import gradio_client  # else each child does
+from qwen_spaces import ConnectError, QwenSpace
+
+async def awaited():
+    await space.stream("Hi")
+
+def child():
+    faulthandler.dump_traceback_later(4)
+    signal.alarm(5)
+    try:
+        exec(use)
+        print("not refused:", use, flush=True)
+    except ConnectError as error:
+        if "another process" not in str(error):
+            print(error, flush=True)
+    if {before!r} == "reached":  # beside threads OpenSSL may be locked for ever, whoever calls it
+        os._exit(0)
+    own = QwenSpace("qwen-2.5", src=sys.argv[1])
+    os._exit("list" in use and "Hi" not in own.ask("Hi [[pace=0]]").text)
+
+space = QwenSpace("qwen-2.5", src=sys.argv[1])
+for use in {FORKED!r}:
+    unread = space.stream("Hi")
+    if {before!r} == "reached":
+        space.ask("Hi [[pace=0]]")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads, from Python 3.12 on
+        pid = os.fork()
+    if not pid:
+        child()
+    assert os.waitpid(pid, 0)[1] == 0, use
+assert "Hi" in space.ask("Hi [[pace=0]]").text
+"""
+    with program(source, servers["qwen-2.5"]) as running:
+        assert running.end(LONG) == (0, "", "")
+
+
+def test_the_programs_here_would_show_what_is_left(silent: socket.socket) -> None:
+    source = f"""{textwrap.dedent(LEFT)}
+import socket, sys, threading
+host, port = sys.argv[1].removeprefix("http://").split(":")
+kept = socket.create_connection((host, int(port)))
+threading.Thread(target=threading.Event().wait, name="kept", daemon=True).start()
+print(*map(len, left()))
+kept.close()
+"""
+    with program(source, address_of(silent)) as running:
+        start = time.monotonic()
+        assert running.end(LONG)[:2] == (0, "1 1\n" if os.path.isdir("/proc/self/fd") else "1 0\n")
+        assert time.monotonic() - start < LONG

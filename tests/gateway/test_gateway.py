@@ -1,0 +1,515 @@
+"""The gateway, driven by the real `openai` client, with real servers behind it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import logging.handlers
+import queue
+import socket
+from collections.abc import Iterator
+from typing import Any, get_type_hints
+
+import anyio
+import openai
+import pytest
+from openai.types.chat import completion_create_params
+
+from qwen_spaces import QwenSpace, Timeouts, errors
+from qwen_spaces.gateway import create_app
+from qwen_spaces.gateway.errors import error_response_for
+from qwen_spaces.gateway.schema import IGNORED_PARAMS, IMAGES, ChatRequest
+from qwen_spaces.replicas.sample_text import PASSAGES
+
+from ..support.gateway import http, openai_client, said, serve_gateway
+from ..support.images import picture
+from ..support.modes import POLLING, run_async
+from ..support.servers import Servers
+from ..tools.load import Load
+
+MODELS = ("qwen-2.5", "qwen-2-72b", "qvq-72b", "qwen-3")
+PNG = f"data:image/png;base64,{base64.b64encode(picture('PNG', (31, 17), 'red')).decode()}"
+SLOT = "one-slot"  # a model name of our own
+
+
+def shown(*urls: str) -> list[Any]:
+    parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return [{"role": "user", "content": [{"type": "text", "text": "What is it? [[pace=0]]"}, *parts]}]
+
+
+@pytest.fixture(scope="module")
+def url(servers: Servers) -> Iterator[str]:
+    places = {name: servers[name] for name in MODELS}
+    others = {"gone": "http://127.0.0.1:9", SLOT: servers["one-slot"]}
+    with serve_gateway(create_app({**places, **others})) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[openai.OpenAI]:
+    with openai_client(url) as client:
+        yield client
+
+
+@pytest.fixture
+def lines() -> Iterator[queue.Queue[logging.LogRecord]]:
+    """What the gateway logs."""
+    records: queue.Queue[logging.LogRecord] = queue.Queue()
+    logger, handler = logging.getLogger("qwen_spaces.gateway"), logging.handlers.QueueHandler(records)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield records
+    logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
+
+
+def logged(lines: queue.Queue[logging.LogRecord], **fields: Any) -> dict[str, Any]:
+    """The next line with such fields; one of an earlier test may come late."""
+    while True:
+        line: dict[str, Any] = json.loads(lines.get(timeout=5).getMessage())
+        if fields.items() <= line.items():
+            return line
+
+
+def text_of(chunks: list[Any]) -> str:
+    return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+
+
+# Models ----------------------------------------------------------------------------------------------------
+
+
+def test_the_models_are_the_spaces_by_their_short_names(client: openai.OpenAI) -> None:
+    listed = [model.id for model in client.models.list()]
+    assert listed[:4] == list(MODELS)
+    assert "qwen3-8b" in listed  # the option `model` of qwen-3, which has no other place in a request
+    assert client.models.retrieve("qwen-2.5").owned_by == "Qwen"
+    assert client.models.retrieve("qwen-qwen2-5").id == "qwen-2.5"
+    with pytest.raises(openai.NotFoundError) as unknown:
+        client.models.retrieve("someone/their-space")
+    assert unknown.value.code == "model_not_found"
+
+
+def test_all_spaces_are_there_if_nothing_is_said() -> None:
+    with pytest.raises(errors.UnknownSpaceError, match=r"qwen-2\.6"):
+        create_app({"qwen-2.6": None})
+    assert create_app().openapi()["paths"].keys() >= {"/v1/models", "/v1/chat/completions", "/healthz"}
+
+
+# Answers ---------------------------------------------------------------------------------------------------
+
+TURNS: list[Any] = [
+    {"role": "developer", "content": "Speak like a pirate."},
+    {"role": "user", "content": "My name is Ada."},
+    {"role": "assistant", "content": "Hello Ada.", "refusal": None, "tool_calls": None},
+    {"role": "user", "content": [{"type": "text", "text": "And now? [[pace=0.005]]"}]},
+]
+
+
+@pytest.mark.parametrize("model", ["qwen-2.5", "qwen-qwen2-72b-instruct", "QVQ-72B"])
+def test_the_answer_is_that_of_the_space(model: str, client: openai.OpenAI, servers: Servers) -> None:
+    system, *turns = TURNS
+    answer = client.chat.completions.create(model=model, messages=TURNS)
+    name = QwenSpace(model).name
+    asked = QwenSpace(name, src=servers[name]).ask(turns, system=system["content"])
+    assert answer.choices[0].message.content == asked.text
+    assert "Speak like a pirate." in asked.text
+    assert "Hello Ada." in asked.text
+    assert (answer.model, answer.choices[0].finish_reason, answer.usage) == (name, "stop", None)
+
+
+def test_a_stream_gives_the_same_answer_in_chunks(client: openai.OpenAI, servers: Servers) -> None:
+    paced: list[Any] = [*TURNS[:-1], {**TURNS[-1], "content": f"{TURNS[-1]['content']} [[pace=0.005]]"}]
+    chunks = list(client.chat.completions.create(model="qwen-2.5", messages=paced, stream=True))
+    system, *turns = paced
+    asked = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).ask(turns, system=system["content"])
+    assert text_of(chunks) == asked.text
+    assert POLLING or len(chunks) > 4
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * (len(chunks) - 1) + ["stop"]
+    assert {(chunk.id, chunk.created, chunk.model) for chunk in chunks} == {
+        (chunks[0].id, chunks[0].created, "qwen-2.5")
+    }
+
+
+def test_an_async_stream_arrives_while_the_space_still_produces(
+    url: str, prompt: str, servers: Servers
+) -> None:
+    prompt += " [[pace=0.05]]"
+    complete = []
+
+    async def read() -> None:
+        async with (
+            openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0) as client,
+            await client.chat.completions.create(**said(prompt), stream=True) as chunks,
+        ):
+            async for _ in chunks:
+                complete.append(servers.saw("complete", prompt))
+                if len(complete) == 4:
+                    return
+
+    run_async("asyncio", read)  # under trio the client leaves a generator open
+    assert complete == [False] * 4
+    servers.wait_for("end", prompt)
+
+
+def test_every_script_and_every_line_separator_arrives_whole(url: str, client: openai.OpenAI) -> None:
+    chunks = list(client.chat.completions.create(**said("[[multibyte]] [[pace=0.001]]"), stream=True))
+    assert text_of(chunks).strip() == "".join(PASSAGES).strip()
+    with http.stream(
+        "POST", f"{url}/v1/chat/completions", json=said("a\u2028b\x85c [[pace=0]]", stream=True)
+    ) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        data = [line.removeprefix("data: ") for line in response.iter_lines() if line]  # as LiteLLM reads
+    assert data[-1] == "[DONE]"
+    parts = [json.loads(line)["choices"][0]["delta"].get("content", "") for line in data[:-1]]
+    assert "a\u2028b\x85c" in "".join(parts)
+
+
+def test_images_reach_the_space(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(model="qvq-72b", messages=shown(PNG))
+    assert "31x17" in str(answer.choices[0].message.content)
+
+
+def test_an_address_of_an_image_is_handed_on_and_not_fetched(client: openai.OpenAI) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"https://127.0.0.1:{listener.getsockname()[1]}/cat.png"
+        with pytest.raises(openai.APIStatusError) as refused:  # by the Space, which fetches none from there
+            client.chat.completions.create(model="qvq-72b", messages=shown(address))
+        assert refused.value.code == "space_error"
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_options_of_a_space_go_in_the_extra_body(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(**said("Hi [[pace=0]]"), extra_body={"size": "7B"})
+    assert "Model: 7B." in str(answer.choices[0].message.content)
+    with pytest.raises(openai.BadRequestError, match="takes: 72B"):
+        client.chat.completions.create(**said("Hi"), extra_body={"size": "8B"})
+
+
+def test_reasoning_comes_apart_in_both_forms(client: openai.OpenAI, servers: Servers) -> None:
+    ask: dict[str, Any] = said("Hi [[pace=0]]", model="qwen3-8b", extra_body={"thinking_budget": 2})
+    asked = QwenSpace("qwen-3", src=servers["qwen-3"]).ask(
+        "Hi [[pace=0]]", model="qwen3-8b", thinking_budget=2
+    )
+    assert asked.reasoning
+    message: Any = client.chat.completions.create(**ask).choices[0].message
+    assert (message.content, message.reasoning_content) == (asked.text, asked.reasoning)
+    chunks: list[Any] = list(client.chat.completions.create(**ask, stream=True))
+    deltas = [chunk.choices[0].delta.model_extra or {} for chunk in chunks]
+    assert "".join(delta.get("reasoning_content", "") for delta in deltas) == asked.reasoning
+    assert text_of(chunks) == asked.text
+
+
+def test_a_system_message_alone_is_answered(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="qwen-2.5", messages=[{"role": "developer", "content": "Introduce yourself. [[pace=0]]"}]
+    )
+    assert 'asked: "Introduce yourself.' in str(answer.choices[0].message.content)
+
+
+def test_a_rewrite_is_right_in_the_whole_and_told_in_the_stream(client: openai.OpenAI) -> None:
+    ask = said("Hi [[rewrite]] [[pace=0.005]]")
+    assert "let me think" not in str(client.chat.completions.create(**ask).choices[0].message.content)
+    *_, last = client.chat.completions.create(**ask, stream=True)
+    assert (last.model_extra or {})["rewritten"] is True
+
+
+def test_no_tokens_are_counted_and_none_invented(client: openai.OpenAI) -> None:
+    assert "usage" not in client.chat.completions.with_raw_response.create(**said("Hi [[pace=0]]")).text
+    asked = {"stream": True, "stream_options": {"include_usage": True}}
+    chunks: list[Any] = list(client.chat.completions.create(**said("Hi [[pace=0]]"), **asked))
+    assert all("usage" in chunk.model_fields_set and chunk.usage is None for chunk in chunks)
+    assert all(chunk.choices for chunk in chunks)
+    with client.chat.completions.stream(
+        **said("Hi [[pace=0]]"), stream_options={"include_usage": True}
+    ) as helper:
+        assert helper.get_final_completion().usage is None
+
+
+# Parameters ------------------------------------------------------------------------------------------------
+
+
+def test_hints_are_accepted_and_named_in_a_header(client: openai.OpenAI) -> None:
+    create = client.chat.completions.with_raw_response.create
+    answer = create(**said("Hi [[pace=0]]"), temperature=0.1, top_p=1, user="ada", max_tokens=5, seed=None)
+    assert answer.headers["x-qwen-spaces-ignored"] == "max_tokens, temperature, top_p, user"
+    assert "x-qwen-spaces-ignored" not in create(**said("Hi [[pace=0]]")).headers
+
+
+FUNCTION = {"name": "f", "parameters": {}}
+REFUSED: dict[str, Any] = {
+    "n": 2,
+    "stop": ["\n"],
+    "tools": [{"type": "function", "function": FUNCTION}],
+    "tool_choice": "required",
+    "functions": [FUNCTION],
+    "function_call": {"name": "f"},
+    "logprobs": True,
+    "top_logprobs": 2,
+    "logit_bias": {"50256": -100},
+    "response_format": {"type": "json_object"},
+    "modalities": ["text", "audio"],
+    "audio": {"voice": "ash", "format": "mp3"},
+    "moderation": {"model": "omni-moderation-latest"},
+    "web_search_options": {},
+}
+NEUTRAL: dict[str, Any] = {
+    "n": 1,
+    "stop": [],
+    "tools": [],
+    "tool_choice": "none",
+    "logprobs": False,
+    "top_logprobs": 0,
+    "logit_bias": {},
+    "response_format": {"type": "text"},
+    "modalities": ["text"],
+}
+
+
+def test_what_would_change_the_form_of_the_answer_is_refused(client: openai.OpenAI) -> None:
+    for param, value in REFUSED.items():
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.chat.completions.create(**said("Hi"), extra_body={param: value})
+        assert (refused.value.param, refused.value.code) == (param, "unsupported_parameter")
+    nothing = {**dict.fromkeys(REFUSED), **NEUTRAL}
+    assert client.chat.completions.create(**said("Hi [[pace=0]]"), extra_body=nothing).choices
+
+
+def test_every_parameter_of_openai_is_judged() -> None:
+    known = get_type_hints(completion_create_params.CompletionCreateParamsStreaming)
+    assert known.keys() <= set(ChatRequest.model_fields) | IGNORED_PARAMS
+    assert set(REFUSED) == set(ChatRequest.model_fields) - {"model", "messages", "stream", "stream_options"}
+
+
+WRONG: dict[str, tuple[dict[str, Any], str | None]] = {
+    "no messages": ({"messages": []}, "messages"),
+    "a tool's message": ({"messages": [{"role": "tool", "content": "42"}]}, "messages[0].role"),
+    "no content": ({"messages": [{"role": "user", "content": None}]}, "messages[0].content"),
+    "an empty part": ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content"),
+    "sound": ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages[0].content"),
+    "the assistant's is the last": ({"messages": TURNS[:3]}, "messages"),
+    "an image for a text Space": ({"messages": shown(PNG)}, "messages"),
+    "two images for QVQ": ({"model": "qvq-72b", "messages": shown(PNG, PNG)}, "messages"),
+    "no image": ({"model": "qvq-72b", "messages": shown("data:image/png;base64,AAAA")}, "messages"),
+    "an address without TLS": ({"messages": shown("http://127.0.0.1/cat.png")}, "messages[0].content"),
+    "a file": ({"messages": shown("file:///etc/hostname")}, "messages[0].content"),
+    "many images": ({"messages": shown(*[PNG] * (IMAGES + 1))}, "messages"),
+    "a large image": ({"messages": shown(PNG + "A" * 14 * 2**20)}, "messages"),
+    "an unknown name": ({"siez": "7B"}, "siez"),
+    "an option that is a list": ({"size": ["7B"]}, "size"),
+    "a file as an image": ({"images": ["/etc/hostname"]}, "images"),
+    "a file for any chat": ({"model": "gone", "images": "/etc/hostname"}, "images"),
+    "an upload for any chat": ({"model": "gone", "paper": {"path": "/etc/hostname"}}, "paper"),
+    "a system prompt": ({"system": "Hi"}, "system"),
+    "a stream that is a text": ({"stream": "yes"}, "stream"),
+    "half a character": ({"messages": [{"role": "user", "content": "\ud83d"}]}, "messages"),
+    "half a character in a name": ({"\ud83d": 1}, None),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_is_wrong_is_a_400_that_says_where(wrong: str, url: str) -> None:
+    change, param = WRONG[wrong]
+    body = json.dumps({**said("Hi"), **change})
+    headers = {"content-type": "application/json"}
+    answer = http.post(f"{url}/v1/chat/completions", content=body, headers=headers)
+    assert answer.status_code == 400, answer.text
+    error = answer.json()["error"]
+    assert (error["type"], error["param"]) == ("invalid_request_error", param)
+    assert len(error["message"]) < 500
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"model": NaN}'], ids=repr)
+def test_a_body_that_is_no_request_is_a_400(body: bytes, url: str) -> None:
+    headers = {"content-type": "application/json"}
+    answer = http.post(f"{url}/v1/chat/completions", content=body[:99_999], headers=headers)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
+def test_routes_and_methods_that_are_not_there_are_errors_of_openais_form(url: str) -> None:
+    assert http.get(f"{url}/chat/completions").json()["error"]["type"] == "invalid_request_error"
+    wrong = http.put(f"{url}/v1/models")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET")
+    assert wrong.json()["error"]["message"]
+    assert http.get(f"{url}/healthz").json() == {"status": "ok", "running": 0}
+
+
+# Errors of a Space -----------------------------------------------------------------------------------------
+
+FAILURES: dict[str, tuple[dict[str, Any], type[openai.APIStatusError], int, str]] = {
+    "unknown": (said("Hi", model="nope"), openai.NotFoundError, 404, "model_not_found"),
+    "quota": (said("[[quota]]"), openai.RateLimitError, 429, "insufficient_quota"),
+    "its own": (said("[[gr-error=No.]]"), openai.InternalServerError, 502, "space_error"),
+    "hidden": (said("[[error-first]]"), openai.InternalServerError, 502, "space_error"),
+    "silent": (said("[[nothing]]"), openai.InternalServerError, 502, "space_error"),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_before_the_first_text_has_its_status(
+    failure: str, stream: bool, client: openai.OpenAI
+) -> None:
+    ask, kind, status, code = FAILURES[failure]
+    with pytest.raises(kind) as failed:
+        client.chat.completions.create(**ask, stream=stream)
+    assert (failed.value.status_code, failed.value.code) == (status, code)
+    headers = failed.value.response.headers
+    assert headers.get("retry-after") == ("588" if status == 429 else None)
+    assert headers.get("x-should-retry") == ("false" if status >= 500 else None)
+
+
+def test_a_failure_in_the_stream_is_an_error_event(client: openai.OpenAI) -> None:
+    heard = []
+    with pytest.raises(openai.APIError, match="fail after 3 steps") as failed:
+        for chunk in client.chat.completions.create(
+            **said("[[gr-error-after=3]] [[pace=0.05]]"), stream=True
+        ):
+            heard.append(chunk)
+    assert not isinstance(failed.value, openai.APIStatusError)
+    assert failed.value.code == "space_error"
+    assert text_of(heard).startswith("You asked")
+
+
+def test_a_space_that_is_late_is_a_504(servers: Servers) -> None:
+    app = create_app({"qwen-2.5": servers["qwen-2.5"]}, timeouts=Timeouts(first=0.3))
+    with serve_gateway(app) as url, openai_client(url) as client:
+        with pytest.raises(openai.InternalServerError, match="no text came") as late:
+            client.chat.completions.create(**said("[[wait=5]]"), stream=True)
+        assert (late.value.status_code, late.value.code) == (504, "space_timeout")
+
+
+def test_every_error_has_a_status_of_its_own() -> None:
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.QwenSpacesError):
+            fault = error_response_for(kind("What happened."))
+            plain = kind in (errors.QwenSpacesError, errors.MissingExtraError)
+            assert (fault.status == 500) == plain
+            assert (fault.status == 429) == ("Retry-After" in fault.headers)
+    for given, said_so in ((1.2, "2"), (-1, "0"), (float("inf"), "86400"), (float("nan"), "86400")):
+        assert error_response_for(errors.RateLimitedError("Wait.", retry_after=given)).headers == {
+            "Retry-After": said_so
+        }
+
+
+def test_what_nobody_foresaw_is_a_500_that_tells_nothing(
+    client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch, lines: queue.Queue[logging.LogRecord]
+) -> None:
+    monkeypatch.setattr("qwen_spaces.gateway.app.completion", lambda *_: 1 / 0)
+    with pytest.raises(openai.InternalServerError, match="failed unexpectedly") as failed:
+        client.chat.completions.create(**said("Hi [[pace=0]]"))
+    assert "division" not in str(failed.value)
+    assert logged(lines, status=500)["error"] == "ZeroDivisionError"
+
+
+# Leaving ---------------------------------------------------------------------------------------------------
+
+
+def test_leaving_a_stream_ends_the_job(client: openai.OpenAI, prompt: str, servers: Servers) -> None:
+    prompt += " [[forever]]"
+    with client.chat.completions.create(**said(prompt), stream=True) as stream:
+        while not next(stream).choices[0].delta.content:
+            pass
+    servers.wait_for("end", prompt)
+
+
+def test_cancelling_a_task_ends_the_job(url: str, prompt: str, servers: Servers) -> None:
+    prompt += " [[forever]]"
+
+    async def ask() -> None:
+        async with (
+            openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="any") as client,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(lambda: client.chat.completions.create(**said(prompt)))
+            await anyio.to_thread.run_sync(servers.wait_for, "begin", prompt)
+            tasks.cancel_scope.cancel()
+
+    run_async("asyncio", ask)
+    servers.wait_for("end", prompt)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_client_that_hangs_up_in_the_queue_leaves_it(
+    stream: bool, url: str, prompt: str, servers: Servers, lines: queue.Queue[logging.LogRecord]
+) -> None:
+    first, second = f"{prompt} first [[forever]]", f"{prompt} second"
+    with openai_client(url) as client:
+        with client.chat.completions.create(**said(first, model=SLOT), stream=True) as holder:
+            servers.wait_for("begin", first)
+            with pytest.raises(openai.APITimeoutError):
+                client.chat.completions.create(**said(second, model=SLOT), stream=stream, timeout=0.5)
+            line = logged(lines, model=SLOT, left=True)
+            assert (line["left"], line["deltas"]) == (True, 0)
+            holder.close()
+        servers.wait_for("end", first)
+        assert client.chat.completions.create(**said("Hi [[pace=0]]", model=SLOT)).choices
+    assert not servers.saw("begin", second)
+
+
+def test_a_client_that_reads_nothing_is_left(
+    prompt: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qwen_spaces.gateway.app.UNREAD", 0.2)
+    prompt += " [[forever]] [[pace=0.001]]"
+    body = json.dumps(said(prompt, stream=True))
+    head = "POST /v1/chat/completions HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"
+    app = create_app({"qwen-2.5": servers["qwen-2.5"]})
+    with serve_gateway(app, send_buffer=4096) as url, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", int(url.rpartition(":")[2])))
+        deaf.sendall("\r\n".join([*head, "Content-Type: application/json", "", body]).encode())
+        servers.wait_for("end", prompt)
+    assert not servers.saw("complete", prompt)
+
+
+# Limits and the log ----------------------------------------------------------------------------------------
+
+
+def test_more_requests_than_allowed_are_refused_until_one_is_over(
+    prompt: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qwen_spaces.gateway.middleware.RETRY_AFTER", 0.1)
+    prompt += " [[forever]]"
+    app = create_app({"qwen-2.5": servers["qwen-2.5"]}, max_requests=1)
+    with serve_gateway(app) as url, openai_client(url) as client:
+        with client.chat.completions.create(**said(prompt), stream=True) as holder:
+            next(holder)
+            assert http.get(f"{url}/healthz").json()["running"] == 1
+            with pytest.raises(openai.RateLimitError) as full:
+                client.chat.completions.create(**said("Hi"))
+            assert full.value.code == "gateway_full"
+            assert float(full.value.response.headers["retry-after"]) > 0
+            assert client.models.list().data
+        servers.wait_for("end", prompt)
+        # As every program does it, with the retries of the client.
+        assert client.with_options(max_retries=2).chat.completions.create(**said("Hi [[pace=0]]")).choices
+
+
+def test_each_request_is_a_line_without_contents(
+    client: openai.OpenAI, prompt: str, servers: Servers, lines: queue.Queue[logging.LogRecord]
+) -> None:
+    text = client.chat.completions.create(**said(f"{prompt} [[pace=0]]")).choices[0].message.content
+    whole = logged(lines, characters=len(str(text)))
+    assert (whole["method"], whole["path"], whole["status"]) == ("POST", "/v1/chat/completions", 200)
+    assert (whole["model"], whole["left"]) == ("qwen-2.5", False)
+    assert 0 < whole["first"] <= whole["seconds"]
+    chunks = list(client.chat.completions.create(**said(f"{prompt} [[pace=0]]"), stream=True))
+    streamed = logged(lines, characters=len(text_of(chunks)))
+    assert streamed["deltas"] == len(chunks) - 2
+    with pytest.raises(openai.APIError):
+        list(client.chat.completions.create(**said(f"{prompt} [[error-after=2]]"), stream=True))
+    failed = logged(lines, error="SpaceError")
+    assert prompt not in json.dumps([whole, streamed, failed])
+
+
+def test_a_small_load_is_answered_refused_or_left(servers: Servers) -> None:
+    app = create_app({"qwen-2.5": servers["one-slot"]}, max_requests=10)
+    with serve_gateway(app) as url:
+        load = Load(url, servers["one-slot"], servers, clients=12, pace=0)
+        load.run()
+    assert load.problems == []
+    assert load.counts["whole"] + load.counts["left"] >= 10

@@ -1,0 +1,287 @@
+"""`show`: answers that grow in a notebook's cell, in a terminal, and in a plain program."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from qwen_spaces import QwenSpace, Reply, SpaceError, SpaceTimeoutError, Status, Timeouts
+from qwen_spaces._display.displays import NO_MATH
+from qwen_spaces._display.live_reply import DisplayedReply, LiveReply
+
+from ..support.modes import run_async
+from ..support.page import Page, new_page, thinking, told
+from ..support.servers import Servers
+from ..support.streams import scripted_stream
+
+A_SECOND = 15  # updates in it, at most
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    with new_page(tmp_path) as page:
+        yield page
+
+
+AWAITED = "reply = await shown"
+ASKED = "reply = shown.result()"
+LAST_LINE = "shown"
+WAYS = pytest.mark.parametrize(
+    "way", [AWAITED, ASKED, LAST_LINE], ids=["awaited", "result", "last line of a cell"]
+)
+
+
+@pytest.mark.parametrize("way", [AWAITED, ASKED], ids=["awaited", "result"])
+def test_an_answer_grows_in_its_cell_with_15_updates_a_second_at_most(way: str, page: Page) -> None:
+    steps = ["word " * count for count in range(1, 301)]
+    page.run(way, shown=LiveReply(told(*steps, pace=0.0025)))
+    assert page.shown == [steps[-1]]
+    assert 5 < len(page.seen) <= 1 + A_SECOND * (page.times[-1] - page.times[0])
+    assert page.seen[-1] == {"text/markdown": steps[-1], "text/plain": steps[-1]}
+
+
+def test_the_status_stands_where_the_answer_will(page: Page) -> None:
+    queued = Status("queued", position=3, queue_size=8, eta=20)
+    again, upload = Status("queued", eta=2, reason="<i>Full</i>"), Status("queued", upload=2_500_000)
+    waits = [Status("waking"), queued, again, upload, Status("running")]
+    page.run(ASKED, shown=LiveReply(told(*waits, "Hello.", page=page)))
+    assert [data["text/plain"] for data in page.seen] == [
+        "Connecting ...",
+        "The Space wakes up ...",
+        "Waiting in the queue, at place 4 of 8, about 20 s to go ...",
+        "Another try follows: <i>Full</i>, about 2 s to go ...",
+        "Uploading 2.5 MB ...",
+        "The Space is at work ...",
+        "Hello.",
+    ]
+    assert "&lt;i&gt;Full" in page.seen[3]["text/html"]
+    assert len(page.outputs) == 1
+
+
+def test_reasoning_is_unfolded_until_the_answer_begins(page: Page) -> None:
+    said = [
+        thinking("Hm."),
+        thinking("Hm. Yes."),
+        thinking("Hm. Yes.", "It is"),
+        thinking("Hm. Yes.", "It is."),
+    ]
+    page.run(AWAITED, shown=LiveReply(told(*said, page=page)))
+    drawn = [data["text/markdown"] for data in page.seen if "text/markdown" in data]
+    folded = f"<details><summary>Reasoning</summary><blockquote {NO_MATH}>Hm. Yes.</blockquote></details>"
+    unfolded = folded.replace("<details>", "<details open>")
+    assert drawn == [unfolded.replace(" Yes.", ""), unfolded, folded, "It is", "It is."]
+    assert page.shown == ["Hm. Yes.", "It is."]
+
+
+def test_reasoning_cannot_break_out_of_its_fold(page: Page) -> None:
+    thought = "a\n\n</details>\r\n\r\n<script>alert(1)</script> **b** `c` $d$ \\(e\\) &lt;"
+    page.run(LAST_LINE, shown=LiveReply(told(thinking(thought, "f"))))
+    drawn = next(data for data in page.seen if data["text/plain"] == thought)["text/markdown"]
+    assert "\n" not in drawn
+    assert "\r" not in drawn
+    inside = drawn.partition(f"<blockquote {NO_MATH}>")[2].removesuffix("</blockquote></details>")
+    assert re.findall("<[^>]*>", inside) == ["<br>"] * 4
+    assert not set("`$\\") & set(inside)
+    assert "&amp;lt;" in inside
+
+
+def test_an_answer_is_never_made_into_html(page: Page) -> None:
+    page.run(LAST_LINE, shown=LiveReply(told("<script>alert(1)</script>")))
+    assert [list(data) for data in page.outputs.values()] == [["text/markdown", "text/plain"]]
+
+
+def test_text_that_the_space_took_back_does_not_stay(page: Page) -> None:
+    said = [thinking("Hm.", "No"), thinking("Hm. Wait.")]
+    page.run(LAST_LINE, shown=LiveReply(told(*said, page=page)))
+    assert page.shown == ["Hm. Wait.", ""]
+
+
+@WAYS
+def test_an_error_is_a_box_below_what_had_come(way: str, page: Page) -> None:
+    error = SpaceError("<b>a Space</b> failed.\nAsk again.")
+    ended = page.run(way, shown=LiveReply(told("Half of", pace=0.1, error=error)))
+    assert page.shown == ["Half of", f"SpaceError: {error}"]
+    box = list(page.outputs.values())[1]["text/html"]
+    assert "<b>SpaceError</b><br>&lt;b&gt;a Space&lt;/b&gt; failed.<br>Ask again." in box
+    assert ended.error is (None if way == LAST_LINE else error)
+    if way == LAST_LINE:
+        assert ended.text == ""
+    else:
+        assert "Traceback" in ended.text
+        assert "ExceptionGroup" not in ended.text
+
+
+@WAYS
+def test_an_error_before_the_answer_stands_in_its_place(way: str, page: Page) -> None:
+    page.run(way, shown=LiveReply(told(error=SpaceError("It failed."))))
+    assert page.shown == ["SpaceError: It failed."]
+
+
+@WAYS
+def test_a_stream_that_is_late_for_good_says_so(way: str, page: Page) -> None:
+    stream = scripted_stream(lambda mailbox: time.sleep(0.6), timeouts=Timeouts(connect=0.2))
+    ended = page.run(way, shown=LiveReply(stream))
+    assert len(page.shown) == 1
+    assert page.shown[0].startswith("SpaceTimeoutError: a Space: the Space was not reached within 0.2 s.")
+    assert isinstance(ended.error, SpaceTimeoutError) == (way != LAST_LINE)
+
+
+@WAYS
+def test_a_real_space_is_shown_once(way: str, page: Page, servers: Servers, prompt: str) -> None:
+    space = QwenSpace("qwen-2.5", src=servers["qwen-2.5"])
+    ended = page.run(way.removeprefix("reply = "), shown=space.show(prompt))
+    (text,) = page.shown
+    assert f'You asked: "{prompt}"' in text
+    assert ended.text == ""
+    if way != LAST_LINE:
+        assert ended.value.text == text
+
+
+def test_a_shown_reply_is_shown_again_by_a_later_cell(page: Page) -> None:
+    shown = LiveReply(told("Hello."))
+    page.run("reply = await shown\nreply", shown=shown)
+    assert len(page.seen) == 2  # the status, the answer
+    assert "Reply(text='Hello.'" in page.run("reply").text
+    page.run("again = shown.result()")
+    assert len(page.seen) == 2
+    page.run("shown")
+    assert page.shown == ["Hello.", "Hello."]
+
+
+def test_a_shown_reply_is_a_reply(page: Page) -> None:
+    shown, plain = page.run("shown.result()", shown=LiveReply(told("Hello."))).value, Reply("Hello.")
+    assert isinstance(shown, DisplayedReply)
+    same = Reply(shown.text, metrics=shown.metrics, raw=shown.raw)
+    assert shown == same
+    assert same == shown
+    assert shown != plain
+    assert hash(shown) == hash(same)
+    assert pickle.loads(pickle.dumps(shown)) == shown
+    assert str(shown) == "Hello."
+
+
+def test_several_answers_grow_at_once_in_one_cell(page: Page, servers: Servers) -> None:
+    space = QwenSpace("qwen-2.5", src=servers["qwen-2.5"])
+    questions = [f"Question {number} [[pace=0.01]]" for number in range(3)]
+    code = "import asyncio\nreplies = await asyncio.gather(*map(space.show, questions))"
+    page.run(code, space=space, questions=questions)
+    assert len(page.shown) == 3
+    assert all(f'"{asked}"' in text for asked, text in zip(questions, page.shown, strict=True))
+    assert len({data["text/plain"] for data in page.seen}) > 6
+
+
+def test_a_task_that_is_cancelled_leaves_what_had_come(
+    page: Page, servers: Servers, prompt: str, backend: str
+) -> None:
+    endless = f"{prompt} [[forever]]"
+
+    async def show() -> None:
+        await QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).show(endless)
+
+    async def leave() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(show)
+            while not "".join(page.shown).startswith("word1"):  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+            tasks.cancel_scope.cancel()
+
+    run_async(backend, leave)
+    servers.wait_for("end", endless)
+    text, note = page.shown
+    assert text.startswith("word1 ")
+    assert note == "Interrupted."
+
+
+def test_a_stream_that_somebody_cancels_is_no_error(page: Page) -> None:
+    shown = LiveReply(told("Half of", pace=0.4))
+    threading.Timer(0.2, shown.stream.cancel).start()
+    page.run(LAST_LINE, shown=shown)
+    assert page.shown == ["Half of", "Interrupted."]
+
+
+def test_an_interrupt_while_it_is_drawn_ends_the_job_as_well(
+    page: Page, servers: Servers, prompt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = f"{prompt} [[forever]]"
+    draw = page.publish
+
+    def interrupted(data: dict[str, str], **how: Any) -> None:
+        if data["text/plain"].startswith("word1"):
+            raise KeyboardInterrupt
+        draw(data, **how)
+
+    monkeypatch.setattr(page, "publish", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).show(endless).result()
+    servers.wait_for("end", endless)
+
+
+def test_an_error_reaches_who_awaits_as_it_is(backend: str, page: Page) -> None:
+    async def ask() -> None:
+        with pytest.raises(SpaceError, match="It failed"):
+            await LiveReply(told(error=SpaceError("It failed.")))
+
+    run_async(backend, ask)
+    assert page.shown == ["SpaceError: It failed."]
+
+
+def test_one_that_is_dropped_says_that_nothing_was_asked(servers: Servers, prompt: str) -> None:
+    space = QwenSpace("qwen-2.5", src=servers["qwen-2.5"])
+    with pytest.warns(UserWarning, match="nothing was asked"):
+        space.show(prompt)
+    shown = space.show(f"{prompt} [[pace=0]]")
+    shown.result()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del shown
+    assert caught == []
+    assert not servers.saw("begin", prompt)
+
+
+@pytest.mark.parametrize("way", ["result", "asyncio", "trio"])
+def test_without_ipython_the_text_is_printed(
+    way: str, servers: Servers, prompt: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).show(prompt)
+    assert "not started" in repr(shown)
+
+    async def wait() -> Reply:
+        return await shown
+
+    reply = shown.result() if way == "result" else run_async(way, wait)
+    assert type(reply) is Reply
+    assert capsys.readouterr() == (f"{reply.text}\n", "")
+    assert shown.result() is reply
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_ipython_an_error_is_only_raised(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SpaceError, match="It failed"):
+        LiveReply(told("Half", pace=0.1, error=SpaceError("It failed."))).result()
+    assert capsys.readouterr() == ("Half\n", "")
+
+
+class TerminalInteractiveShell(InteractiveShell):
+    """By its name, one that cannot draw again what it has shown."""
+
+
+def test_in_a_terminal_the_text_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "IPython.get_ipython", lambda: TerminalInteractiveShell.__new__(TerminalInteractiveShell)
+    )
+    LiveReply(told("Hello."))._ipython_display_()
+    assert capsys.readouterr() == ("Hello.\n", "")
+    with pytest.raises(SpaceError, match="It failed"):
+        LiveReply(told(error=SpaceError("It failed.")))._ipython_display_()

@@ -1,0 +1,336 @@
+"""A replica with a model behind it: any server that speaks OpenAI's chat completions."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import queue
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+pytest.importorskip("openai")
+
+import gradio as gr
+from click.testing import CliRunner
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from qwen_spaces.cli import main
+from qwen_spaces.gateway import create_app
+from qwen_spaces.replicas import serve
+from qwen_spaces.replicas.__main__ import main as replicas_main
+from qwen_spaces.replicas.backend import backend
+from qwen_spaces.replicas.brain import Thought, answer
+
+from ..support.gateway import serve_gateway
+from ..support.images import picture
+from ..support.raw_client import Wire
+
+KEY = "sk-the-key-of-the-tests"
+MODEL = "qwen2.5:0.5b"
+REFUSALS = {"locked": 401, "forbidden": 403, "unknown": 404, "limited": 429, "broken": 500}
+
+
+class Model:
+    """An OpenAI-compatible server; the prompt says how it behaves."""
+
+    def __init__(self) -> None:
+        self.models = [MODEL]
+        self.seen: list[dict[str, Any]] = []
+        self.left: queue.Queue[str] = queue.Queue()
+        routes = [
+            Route("/v1/models", self.list_models),
+            Route("/v1/chat/completions", self.complete, methods=["POST"]),
+        ]
+        self.app: Any = Starlette(routes=routes)
+        self.url = ""
+
+    async def list_models(self, _: Request) -> Response:
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "tests"} for name in self.models]
+        return JSONResponse({"object": "list", "data": data})
+
+    async def complete(self, request: Request) -> Response:
+        asked = await request.json()
+        self.seen.append({**asked, "authorization": request.headers.get("authorization")})
+        prompt = str(asked["messages"][-1]["content"])
+        if prompt in REFUSALS:
+            error = {"message": f"No, not with {KEY}.", "type": "x", "param": None, "code": None}
+            return JSONResponse({"error": error}, REFUSALS[prompt])
+        return StreamingResponse(self.events(prompt), media_type="text/event-stream")
+
+    async def events(self, prompt: str) -> AsyncIterator[str]:
+        try:
+            if prompt == "silent":
+                yield ": nothing yet\n\n"
+                await asyncio.sleep(60)
+            for word in ("Let me ", "see."):
+                yield chunk(reasoning_content=word)
+            yield chunk(role="assistant", content="")
+            while True:
+                for word in ("The sky ", "is ", "blue."):
+                    yield chunk(content=word)
+                    await asyncio.sleep(0.001)
+                if prompt == "cut":
+                    raise OSError
+                if prompt == "choked":
+                    yield f"data: {json.dumps({'error': {'message': 'out of memory'}})}\n\n"
+                if prompt != "endless":
+                    break
+            yield f"data: {json.dumps({**CHUNK, 'choices': []})}\n\ndata: [DONE]\n\n"
+        finally:
+            self.left.put(prompt)
+
+
+CHUNK = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": MODEL}
+
+
+def chunk(**delta: str) -> str:
+    return (
+        f"data: {json.dumps({**CHUNK, 'choices': [{'index': 0, 'delta': delta, 'finish_reason': None}]})}\n\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[Model]:
+    model = Model()
+    with serve_gateway(model.app) as url:
+        model.url = f"{url}/v1"
+        yield model
+
+
+@pytest.fixture(scope="module")
+def replicas(model: Model) -> Iterator[dict[str, Wire]]:
+    brain = backend(model.url, MODEL, KEY)
+    with serve("qwen-2.5", brain=brain) as one, serve("qwen-3", brain=brain) as two:
+        wires = {"qwen-2.5": Wire(one), "qwen-3": Wire(two)}
+        yield wires
+        for wire in wires.values():
+            wire.http.close()
+
+
+def steps_of(brain: Any, *given: Any, **named: Any) -> list[str]:
+    async def run() -> list[str]:
+        return [step async for step in brain(*given, **named)]
+
+    return anyio.run(run)
+
+
+def test_the_model_gets_the_conversation_and_its_words_come_as_they_are_said(
+    model: Model, replicas: dict[str, Wire]
+) -> None:
+    prompt = "Why [[gr-error=is that]] the sky?"
+    given = prompt, [["Hi", "Hello."]], "Be brief.", "7B"
+    *steps, completed, _ = replicas["qwen-2.5"].run("model_chat", *given)
+    assert completed["output"]["data"][1][1][1]["text"] == "The sky is blue."
+    assert sum(step["msg"] == "process_generating" for step in steps) == 3
+    assert model.seen[-1] == {
+        "model": MODEL,
+        "stream": True,
+        "authorization": f"Bearer {KEY}",
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": "Hello."},
+            {"role": "user", "content": prompt},
+        ],
+    }
+
+
+def test_its_thoughts_are_shown_where_the_space_shows_them(replicas: dict[str, Wire]) -> None:
+    settings = {"model": "qwen3-8b", "sys_prompt": "", "thinking_budget": 1}
+    told = json.dumps(replicas["qwen-3"].run("add_message", "Why?", settings, None, None))
+    assert '"type": "tool"' in told
+    for part in ("Let me ", "see.", "End of Thought", "The sky ", "blue."):
+        assert part in told
+
+
+def test_images_go_as_data_urls_with_the_last_message(model: Model, tmp_path: Path) -> None:
+    pictures = {"a.png": picture("PNG", (3, 2), "red"), "b.jpg": picture("JPEG", (3, 2), "blue")}
+    for name, data in pictures.items():
+        (tmp_path / name).write_bytes(data)
+    paths = [str(tmp_path / name) for name in pictures]
+    steps = steps_of(backend(model.url, MODEL), "", [("Hi", "")], "What?", paths[-1], images=paths)
+    assert steps == ["Let me ", "Let me see.", "The sky ", "The sky is ", "The sky is blue."]
+    assert [isinstance(step, Thought) for step in steps] == [True, True, False, False, False]
+    first, second = model.seen[-1]["messages"]
+    assert first == {"role": "user", "content": "Hi"}
+    *images, text = second["content"]
+    assert text == {"type": "text", "text": "What?"}
+    urls = [image["image_url"]["url"].partition(";base64,") for image in images]
+    assert [(kind, base64.b64decode(data)) for kind, _, data in urls] == [
+        ("data:image/png", pictures["a.png"]),
+        ("data:image/jpeg", pictures["b.jpg"]),
+    ]
+    assert model.seen[-1]["authorization"] == "Bearer none"
+
+
+def test_a_file_that_is_no_image_is_not_sent(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("secret")
+    before = len(model.seen)
+    with pytest.raises(gr.Error, match=r"notes\.txt is no image"):
+        steps_of(backend(model.url, MODEL), "", [], "What?", str(tmp_path / "notes.txt"))
+    assert len(model.seen) == before
+
+
+# Gradio sees that a client is gone only at the next step, so a silent answer must be cancelled.
+@pytest.mark.parametrize(
+    ("prompt", "way"), [("endless", "cancelled"), ("endless", "dropped"), ("silent", "cancelled")]
+)
+def test_an_answer_that_is_left_stops_the_model(
+    model: Model, replicas: dict[str, Wire], prompt: str, way: str
+) -> None:
+    wire, before = replicas["qwen-2.5"], len(model.seen)
+    while not model.left.empty():
+        model.left.get()
+    session, joined = wire.join("model_chat", prompt, [], "", "7B")
+    with wire.messages(session) as messages:
+        if prompt == "endless":
+            assert any(m["msg"] == "process_generating" for m in messages)
+        else:
+            assert any(m["msg"] == "process_starts" for m in messages)
+            until = time.monotonic() + 5
+            while len(model.seen) == before and time.monotonic() < until:
+                time.sleep(0.01)
+        if way == "cancelled":
+            fn = wire.names.index("model_chat")
+            body = {"session_hash": session, "fn_index": fn, "event_id": joined.json()["event_id"]}
+            assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
+            assert model.left.get(timeout=5) == prompt
+    if way == "dropped":
+        assert model.left.get(timeout=5) == prompt
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("locked", "refused the request: the replica needs its API key."),
+        ("forbidden", "refused the request: the replica needs its API key."),
+        ("unknown", "failed: No, not with ***."),
+        ("limited", "failed: No, not with ***."),
+        ("broken", "failed: No, not with ***."),
+        ("choked", "failed: out of memory"),
+        ("cut", "broke off its answer."),
+    ],
+)
+def test_what_the_server_says_of_an_error_is_told_without_the_key(
+    replicas: dict[str, Wire], prompt: str, told: str
+) -> None:
+    *_, completed, _ = replicas["qwen-2.5"].run("model_chat", prompt, [], "", "7B")
+    assert not completed["success"]
+    assert completed["output"]["error"].startswith("The model's server, 127.0.0.1:")
+    assert told in completed["output"]["error"]
+    assert KEY not in json.dumps(completed)
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        nowhere = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    with pytest.raises(gr.Error, match="cannot be reached"):
+        steps_of(backend(nowhere, MODEL), "", [], "Hi", None)
+    with pytest.raises(ValueError, match="cannot be reached"):
+        backend(nowhere)
+
+
+def test_the_one_model_is_found_and_several_are_named(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert steps_of(backend(model.url), "", [], "Hi", None)
+    assert model.seen[-1]["model"] == MODEL
+    monkeypatch.setattr(model, "models", ["qwen3:8b", "qwen3:4b"])
+    with pytest.raises(ValueError, match="name one of these: qwen3:8b, qwen3:4b"):
+        backend(model.url)
+    monkeypatch.setattr(model, "models", [])
+    with pytest.raises(ValueError, match="name one of these: none"):
+        backend(model.url)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:11434", "file:///etc/passwd", "http://", "ollama"])
+def test_what_is_no_address_is_an_error_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="is no address of a server"):
+        backend(url, MODEL)
+
+
+@pytest.mark.parametrize("command", ["qwen-spaces", "python -m"])
+def test_the_commands_put_a_model_behind_a_replica(
+    command: str, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brains: list[Any] = []
+    run = (
+        "qwen_spaces.replicas.server.run" if command == "qwen-spaces" else "qwen_spaces.replicas.__main__.run"
+    )
+    monkeypatch.setattr(run, lambda *what, **how: brains.append(how.get("brain") or what[-1]))
+    program, start = (main, ["replica"]) if command == "qwen-spaces" else (replicas_main, [])
+
+    def invoke(*more: str) -> tuple[int, str]:
+        ended = CliRunner().invoke(program, [*start, "qwen-2.5", *more])
+        return ended.exit_code, ended.output
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-someone-else")
+    monkeypatch.setenv("QWEN_SPACES_BACKEND_KEY", KEY)
+    assert invoke("--backend", model.url) == (0, "")
+    assert steps_of(brains.pop(), "", [], "Hi", None)[-1] == "The sky is blue."
+    assert model.seen[-1]["authorization"] == f"Bearer {KEY}"
+    monkeypatch.delenv("QWEN_SPACES_BACKEND_KEY")
+    assert invoke("--backend", model.url, "--model", "other") == (0, "")
+    steps_of(brains.pop(), "", [], "Hi", None)
+    assert (model.seen[-1]["authorization"], model.seen[-1]["model"]) == ("Bearer none", "other")
+    for more, told in (
+        (["--backend", "nothing"], "is no address of a server"),
+        (["--model", "other"], "--model is the model of a --backend."),
+    ):
+        code, output = invoke(*more)
+        assert code != 0
+        assert told in output
+    monkeypatch.delitem(sys.modules, "qwen_spaces.replicas.backend")
+    monkeypatch.delattr("qwen_spaces.replicas.backend", raising=False)
+    monkeypatch.setitem(sys.modules, "openai", None)
+    code, output = invoke("--backend", model.url)
+    assert code != 0
+    assert "pip install 'qwen-spaces[backend]'" in output
+
+
+def test_our_own_gateway_is_a_backend() -> None:
+    """A replica whose model is a gateway, whose Space is a replica: what is said inside comes out."""
+    closed: queue.Queue[str] = queue.Queue()
+
+    def inner(system: str, history: Any, prompt: str, image: str | None, **more: Any) -> Iterator[Any]:
+        try:
+            yield from answer(system, history, prompt, image, **more)
+        finally:
+            closed.put(prompt)
+
+    with (
+        serve("qwen-3", brain=inner) as space,
+        serve_gateway(create_app({"qwen-3": space})) as gateway,
+        serve("qwen-2.5-max", brain=backend(f"{gateway}/v1", "qwen3-8b")) as outer,
+        closing((wire := Wire(outer)).http),
+    ):
+        prompt = "Why? [[pace=0]]"
+        text = wire.final("model_chat", prompt, [], "Be brief.")[1][-1][1]
+        assert closed.get(timeout=5) == prompt
+        assert text.startswith(f'You asked: "{prompt}"')
+        assert 'System prompt: "Be brief."' in text
+        assert "Model: qwen3-8b." in text
+        thought = steps_of(backend(f"{gateway}/v1", "qwen3-8b"), "", [], prompt, None)[0]
+        assert isinstance(thought, Thought)
+        assert thought.startswith("I")
+        assert closed.get(timeout=5) == prompt
+        assert wire.run("model_chat", "[[gr-error=No more.]]", [], "")[-2]["output"]["error"].endswith(
+            "No more."
+        )
+        assert closed.get(timeout=5)
+        session, joined = wire.join("model_chat", "[[forever]]", [], "")
+        with wire.messages(session) as messages:
+            assert any(m["msg"] == "process_generating" for m in messages)
+            body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
+            assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
+            assert closed.get(timeout=5) == "[[forever]]"

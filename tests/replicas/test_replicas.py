@@ -1,0 +1,462 @@
+"""The replicas keep the contracts of the real Spaces: seen by raw `httpx` and by a plain `gradio_client`."""
+
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+pytest.importorskip("gradio")
+
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from qwen_spaces.replicas import NAMES, build, serve
+from qwen_spaces.replicas.brain import long_text, triggers
+
+from ..support.raw_client import CELL, QWEN2, QWEN25, Wire
+
+pytestmark = pytest.mark.filterwarnings(
+    # Gradio 5 on a newer Starlette, at every join.
+    "ignore:'HTTP_422_UNPROCESSABLE_ENTITY' is deprecated:DeprecationWarning",
+)
+
+IDS = {
+    "qwen-2-72b": (
+        "markdown row column textbox form column button textbox form json textbox row button button"
+    ),
+    "qwen-2.5": (
+        "markdown row row radio form row radio form row radio form radio row accordion markdown row column"
+        " textbox form column button textbox form json textbox row button button"
+    ),
+}
+DEPENDENCIES = {  # api_name, inputs, outputs
+    "qwen-2-72b": [
+        ("model_chat", [11, 10, 8], [11, 10, 4]),
+        ("model_chat_1", [11, 10, 8], [11, 10, 4]),
+        ("clear_session", [], [11, 10]),
+        ("modify_system_session", [4], [8, 4, 10]),
+    ],
+    "qwen-2.5": [
+        ("update_other_radios", [4, 7, 10], [12, 7, 10]),
+        ("update_other_radios_1", [7, 4, 10], [12, 4, 10]),
+        ("update_other_radios_2", [10, 4, 7], [12, 4, 7]),
+        ("model_chat", [25, 24, 22, 12], [25, 24, 18]),
+        ("model_chat_1", [25, 24, 22, 12], [25, 24, 18]),
+        ("clear_session", [], [25, 24]),
+        ("modify_system_session", [18], [22, 18, 24]),
+        ("chiose_radio", [12, 18], [15, 24, 22, 18, 25]),
+    ],
+}
+PARAMETERS: dict[str, list[tuple[Any, ...]]] = {  # parameter_name, label, component, has default, default
+    "qwen-2-72b": [
+        ("query", "Input", "Textbox", False, None),
+        ("history", "qwen2-72B-instruct", "Chatbot", True, []),
+        ("system", "parameter_8", "Textbox", True, QWEN2),
+    ],
+    "qwen-2.5": [
+        ("query", "Input", "Textbox", False, None),
+        ("history", "72b", "Modelscopechatbot", True, []),
+        ("system", "parameter_22", "Textbox", True, QWEN25),
+        ("radio", "parameter_12", "Radio", True, "72B"),
+    ],
+}
+CHATS = tuple(PARAMETERS)
+
+
+@pytest.fixture(scope="module")
+def wires() -> Iterator[dict[str, Wire]]:
+    with ExitStack() as stack:
+        found = {name: Wire(stack.enter_context(serve(name))) for name in NAMES}
+        for wire in found.values():
+            stack.enter_context(closing(wire.http))
+        yield found
+
+
+class Watched:
+    """A brain whose closing can be awaited."""
+
+    def __init__(self) -> None:
+        self.closed: queue.Queue[str] = queue.Queue()
+
+    def __call__(self, system: str, history: Any, prompt: str, image: str | None) -> Iterator[str]:
+        text = ""
+        try:
+            for _ in range(1000):
+                text += "word "
+                yield text
+                time.sleep(0.01)
+        finally:
+            self.closed.put(prompt)
+
+
+@pytest.fixture(scope="module")
+def watched() -> Iterator[tuple[Watched, Wire]]:
+    brain = Watched()
+    with serve("qwen-2-72b", brain=brain) as url, closing((wire := Wire(url)).http):
+        yield brain, wire
+
+
+def _text(wire: Wire, name: str, prompt: str, history: Any = (), system: str = "SYS", *more: str) -> str:
+    """The final text of one chat."""
+    shown = wire.final("model_chat", prompt, list(history), system, *_radio(name, more))[1][-1][1]
+    return shown if isinstance(shown, str) else shown["text"]
+
+
+def _radio(name: str, given: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return (given or ("72B",)) if name == "qwen-2.5" else ()
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_components_have_the_ids_and_order_of_the_real_app(wires: dict[str, Wire], name: str) -> None:
+    kinds = [c["type"] for c in sorted(wires[name].config["components"], key=lambda c: c["id"])]
+    expected = IDS[name].split()
+    assert kinds[: len(expected)] == expected
+    assert [c["id"] for c in wires[name].config["components"]][:3] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_endpoints_have_the_names_numbers_inputs_and_outputs_of_the_real_app(
+    wires: dict[str, Wire], name: str
+) -> None:
+    found = [(d["api_name"], d["inputs"], d["outputs"]) for d in wires[name].config["dependencies"]]
+    assert found == DEPENDENCIES[name]
+
+
+@pytest.mark.parametrize("name", CHATS)
+@pytest.mark.parametrize("endpoint", ["/model_chat", "/model_chat_1"])
+def test_api_info_has_the_parameters_and_defaults_of_the_real_app(
+    wires: dict[str, Wire], name: str, endpoint: str
+) -> None:
+    keys = ("parameter_name", "label", "component", "parameter_has_default", "parameter_default")
+    found = [tuple(p[key] for key in keys) for p in wires[name].info[endpoint]["parameters"]]
+    assert found == PARAMETERS[name]
+
+
+def test_qvq_takes_an_image_and_a_prompt_at_generate(wires: dict[str, Wire]) -> None:
+    assert list(wires["qvq-72b"].info) == ["/generate"]
+    assert [p["component"] for p in wires["qvq-72b"].info["/generate"]["parameters"]] == ["Image", "Textbox"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_app_says_what_a_launched_app_says_and_hides_errors(wires: dict[str, Wire], name: str) -> None:
+    wire = wires[name]
+    config = wire.config
+    assert (config["protocol"], config["api_prefix"]) == ("sse_v3", "/gradio_api")
+    assert config["root"] == wire.url
+    assert not config["show_error"]
+    assert not config["analytics_enabled"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_loads(wires: dict[str, Wire], name: str) -> None:
+    page = wires[name].http.get("/")
+    assert page.status_code == 200
+    assert "gradio" in page.text
+
+
+def test_qwen2_sends_the_first_step_whole_and_then_the_differences(wires: dict[str, Wire]) -> None:
+    starts, first, second, *_ = wires["qwen-2-72b"].run("model_chat", "hi [[pace=0]]", [], "SYS")
+    assert starts["msg"] == "process_starts"
+    assert first["msg"] == "process_generating"
+    assert first["output"]["data"] == ["", [["hi [[pace=0]]", "You"]], "SYS"]
+    assert second["output"]["data"] == [[], [["append", [0, 1], " asked:"]], []]
+
+
+def test_qwen25_sends_dict_cells_and_differences_of_their_text(wires: dict[str, Wire]) -> None:
+    _, first, second, *_ = wires["qwen-2.5"].run("model_chat", "hi [[pace=0]]", [], "SYS", "7B")
+    pair = [{**CELL, "text": "hi [[pace=0]]"}, {**CELL, "text": "You"}]
+    assert first["output"]["data"] == ["", [pair], "SYS"]
+    assert list(first["output"]["data"][1][0][0]) == list(CELL)
+    assert second["output"]["data"] == [[], [["append", [0, 1, "text"], " asked:"]], []]
+
+
+def test_qvq_sends_a_growing_string(wires: dict[str, Wire]) -> None:
+    _, first, second, *_ = wires["qvq-72b"].run("generate", None, "hi [[pace=0]]")
+    assert first["output"]["data"] == ["You"]
+    assert second["output"]["data"] == [[["append", [], " asked:"]]]
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_the_last_message_is_whole_and_keeps_earlier_turns(wires: dict[str, Wire], name: str) -> None:
+    shown = wires[name].final("model_chat", "now [[pace=0]]", [["then", "so"]], "SYS", *_radio(name))
+    texts = [[c if isinstance(c, str) else c["text"] for c in pair] for pair in shown[1]]
+    assert shown[0] == ""
+    assert shown[2] == "SYS"
+    assert texts[0] == ["then", "so"]
+    assert texts[1][0] == "now [[pace=0]]"
+
+
+def test_qwen25_takes_strings_or_cells_and_keeps_their_files(wires: dict[str, Wire]) -> None:
+    sent = wires["qwen-2.5"].http.post("/gradio_api/upload", files={"files": ("a.txt", b"a")})
+    files = [{"path": sent.json()[0]}]
+    history = [["u1", "a1"], [{"text": "u2", "files": files}, {**CELL, "text": "a2"}]]
+    shown = wires["qwen-2.5"].final("model_chat", "[[pace=0]]", history, "SYS", "72B")[1]
+    assert shown[0] == [{**CELL, "text": "u1"}, {**CELL, "text": "a1"}]
+    assert shown[1] == [{**CELL, "text": "u2", "files": files}, {**CELL, "text": "a2"}]
+    assert 'you said: "u2"' in shown[2][1]["text"]
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_no_query_and_no_history_are_empty_ones(wires: dict[str, Wire], name: str) -> None:
+    session, _ = wires[name].join("model_chat", None, None, "SYS", *_radio(name))
+    with wires[name].messages(session) as messages:
+        first = next(m for m in messages if m["msg"] == "process_generating")
+    user, bot = first["output"]["data"][1][0]
+    assert (user, bot) == (("", "You") if isinstance(user, str) else ({**CELL}, {**CELL, "text": "You"}))
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_the_answer_shows_all_that_the_space_was_given(wires: dict[str, Wire], name: str) -> None:
+    prompt = 'Why "blue"? \u202e 👩‍👩‍👧 [[pace=0]]'
+    text = _text(
+        wires[name], name, prompt, [["first?", "one"], ["second?", "two"]], "Be <b>brief</b>.", "Math-7B"
+    )
+    assert f'You asked: "{prompt}"' in text
+    assert "This is turn 3." in text
+    assert 'you said: "first?" and I answered: "one"' in text
+    assert 'you said: "second?" and I answered: "two"' in text
+    assert 'System prompt: "Be <b>brief</b>."' in text
+    assert ("Model: Math-7B." if name == "qwen-2.5" else "Model: Qwen2-72B-Instruct.") in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix", "colour"),
+    [("PNG", "png", "red (#ff0000)"), ("JPEG", "jpg", "blue (#0000fe)"), ("PNG", "png", "white (#ffffff)")],
+    ids=["red-png", "blue-jpeg", "white-png"],
+)
+def test_a_picture_comes_as_it_was_sent(
+    client: Callable[[str], Client], tmp_path: Path, kind: str, suffix: str, colour: str
+) -> None:
+    path = tmp_path / f"picture.{suffix}"
+    Image.new("RGB", (64, 48), colour.split()[0]).save(path)
+    text = client("qvq-72b").predict(handle_file(str(path)), "What is it? [[pace=0]]", api_name="/generate")
+    assert f"a {kind} image of 64x48 pixels, mostly {colour}" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "default"), [("qwen-2-72b", QWEN2), ("qwen-2.5", QWEN25)], ids=["qwen-2-72b", "qwen-2.5"]
+)
+def test_the_other_endpoints_only_return_values(wires: dict[str, Wire], name: str, default: str) -> None:
+    wire = wires[name]
+    assert wire.final("clear_session") == ["", []]
+    assert wire.final("modify_system_session", "Be brief.") == ["Be brief.", "Be brief.", []]
+    assert wire.final("modify_system_session", "") == [default, default, []]
+
+
+def test_choosing_a_size_clears_the_other_groups_and_renames_the_chat(wires: dict[str, Wire]) -> None:
+    wire = wires["qwen-2.5"]
+    assert wire.final("update_other_radios", "7B", "Math-7B", "") == ["7B", "", ""]
+    assert wire.final("update_other_radios_1", "", "7B", "") == ["7B", "7B", ""]
+    title, chatbot, *rest = wire.final("chiose_radio", "Math-7B", "SYS")
+    assert "Qwen2.5-Math-7B-instruct" in title["value"]
+    assert chatbot["label"] == "math-7b"
+    assert rest == ["SYS", "SYS", ""]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "more"),
+    [("[[error-first]]", "7B"), ("[[error-after=2]]", "7B"), ("hello", "9B")],
+    ids=["first", "after", "unknown size"],
+)
+def test_ordinary_errors_are_hidden(wires: dict[str, Wire], prompt: str, more: str) -> None:
+    *steps, completed, _ = wires["qwen-2.5"].run("model_chat", f"{prompt} [[pace=0]]", [], "", more)
+    assert completed["output"] == {"error": None}
+    assert not completed["success"]
+    assert sum(m["msg"] == "process_generating" for m in steps) == (2 if "after" in prompt else 0)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "error"),
+    [
+        ("[[gr-error=No more.]]", "No more."),
+        ("[[quota]]", "retry in 0:09:48"),
+        ("[[gr-error-after=1]]", "after 1 steps"),
+    ],
+    ids=["text", "quota", "after"],
+)
+def test_the_spaces_own_errors_are_shown(wires: dict[str, Wire], prompt: str, error: str) -> None:
+    completed = wires["qvq-72b"].run("generate", None, f"{prompt} [[pace=0]]")[-2]
+    assert error in completed["output"]["error"]
+    assert not completed["success"]
+
+
+def test_nothing_is_a_success_without_values(wires: dict[str, Wire]) -> None:
+    assert wires["qwen-2-72b"].final("model_chat", "[[nothing]]", [], "") == [None, None, None]
+
+
+def test_a_long_answer_arrives_exactly(client: Callable[[str], Client]) -> None:
+    job = client("qwen-2-72b").submit(query="[[long=20000]]", api_name="/model_chat")
+    assert job.result(timeout=20)[1][-1][1] == long_text(20_000)
+    assert len(job.outputs()) > 100
+
+
+@pytest.mark.parametrize("prompt", ["[[multibyte]]", "[[rewrite]] [[pace=0]]", "[[shrink]] [[pace=0]]"])
+def test_a_rebuilt_answer_is_the_final_one(client: Callable[[str], Client], prompt: str) -> None:
+    job = client("qwen-2.5").submit(query=prompt, api_name="/model_chat")
+    final = job.result(timeout=20)[1][-1][1]["text"]
+    texts = [output[1][-1][1]["text"] for output in job.outputs()]
+    grows = all(after.startswith(before) for before, after in pairwise(texts))
+    assert texts[-1] == final
+    assert grows == (prompt == "[[multibyte]]")
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 1000])
+def test_long_texts_have_the_asked_length_and_are_the_same_each_time(length: int) -> None:
+    assert len(long_text(length)) == length
+    assert long_text(2000).startswith(long_text(length))
+
+
+def test_triggers_are_read_from_the_prompt() -> None:
+    assert triggers("Hi [[slow]] [[gr-error=a b]] [[pace=0.5]] [not]") == {
+        "slow": "",
+        "gr-error": "a b",
+        "pace": "0.5",
+    }
+
+
+def test_ten_streams_of_a_space_that_runs_five_all_end(wires: dict[str, Wire]) -> None:
+    wire = wires["qwen-2.5"]
+    with ThreadPoolExecutor(10) as pool:
+        texts = pool.map(lambda n: _text(wire, "qwen-2.5", f"number {n} [[pace=0.005]]"), range(10))
+        assert all(f"number {n} " in text for n, text in enumerate(texts))
+
+
+def test_slots_and_max_size_bound_what_runs_and_what_waits() -> None:
+    brain = Watched()
+    with serve("qwen-2-72b", brain=brain, slots=1, max_size=1) as url, closing((wire := Wire(url)).http):
+        session, _ = wire.join("model_chat", "runs", [], "")
+        with wire.messages(session) as messages:
+            assert any(m["msg"] == "process_generating" for m in messages)
+            assert wire.join("model_chat", "waits", [], "")[1].status_code == 200
+            assert wire.join("model_chat", "too many", [], "")[1].status_code == 503
+
+
+def test_a_cancelled_answer_closes_the_brain(watched: tuple[Watched, Wire]) -> None:
+    brain, wire = watched
+    session, joined = wire.join("model_chat", "cancelled", [], "")
+    with wire.messages(session) as messages:
+        assert any(m["msg"] == "process_generating" for m in messages)
+        body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
+        assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
+        assert brain.closed.get(timeout=30) == "cancelled"
+
+
+def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, Wire]) -> None:
+    brain, wire = watched
+    session, _ = wire.join("model_chat", "dropped", [], "")
+    with wire.messages(session) as messages:
+        assert any(m["msg"] == "process_generating" for m in messages)
+    assert brain.closed.get(timeout=30) == "dropped"
+
+
+def test_a_waiting_brain_can_be_left(wires: dict[str, Wire]) -> None:
+    wire = wires["qwen-2-72b"]
+    session, joined = wire.join("model_chat", "[[wait=60]]", [], "")
+    with wire.messages(session) as messages:
+        assert any(m["msg"] == "process_starts" for m in messages)
+        body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
+        start = time.monotonic()
+        wire.http.post(f"{wire.api}/cancel", json=body)
+        assert time.monotonic() - start < 30
+
+
+def test_nothing_is_left_when_a_server_stops_amid_answers() -> None:
+    brain = Watched()
+    before = set(threading.enumerate())
+    with serve("qwen-2-72b", brain=brain) as url:
+        port = int(url.rpartition(":")[2])
+        with closing((wire := Wire(url)).http):
+            session, _ = wire.join("model_chat", "stopped", [], "")
+            with wire.messages(session) as messages:
+                assert any(m["msg"] == "process_generating" for m in messages)
+                wire.join("model_chat", "unread", [], "")
+    assert brain.closed.get(timeout=30)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", port), timeout=1)
+    with serve("qvq-72b", port=port) as again:
+        assert again == url
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_brain_gets_the_model_only_where_it_asks_for_it() -> None:
+    def asks(*given: Any, model: str) -> Iterator[str]:
+        yield f"{given} {model}"
+
+    with serve("qvq-72b", brain=asks) as url, closing((wire := Wire(url)).http):
+        assert wire.final("generate", None, "hi") == ["('', [], 'hi', None) QVQ-72B-Preview"]
+
+
+def test_a_proxy_in_the_environment_is_no_hindrance(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    with serve("qvq-72b") as url:
+        assert httpx.get(f"{url}/config", trust_env=False).is_success
+
+
+def test_an_unknown_name_is_an_error_with_a_near_match() -> None:
+    with pytest.raises(ValueError, match=r"'qwen-25'. Did you mean 'qwen-2.5'\?"):
+        build("qwen-25")
+
+
+def test_a_taken_port_is_an_error_at_once(wires: dict[str, Wire]) -> None:
+    port = int(wires["qvq-72b"].url.rpartition(":")[2])
+    with pytest.raises(OSError, match="in use"), serve("qvq-72b", port=port):
+        pass
+
+
+def test_without_gradio_the_error_names_the_command() -> None:
+    code = "import sys; sys.modules['gradio'] = None; import qwen_spaces.replicas"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
+    assert "ImportError: The replicas need Gradio: pip install 'qwen-spaces[local]'" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to one process")
+def test_the_command_serves_until_interrupted_even_while_it_streams(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", "-m", "qwen_spaces.replicas", "qwen-2.5"]
+    root = Path(__file__).parents[2]
+    env = {"PYTHONPATH": str(root), "PATH": ""}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            start, url, end = line.partition("http://127.0.0.1:")
+            assert start == "Replica of Qwen/Qwen2.5: "
+            assert end.endswith("  (Ctrl-C stops it)\n")
+            with closing((wire := Wire(url + end.split()[0])).http):
+                session, _ = wire.join("model_chat", "[[forever]]", [], "", "72B")
+                with wire.messages(session) as messages:
+                    assert any(m["msg"] == "process_generating" for m in messages)
+                    process.send_signal(signal.SIGINT)
+                    assert process.wait(timeout=30) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def client(wires: dict[str, Wire], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Client]]:
+    """A plain client of a replica, without its telemetry."""
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+    with ExitStack() as stack:
+
+        def connect(name: str) -> Client:
+            options: dict[str, Any] = {"download_files": False, "analytics_enabled": False}
+            return stack.enter_context(closing(Client(wires[name].url, verbose=False, **options)))
+
+        yield connect

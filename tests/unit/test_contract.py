@@ -1,0 +1,400 @@
+"""The endpoint is found from a Space's API info, by name and by signature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qwen_spaces import ContractError, InvalidImageError, Message, UnsupportedOptionError
+from qwen_spaces._contract.discovery import Contract, resolve
+from qwen_spaces._contract.endpoint import CHAT as HANDED_ON
+from qwen_spaces._contract.endpoint import Call, Endpoint, kind_of
+from qwen_spaces.spaces import (
+    QVQ_72B,
+    GradioChat,
+    Qwen2_5,
+    Qwen2_5_1M,
+    Qwen2_5_VL_72B,
+    Qwen2_72B,
+    Qwen3,
+    Qwen3_VL,
+)
+
+from ..support.strategies import requests
+
+TEXT = {"type": "string"}
+PAIRS = {"type": "array", "items": {"type": "array", "maxItems": 2, "minItems": 2}}
+TURNS = (Message("user", "a"), Message("assistant", "b"), Message("user", "Hi"))
+
+
+def role_messages(content: dict[str, Any]) -> dict[str, Any]:
+    message = {"type": "object", "properties": {"role": TEXT, "content": content}}
+    return {"$defs": {"Message": message}, "type": "array", "items": {"$ref": "#/$defs/Message"}}
+
+
+def endpoint(*, puts_out: Any = (), **parameters: Any) -> dict[str, Any]:
+    """Parameters by name: a schema, or a schema and its default. Schemas may hold the component's name."""
+    rows = []
+    for name, described in parameters.items():
+        schema, *default = described if isinstance(described, tuple) else (described,)
+        rows.append(
+            {
+                "parameter_name": name,
+                "type": schema,
+                "component": schema.get("component"),
+                "parameter_has_default": bool(default),
+                "parameter_default": default[0] if default else None,
+            }
+        )
+    return {"parameters": rows, "returns": [{"type": schema} for schema in puts_out]}
+
+
+CHAT = endpoint(query=TEXT, history=(PAIRS, []), system=(TEXT, "S"))
+
+
+def bound(found: Endpoint, *how: Any) -> Any:
+    """The arguments of the one call."""
+    (call,) = found.calls(*how)
+    assert call.endpoint == found.name
+    return call.args, call.kwargs
+
+
+def test_a_known_name_comes_before_its_twin_and_before_any_other() -> None:
+    info = {"/chat": CHAT, "/model_chat_1": CHAT, "/model_chat": CHAT}
+    assert resolve(info, Qwen2_72B.contract).name == "/model_chat"
+    del info["/model_chat"]
+    assert resolve(info, Qwen2_72B.contract).name == "/model_chat_1"
+    del info["/model_chat_1"]
+    assert resolve(info, Qwen2_72B.contract).name == "/chat"
+
+
+def test_a_known_name_that_does_not_fit_is_passed_over() -> None:
+    info = {"/model_chat": endpoint(a=TEXT, b=TEXT), "/chat": CHAT}
+    assert resolve(info, Qwen2_72B.contract).name == "/chat"
+
+
+def test_arguments_go_by_the_names_that_were_found() -> None:
+    info = {"/model_chat": endpoint(sys_prompt=(TEXT, ""), chat_history=(PAIRS, []), message=TEXT)}
+    found = resolve(info, Qwen2_72B.contract)
+    assert bound(found, (Message("system", "S"), *TURNS), {}, ()) == (
+        (),
+        {"message": "Hi", "chat_history": [["a", "b"]], "sys_prompt": "S"},
+    )
+    assert bound(found, TURNS, {}, ())[1] == {"message": "Hi", "chat_history": [["a", "b"]]}
+
+
+def test_an_option_goes_to_its_parameter_and_is_missed_where_there_is_none() -> None:
+    found = resolve({"/model_chat": endpoint(query=TEXT, radio=(TEXT, "72B"))}, Qwen2_5.contract)
+    assert bound(found, TURNS[2:], {"size": "7B"}, ())[1] == {"query": "Hi", "radio": "7B"}
+    found = resolve({"/model_chat": CHAT}, Qwen2_5.contract)
+    with pytest.raises(ContractError, match="/model_chat has no parameter for size"):
+        bound(found, TURNS, {"size": "7B"}, ())
+
+
+def test_a_parameter_without_a_default_gets_the_facades() -> None:
+    found = resolve({"/model_chat": endpoint(query=TEXT, system=TEXT, radio=TEXT)}, Qwen2_5.contract)
+    assert bound(found, TURNS[2:], {}, ())[1] == {
+        "query": "Hi",
+        "system": "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
+        "radio": "72B",
+    }
+
+
+@pytest.mark.parametrize(
+    ("schema", "form", "history"),
+    [
+        (PAIRS, "pairs", [["a", "b"]]),
+        ({}, "pairs", [["a", "b"]]),
+        (
+            role_messages({"anyOf": [TEXT, {"type": "object"}]}),
+            "messages",
+            [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+        ),
+        (
+            role_messages({"type": "array", "items": {}}),
+            "parts",
+            [
+                {"role": "user", "content": [{"type": "text", "text": "a"}]},
+                {"role": "assistant", "content": [{"type": "text", "text": "b"}]},
+            ],
+        ),
+    ],
+    ids=["pairs", "anything", "messages", "parts"],
+)
+def test_the_schema_of_the_history_tells_its_form(schema: Any, form: str, history: Any) -> None:
+    found = resolve({"/chat": endpoint(message=TEXT, history=(schema, []))}, Contract("a/b"))
+    assert found.history == form
+    assert bound(found, TURNS, {}, ())[1]["history"] == history
+
+
+def test_what_has_no_place_is_folded_into_the_prompt() -> None:
+    found = resolve({"/chat": endpoint(message=TEXT)}, Contract("a/b"))
+    assert bound(found, (Message("system", "S"), *TURNS), {}, ())[1] == {
+        "message": "System: S\nUser: a\nAssistant: b\nUser: Hi\nAssistant:"
+    }
+    assert bound(found, TURNS[2:], {}, ())[1] == {"message": "Hi"}
+
+
+def test_qvq_is_called_by_position_whatever_the_names() -> None:
+    info = {"/generate": endpoint(param_0={"type": "object"}, param_1=TEXT)}
+    found = resolve(info, QVQ_72B.contract)
+    assert bound(found, TURNS[2:], {}, ("picture",)) == (("picture", "Hi"), {})
+    assert bound(found, TURNS[2:], {}, ()) == ((None, "Hi"), {})
+    assert resolve({"/ask": info["/generate"]}, QVQ_72B.contract).name == "/ask"
+
+
+def test_endpoints_that_stream_are_preferred_and_those_that_tidy_up_are_skipped() -> None:
+    info = {"/a": CHAT, "/b": CHAT, "/clear_session": CHAT, "/update_text": CHAT}
+    assert resolve(info, Contract("x/y"), generators=frozenset({"/b", "/clear_session"})).name == "/b"
+
+
+@pytest.mark.parametrize(
+    ("info", "why"),
+    [
+        ({}, "No endpoint takes a chat message. The Space has: none."),
+        ({"/add": endpoint(a=TEXT)}, r"No endpoint .* The Space has: /add\(a\)"),
+        ({"/chat": endpoint(message={"type": "number"})}, "No endpoint"),
+        ({"/chat": endpoint(message=TEXT, secret=TEXT)}, "No endpoint"),
+        ({"/a": CHAT, "/b": CHAT}, r"Several endpoints .*: /a\(query, history, system\); /b"),
+        ({"/clear": CHAT}, "No endpoint"),
+    ],
+    ids=["none", "no chat", "no text", "unknown required", "ambiguous", "skipped"],
+)
+def test_no_fit_lists_what_there_is(info: Any, why: str) -> None:
+    with pytest.raises(ContractError, match=why):
+        resolve(info, Contract("x/y"))
+
+
+SETTINGS = {"model": "qwen3-1t", "sys_prompt": "S", "thinking_budget": 9, "more": True}
+FILES = {"type": "object", "properties": {"text": TEXT, "files": {"type": "array"}}}
+
+
+def test_a_name_with_a_dot_is_a_key_of_the_dict_that_the_parameter_takes() -> None:
+    info = {"/add_message": endpoint(input_value=TEXT, settings_form_value=({"type": "object"}, SETTINGS))}
+    found = resolve(info, Qwen3.contract)
+    assert found.history is None
+    # Nothing asked: the Space's own settings, all of them.
+    assert bound(found, TURNS[2:], {}, ())[1] == {"input_value": "Hi"}
+    given = {"thinking_budget": 2, "model": "qwen3-8b"}
+    assert bound(found, (Message("system", "T"), *TURNS[2:]), given, ())[1] == {
+        "input_value": "Hi",
+        "settings_form_value": {**SETTINGS, "sys_prompt": "T", **given},
+    }
+    # One key given: the API's own defaults for the others win over the facade's, and are left as they are.
+    assert bound(found, TURNS[2:], {"model": "qwen3-4b"}, ())[1]["settings_form_value"] == {
+        **SETTINGS,
+        "model": "qwen3-4b",
+    }
+    assert SETTINGS["model"] == "qwen3-1t"
+
+
+def test_a_dict_without_a_default_is_made_of_the_facades() -> None:
+    info = {"/add_message": endpoint(input_value=TEXT, settings_form_value={"type": "object"})}
+    found = resolve(info, Qwen3.contract)
+    facades = {
+        "model": "qwen3-235b-a22b",
+        "sys_prompt": "You are a helpful and harmless assistant.",
+        "thinking_budget": 38,
+    }
+    sent = {"input_value": "Hi", "settings_form_value": facades}
+    assert bound(found, TURNS[2:], {}, ())[1] == sent
+    sent["settings_form_value"] = {**facades, "thinking_budget": 2}
+    assert bound(found, TURNS[2:], {"thinking_budget": 2}, ())[1] == sent
+
+
+def test_where_the_space_remembers_a_system_prompt_is_told_once_and_the_turns_are_not() -> None:
+    found = resolve({"/add_message": endpoint(input_value=FILES)}, Qwen3_VL.contract)
+    (call,) = found.calls((Message("system", "S"), *TURNS), {}, ["a", "b"])
+    folded = "System: S\nUser: a\nAssistant: b\nUser: Hi\nAssistant:"
+    assert call.kwargs == {"input_value": {"text": folded, "files": ["a", "b"]}}
+    (call,) = found.calls((Message("system", "S"), TURNS[2]), {}, [], resumed=True)
+    assert call.kwargs == {"input_value": {"text": "Hi", "files": []}}
+
+
+def test_a_system_prompt_that_has_a_place_is_not_folded_with_the_turns() -> None:
+    found = resolve({"/chat": endpoint(message=TEXT, system=(TEXT, ""))}, Contract("a/b"))
+    assert bound(found, (Message("system", "S"), *TURNS), {}, ())[1] == {
+        "message": "User: a\nAssistant: b\nUser: Hi\nAssistant:",
+        "system": "S",
+    }
+
+
+STEPS = {
+    "/add_file": endpoint(history=(PAIRS, []), file={"type": "object"}),
+    "/add_text": endpoint(history=(PAIRS, []), text=TEXT),
+    "/predict": endpoint(_chatbot=(PAIRS, [])),
+}
+
+
+def test_the_calls_before_the_one_that_answers_hand_the_chat_on() -> None:
+    found = resolve(STEPS, Qwen2_5_VL_72B.contract)
+    files = [Call("/add_file", (), {"file": file, "history": HANDED_ON}) for file in ("first", "second")]
+    rest = [
+        Call("/add_text", (), {"text": "Hi", "history": HANDED_ON}),
+        Call("/predict", (), {"_chatbot": HANDED_ON}),
+    ]
+    assert list(found.calls(TURNS[2:], {}, ["first", "second"])) == files + rest
+    assert list(found.calls(TURNS[2:], {}, ())) == rest
+    info = {"/add_text": endpoint(_input=FILES, _chatbot=(PAIRS, [])), "/agent_run": STEPS["/predict"]}
+    assert resolve(info, Qwen2_5_1M.contract).calls(TURNS[2:], {}, ()) == (
+        Call("/add_text", (), {"_input": {"text": "Hi", "files": []}, "_chatbot": HANDED_ON}),
+        Call("/agent_run", (), {"_chatbot": HANDED_ON}),
+    )
+
+
+@pytest.mark.parametrize("gone", STEPS)
+def test_a_call_that_is_missed_is_named(gone: str) -> None:
+    info = {name: described for name, described in STEPS.items() if name != gone}
+    why = "No endpoint takes" if gone == "/predict" else f"There is no endpoint {gone}. The Space has: "
+    with pytest.raises(ContractError, match=why):
+        resolve({**info, "/chat": CHAT}, Qwen2_5_VL_72B.contract)
+
+
+BOX = {"type": "string", "component": "Textbox"}
+NUMBER = {"type": "number", "component": "Number"}
+IMAGE = {"type": "object", "component": "Image"}
+
+
+def chat(**parameters: Any) -> dict[str, Any]:
+    """An endpoint that puts out a text."""
+    return endpoint(puts_out=(TEXT,), **parameters)
+
+
+def opened(**endpoints: Any) -> Endpoint:
+    """What is found where nothing is known."""
+    return resolve({f"/{name}": described for name, described in endpoints.items()}, GradioChat.contract)
+
+
+def test_each_further_parameter_of_an_unknown_chat_is_an_option() -> None:
+    style = {"type": "string", "enum": ["plain", "poem"]}
+    found = opened(chat=chat(message=BOX, top_p=(NUMBER, 0.9), style=(style, "plain"), name=BOX))
+    assert found.options
+    assert {option: kind_of(schema) for option, schema in found.options.items()} == {
+        "top_p": "a number",
+        "style": "plain, poem",
+        "name": "text",
+    }
+    # A text box without a default is sent as a page sends one that nobody filled in.
+    assert bound(found, TURNS[2:], {}, ())[1] == {"message": "Hi", "name": ""}
+    given = {"top_p": "0.5", "style": "poem", "name": "Ada"}
+    assert bound(found, TURNS[2:], given, ())[1] == {"message": "Hi", **given, "top_p": 0.5}
+
+
+def test_an_option_without_a_default_is_needed() -> None:
+    found = opened(chat=chat(message=BOX, key=NUMBER))
+    assert bound(found, TURNS[2:], {"key": 7}, ())[1] == {"message": "Hi", "key": 7}
+    with pytest.raises(UnsupportedOptionError, match=r"needs the option 'key'\. /chat has: key\."):
+        found.calls(TURNS[2:], {}, ())
+    with pytest.raises(UnsupportedOptionError, match=r"no option 'size'\. /chat has: none\."):
+        opened(chat=chat(message=BOX)).calls(TURNS[2:], {"size": "7B"}, ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "sent"),
+    [
+        ("number", "1", 1),
+        ("number", 0.5, 0.5),
+        ("integer", "12", 12),
+        ("boolean", "True", True),
+        ("boolean", False, False),
+        ("string", "1", "1"),
+        ("array", ["a"], ["a"]),
+        ("", "1", "1"),
+        ("", None, None),
+    ],
+)
+def test_an_option_is_sent_as_what_it_takes(kind: str, given: object, sent: object) -> None:
+    found = opened(chat=chat(message=BOX, x=({"type": kind}, None)))
+    value = bound(found, TURNS[2:], {"x": given}, ())[1]["x"]
+    assert (type(value), value) == (type(sent), sent)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        *(("number", wrong) for wrong in ("hot", "nan", "true", True, None, "[1]", "")),
+        *(("integer", wrong) for wrong in (1.5, "1.5", False)),
+        *(("boolean", wrong) for wrong in (1, "yes", "1", None)),
+        *(("string", wrong) for wrong in (1, None, ["a"])),
+    ],
+)
+def test_an_option_of_another_type_is_refused(kind: str, given: object) -> None:
+    found = opened(chat=chat(message=BOX, x=({"type": kind}, None)))
+    with pytest.raises(UnsupportedOptionError, match="does not take x="):
+        found.calls(TURNS[2:], {"x": given}, ())
+
+
+def test_an_unknown_chat_takes_the_images_that_it_has_a_place_for() -> None:
+    many = opened(chat=chat(message=FILES))
+    sent = {"message": {"text": "Hi", "files": ["a", "b"]}}
+    assert bound(many, TURNS[2:], {}, ["a", "b"])[1] == sent
+    one = opened(look=chat(photo=IMAGE, question=BOX))
+    assert bound(one, TURNS[2:], {}, ["a"])[1] == {"photo": "a", "question": "Hi"}
+    assert bound(one, TURNS[2:], {}, ())[1] == {"photo": None, "question": "Hi"}
+    with pytest.raises(InvalidImageError, match="one image in a request; 2 were given"):
+        one.calls(TURNS[2:], {}, ["a", "b"])
+    # Inputs that are called as ours are, and are something else.
+    other = opened(chat=chat(message=BOX, image=(BOX, "a URL"), images=({"type": "array"}, [])))
+    assert other.options == {}
+    assert bound(other, TURNS[2:], {}, ())[1] == {"message": "Hi"}
+    with pytest.raises(InvalidImageError, match="/chat takes no images"):
+        other.calls(TURNS[2:], {}, ["a"])
+
+
+def test_a_lone_endpoint_from_text_to_text_is_the_chat_where_there_is_no_other() -> None:
+    shout = chat(sentence=BOX, times=(NUMBER, 1))
+    assert bound(opened(shout=shout), TURNS[2:], {}, ())[1] == {"sentence": "Hi"}
+    assert opened(shout=shout, ask=chat(question=BOX)).name == "/ask"
+    with pytest.raises(ContractError, match="No endpoint"):  # which of the two is the prompt?
+        opened(join=chat(one=BOX, other=BOX))
+    with pytest.raises(ContractError, match="No endpoint"):
+        opened(count=endpoint(sentence=BOX, puts_out=({"type": "number"},)))
+    with pytest.raises(ContractError, match="No endpoint"):  # known facades do not guess so
+        resolve({"/shout": shout}, Qwen2_72B.contract)
+
+
+def test_of_several_chats_the_one_that_is_called_so_is_meant() -> None:
+    assert opened(chat=chat(message=BOX), other=chat(message=BOX)).name == "/chat"
+    assert opened(other=chat(message=BOX), other_1=chat(message=BOX)).name == "/other"
+    assert opened(like=endpoint(text=BOX), undo=chat(text=BOX), ask=chat(question=BOX)).name == "/ask"
+    with pytest.raises(ContractError, match=r"Several .*: /a\(message\); /b\(message\)"):
+        opened(a=chat(message=BOX), b=chat(message=BOX))
+    with pytest.raises(ContractError, match="Several"):
+        opened(a=chat(line=BOX), b=chat(line=BOX))
+
+
+ENDPOINTS = {
+    "all": resolve({"/chat": CHAT}, Contract("a/b")),
+    "history": resolve({"/chat": endpoint(message=TEXT, history=(PAIRS, []))}, Contract("a/b")),
+    "system": resolve({"/chat": endpoint(message=TEXT, system=(TEXT, ""))}, Contract("a/b")),
+    "prompt": resolve({"/chat": endpoint(message=TEXT)}, Contract("a/b")),
+    "settings": resolve(
+        {"/add_message": endpoint(input_value=TEXT, settings_form_value=({"type": "object"}, SETTINGS))},
+        Qwen3.contract,
+    ),
+    "files": resolve({"/add_message": endpoint(input_value=FILES)}, Qwen3_VL.contract),
+    "steps": resolve(STEPS, Qwen2_5_VL_72B.contract),
+}
+
+
+def texts(value: object) -> Iterator[str]:
+    """All texts in what is sent."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (Mapping, list, tuple)):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from texts(inner)
+
+
+@settings(max_examples=30)
+@given(requests, st.sampled_from(sorted(ENDPOINTS)))
+def test_whatever_an_endpoint_takes_no_text_of_any_message_is_lost(
+    messages: tuple[Message, ...], kind: str
+) -> None:
+    sent = list(texts([call.kwargs for call in ENDPOINTS[kind].calls(messages, {}, ())]))
+    for message in messages:
+        assert any(message.content in text for text in sent)

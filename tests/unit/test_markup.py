@@ -1,0 +1,164 @@
+"""Nothing of a Space's text is live where it is published, and what is harmless looks as it should.
+
+What publishes it: the value of a cell (`Reply`, `Conversation`, `SpaceStatus`, `QwenSpace`, an error), `show`
+and ``%%qwen`` (answer, reasoning, status, the box of an error), and the gateway, which has no page. `PLACES`
+are all that need no server; `tests/tools/browser.py` looks at them in a real JupyterLab.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+import qwen_spaces
+from qwen_spaces import (
+    SpaceError,
+    Status,
+)
+from qwen_spaces._display.displays import NO_MATH
+from qwen_spaces._markup import LONGEST, MOST_BRACKETS, REMOTE_IMAGES, markdown
+
+from ..support.harmless import faults, faults_of, renderings
+from ..support.page import Page, new_page, thinking, told
+from ..support.payloads import PAYLOADS, armed
+from ..support.published import PLACES, shown, value, whole
+from ..support.scripted_gradio import Script, Wire, serve_wire, well
+from ..support.streams import scripted_stream
+
+ARMED = {name: armed(text) for name, text in PAYLOADS.items()}
+
+
+# Where it is published --------------------------------------------------------------------------------------
+
+
+# In one test for each place: thousands of tests that take a millisecond each are slow to collect.
+@pytest.mark.parametrize("place", PLACES)
+def test_nothing_is_live(place: str) -> None:
+    live = {
+        name: found
+        for name, payload in ARMED.items()
+        for bundle in PLACES[place](payload)
+        if (found := faults_of(bundle))
+    }
+    assert live == {}
+
+
+def test_nothing_is_live_while_an_answer_grows() -> None:
+    live = {
+        name: found
+        for name, payload in ARMED.items()
+        for bundle in shown(payload, growing=True)
+        if (found := faults_of(bundle))
+    }
+    assert live == {}
+
+
+def test_nothing_but_images_is_live_where_images_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(REMOTE_IMAGES, "1")
+    bundles = {name: {"text/markdown": markdown(payload)} for name, payload in ARMED.items()}
+    live = {name: found for name, bundle in bundles.items() if (found := faults_of(bundle, images=True))}
+    assert live == {}
+
+
+def test_the_checker_sees_what_is_live() -> None:
+    seen = {name for name, text in PAYLOADS.items() if faults_of({"text/markdown": armed(text)})}
+    assert len(seen) > 150
+    assert faults("<p onclick=x>") == ["<p onclick='x'>"]
+    assert faults('<a href="javascript:x">') == ["<a href='javascript:x'>"]
+    assert faults("<img src=http://a.example>") == ["<img>"]
+    assert faults("<!-- x --><?x><!x>") != []
+    assert faults("a < b") != []
+    assert faults_of({"application/javascript": "x"}) == ["type application/javascript"]
+
+
+DISPLAYS = {"HTML", "HTMLResponse", "display", "publish_display_data"}
+
+
+def test_all_that_publishes_is_known() -> None:
+    """A new place where something is published must be added to `PLACES`."""
+    publishers = set()
+    for path in Path(qwen_spaces.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and re.fullmatch(r"_repr_\w+_|_ipython_display_", node.name):
+                publishers.add(f"{path.stem}.{node.name}")
+            elif isinstance(node, ast.Constant) and node.value in {"text/html", "text/markdown"}:
+                publishers.add(f"{path.stem}: {node.value}")
+            elif isinstance(node, ast.alias) and node.name in DISPLAYS:
+                publishers.add(f"{path.stem}: {node.name}")
+    assert publishers == {
+        "events._repr_markdown_",
+        "conversation._repr_markdown_",
+        "client._repr_markdown_",
+        "space._repr_markdown_",
+        "displays: text/html",
+        "displays: text/markdown",
+        "live_reply._ipython_display_",
+    }
+
+
+# By itself ------------------------------------------------------------------------------------------------
+
+
+def test_reasoning_is_a_fold_of_ours() -> None:
+    bundles = shown("a **b** <i>\n\nc")
+    fold = next(each["text/markdown"] for each in bundles if "<details>" in each.get("text/markdown", ""))
+    assert next(renderings(fold)).strip() == (
+        f"<details><summary>Reasoning</summary><blockquote {NO_MATH}>"
+        "a &ast;&ast;b&ast;&ast; &lt;i&gt;<br><br>c</blockquote></details>"
+    )
+
+
+def test_a_text_too_long_or_too_deep_is_shown_as_it_is_written() -> None:
+    for text in ("<" * LONGEST + "x", "[" * (MOST_BRACKETS + 1), "> " * 50 + "<i>"):
+        published = markdown(text)
+        assert published.startswith("<pre><code>")
+        assert faults_of({"text/markdown": published}) == []
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[Wire]:
+    with serve_wire() as server:
+        yield server
+
+
+@pytest.fixture
+def page(tmp_path: Path, mocker: MockerFixture) -> Iterator[Page]:
+    mocker.patch("qwen_spaces._display.live_reply.TICK", 0.005)
+    with new_page(tmp_path) as page:
+        page.run("%load_ext qwen_spaces.notebook")
+        yield page
+
+
+def test_nothing_is_live_of_what_the_magic_shows(page: Page, wire: Wire) -> None:
+    for name, text in PAYLOADS.items():
+        payload = armed(text)
+        wire.script = Script(events=well(whole(payload)))
+        ended = page.run("%%qwen -m qwen-2-72b --src $url -o said\nGo.", url=wire.url)
+        assert ended.text == "", name
+        assert [fault for bundle in page.seen for fault in faults_of(bundle)] == [], name
+        assert page.names["said"].text
+        page.seen.clear()
+
+
+def test_nothing_is_live_of_what_show_shows(page: Page) -> None:
+    for name, text in list(PAYLOADS.items())[::10]:
+        payload = armed(text)
+        stream = told(Status("queued", reason=payload), thinking(payload, payload), error=SpaceError(payload))
+        page.run("shown", shown=qwen_spaces._display.live_reply.LiveReply(stream))
+        assert {kind for bundle in page.seen for kind in bundle} == {
+            "text/html",
+            "text/markdown",
+            "text/plain",
+        }
+        assert [fault for bundle in page.seen for fault in faults_of(bundle)] == [], name
+        page.seen.clear()
+
+
+def test_a_stream_and_its_repr_are_plain(page: Page) -> None:
+    stream = scripted_stream(lambda _mailbox: None, space="<i>")
+    assert list(value(stream)[0]) == ["text/plain"]

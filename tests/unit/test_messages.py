@@ -1,0 +1,133 @@
+"""Messages: liberal in what is taken, strict inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from qwen_spaces import InvalidMessagesError, Message
+from qwen_spaces.messages import as_messages, folded, pairs, split, system_prompt
+
+from ..support.strategies import requests, words
+
+
+def test_a_string_is_the_users_message() -> None:
+    assert as_messages("Hi") == as_messages(Message("user", "Hi")) == (Message("user", "Hi"),)
+    assert as_messages({"role": "user", "content": "Hi"}) == (Message("user", "Hi"),)
+
+
+def test_the_system_prompt_comes_first_and_several_are_joined() -> None:
+    messages = as_messages([{"role": "system", "content": "Two."}, {"role": "user", "content": "Hi"}], "One.")
+    assert system_prompt(messages) == "One.\nTwo."
+    assert system_prompt(as_messages("Hi")) is None
+    assert system_prompt(as_messages("Hi", "")) == ""
+
+
+def test_parts_become_text_and_image_addresses() -> None:
+    (message,) = as_messages(
+        [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "What"},
+                    {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}},
+                    {"type": "text", "text": "is this?"},
+                    {"type": "image_url", "image_url": "data:image/png;base64,AAAA"},
+                ],
+            }
+        ]
+    )
+    assert message.content == "What\nis this?"
+    assert message.image_urls == ("https://example.org/cat.png", "data:image/png;base64,AAAA")
+
+
+USER = {"role": "user", "content": "Hi"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "why"),
+    [
+        ([], "no messages"),
+        (7, "not int"),
+        (None, "not NoneType"),
+        ([USER, "Hi"], "Message 1 is a str"),
+        ([{"role": "tool", "content": "Hi"}, USER], "Message 0 has the role 'tool'"),
+        ([{"content": "Hi"}], "Message 0 has the role None"),
+        ([{"role": ["user"], "content": "Hi"}], "Message 0 has the role"),
+        ([{"role": "user", "content": None}], "Message 0 has content of type NoneType"),
+        ([{"role": "user"}], "Message 0 has content of type NoneType"),
+        ([USER, {"role": "assistant", "content": "Hi"}], "Message 1 is the last one and must be the user's"),
+        ([{"role": "system", "content": "Hi"}], "Message 0 is the last one"),
+        ("  \n", "Message 0, the one to answer, is empty"),
+        ([{"role": "user", "content": [{"type": "audio"}]}], "Message 0 has a part of type 'audio'"),
+        ([{"role": "user", "content": ["Hi"]}], "Message 0 has a part of type None"),
+        ([{"role": "user", "content": [{"type": "text"}]}], "Message 0, a text part has content of type"),
+        (
+            [{"role": "system", "content": [{"type": "image_url", "image_url": "https://a.b"}]}, USER],
+            "Message 0 is the system's and has an image",
+        ),
+        ([USER, {"role": "user", "content": "\ud83d"}], "Message 1 has half a surrogate pair at character 0"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, str) else None,
+)
+def test_what_cannot_be_sent_is_refused_by_index(messages: Any, why: str) -> None:
+    with pytest.raises(InvalidMessagesError, match=why):
+        as_messages(messages)
+
+
+def test_a_system_prompt_must_be_text() -> None:
+    with pytest.raises(InvalidMessagesError, match="The system prompt has content of type int"):
+        as_messages("Hi", 7)  # type: ignore[arg-type]
+
+
+def test_what_the_user_said_since_the_last_answer_is_the_prompt() -> None:
+    messages = as_messages(
+        [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": "b"},
+            {"role": "user", "content": "c"},
+            {"role": "user", "content": "d"},
+        ]
+    )
+    history, prompt = split(messages)
+    assert prompt == "c\nd"
+    assert pairs(history) == [["a", "b"]]
+
+
+def test_the_ways_of_a_history_that_is_no_dialogue() -> None:
+    def of(*roles: str) -> list[list[str]]:
+        return pairs([Message(role, str(index)) for index, role in enumerate(roles)])  # type: ignore[arg-type]
+
+    assert of("assistant", "user", "assistant") == [["", "0"], ["1", "2"]]
+    assert of("user", "user", "assistant", "assistant") == [["0\n1", "2\n3"]]
+    assert of("system", "user", "system", "assistant") == [["1", "3"]]
+    assert of() == []
+
+
+@given(requests)
+def test_no_text_of_any_message_is_lost(messages: tuple[Message, ...]) -> None:
+    checked = as_messages(messages)
+    assert checked == messages
+    history, prompt = split(checked)
+    sent = "\n".join(
+        [system_prompt(checked) or "", *(text for pair in pairs(history) for text in pair), prompt]
+    )
+    for message in messages:
+        assert message.content in sent
+        assert message.content in folded(checked)
+
+
+@given(requests)
+def test_pairs_alternate_and_keep_the_order(messages: tuple[Message, ...]) -> None:
+    history, prompt = split(messages)
+    flat = "\n".join(text for pair in pairs(history) for text in pair if text)
+    spoken = [message.content for message in messages if message.role != "system"]
+    assert "\n".join(text for text in (flat, prompt) if text) == "\n".join(spoken)
+    assert all(assistant for _, assistant in pairs(history))
+
+
+@given(words)
+def test_a_lone_prompt_is_folded_into_itself(text: str) -> None:
+    assert folded(as_messages(text)) == text
