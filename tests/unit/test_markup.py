@@ -93,7 +93,7 @@ def test_all_that_publishes_is_known() -> None:
     assert publishers == {
         "events._repr_markdown_",
         "conversation._repr_markdown_",
-        "client._repr_markdown_",
+        "status._repr_markdown_",
         "space._repr_markdown_",
         "displays: text/html",
         "displays: text/markdown",
