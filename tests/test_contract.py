@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_spaces import ContractError, InvalidImageError, Message, UnsupportedOptionError
-from qwen_spaces._contract.discovery import Contract, resolve
-from qwen_spaces._contract.endpoint import CHAT as HANDED_ON
-from qwen_spaces._contract.endpoint import Call, Endpoint, kind_of
+from qwen_spaces._contract.contract import Contract
+from qwen_spaces._contract.discovery import resolve
+from qwen_spaces._contract.endpoint import PREVIOUS_CHAT, Call, Endpoint
+from qwen_spaces._contract.options import describe_option
 from qwen_spaces.spaces import (
     QVQ_72B,
     GradioChat,
@@ -232,17 +233,17 @@ STEPS = {
 
 def test_the_calls_before_the_one_that_answers_hand_the_chat_on() -> None:
     found = resolve(STEPS, Qwen2_5_VL_72B.contract)
-    files = [Call("/add_file", (), {"file": file, "history": HANDED_ON}) for file in ("first", "second")]
+    files = [Call("/add_file", (), {"file": file, "history": PREVIOUS_CHAT}) for file in ("first", "second")]
     rest = [
-        Call("/add_text", (), {"text": "Hi", "history": HANDED_ON}),
-        Call("/predict", (), {"_chatbot": HANDED_ON}),
+        Call("/add_text", (), {"text": "Hi", "history": PREVIOUS_CHAT}),
+        Call("/predict", (), {"_chatbot": PREVIOUS_CHAT}),
     ]
     assert list(found.calls(TURNS[2:], {}, ["first", "second"])) == files + rest
     assert list(found.calls(TURNS[2:], {}, ())) == rest
     info = {"/add_text": endpoint(_input=FILES, _chatbot=(PAIRS, [])), "/agent_run": STEPS["/predict"]}
     assert resolve(info, Qwen2_5_1M.contract).calls(TURNS[2:], {}, ()) == (
-        Call("/add_text", (), {"_input": {"text": "Hi", "files": []}, "_chatbot": HANDED_ON}),
-        Call("/agent_run", (), {"_chatbot": HANDED_ON}),
+        Call("/add_text", (), {"_input": {"text": "Hi", "files": []}, "_chatbot": PREVIOUS_CHAT}),
+        Call("/agent_run", (), {"_chatbot": PREVIOUS_CHAT}),
     )
 
 
@@ -273,7 +274,7 @@ def test_each_further_parameter_of_an_unknown_chat_is_an_option() -> None:
     style = {"type": "string", "enum": ["plain", "poem"]}
     found = opened(chat=chat(message=BOX, top_p=(NUMBER, 0.9), style=(style, "plain"), name=BOX))
     assert found.options
-    assert {option: kind_of(schema) for option, schema in found.options.items()} == {
+    assert {option: describe_option(schema) for option, schema in found.options.items()} == {
         "top_p": "a number",
         "style": "plain, poem",
         "name": "text",

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_spaces import Reasoning, Text, UnexpectedOutputError
-from qwen_spaces._contract.output import Snapshot, chat_in, cut, read, turns
+from qwen_spaces._contract.output import Snapshot, count_user_turns, diff, find_history, parse
 from qwen_spaces._stream.accumulator import Accumulator
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
@@ -72,7 +72,7 @@ RED = {"type": "text", "content": '<span style="color: var(--color-red-500)">It 
     ids=str,
 )
 def test_the_last_answer_is_found_wherever_it_stands(output: object, snapshot: Snapshot | None) -> None:
-    assert read(output) == snapshot
+    assert parse(output) == snapshot
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_the_last_answer_is_found_wherever_it_stands(output: object, snapshot: S
     ids=str,
 )
 def test_the_turns_of_the_user_are_counted_where_a_chat_stands(output: object, spoken: int | None) -> None:
-    assert turns(output) == spoken
-    assert bool(chat_in(output)) == bool(spoken)
+    assert count_user_turns(output) == spoken
+    assert bool(find_history(output)) == bool(spoken)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_turns_of_the_user_are_counted_where_a_chat_stands(output: object, s
 )
 def test_what_is_no_text_is_refused_with_the_output(output: object) -> None:
     with pytest.raises(UnexpectedOutputError) as caught:
-        read(output)
+        parse(output)
     assert caught.value.raw is output
 
 
@@ -118,7 +118,7 @@ json = st.recursive(
 @given(json | st.lists(json).map(tuple))
 def test_any_output_is_read_or_refused(output: object) -> None:
     try:
-        snapshot = read(output)
+        snapshot = parse(output)
     except UnexpectedOutputError as error:
         assert error.raw is output
     else:
@@ -127,7 +127,7 @@ def test_any_output_is_read_or_refused(output: object) -> None:
 
 @given(text, text)
 def test_a_delta_makes_the_new_text_of_the_old(old: str, new: str) -> None:
-    delta = cut(old, new)
+    delta = diff(old, new)
     if delta is None:
         assert old == new
     else:

@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import _markup as markup
-from .._contract.discovery import Contract, resolve
-from .._contract.endpoint import Endpoint, HistoryForm, kind_of
+from .._contract.api import HistoryForm
+from .._contract.contract import Contract
+from .._contract.discovery import resolve
+from .._contract.endpoint import Endpoint
+from .._contract.options import describe_option
 from .._stream.mailbox import Mailbox
 from ..errors import AuthenticationError, ConnectError, ContractError, StreamCancelledError
 from ..events import Status
@@ -160,7 +163,9 @@ class SpaceClient:
                 endpoint=endpoint.name,
                 parameters=endpoint.parameters,
                 history=endpoint.history,
-                options={option: kind_of(schema) for option, schema in (endpoint.options or {}).items()},
+                options={
+                    option: describe_option(schema) for option, schema in (endpoint.options or {}).items()
+                },
                 stage=connection.located.stage,
                 hardware=connection.located.hardware,
                 queue_size=connection.queue_size(mailbox),

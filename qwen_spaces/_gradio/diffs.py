@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from .._contract.output import read
+from .._contract.output import parse
 from .._stream.mailbox import Mailbox
 from .event_stream import MAX_EVENT
 
@@ -68,12 +68,12 @@ class OutputDiffs:
 
     def _is_end(self, path: Path) -> bool:
         """Whether what is appended there is the end of the answer: tried with a mark."""
-        before = read(self._process(*self._data))
+        before = parse(self._process(*self._data))
         parent, key = _parent(path, self._data), path[-1]
         if not isinstance(parent[key], str):
             return False
         old, parent[key] = parent[key], parent[key] + _MARK
-        after = read(self._process(*self._data))
+        after = parse(self._process(*self._data))
         parent[key] = old
         return before is not None and after == dataclasses.replace(before, text=before.text + _MARK)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import anyio
 import anyio.lowlevel
 
-from .._contract.output import Snapshot, read, turns
+from .._contract.output import Snapshot, count_user_turns, parse
 from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
 from ..events import Status
 
@@ -79,12 +79,12 @@ class Mailbox:
     def set_snapshot(self, output: object) -> None:
         """Give the reader what an output of the Space says; one that nobody can read ends the request."""
         try:
-            snapshot = read(output)
+            snapshot = parse(output)
             if snapshot:
                 snapshot = Snapshot(_whole_characters(snapshot.text), _whole_characters(snapshot.reasoning))
             if snapshot and self.placeholder and snapshot.text.strip() == self.placeholder:
                 snapshot = Snapshot("", snapshot.reasoning)
-            if (turns(output) or self.turns) < self.turns:
+            if (count_user_turns(output) or self.turns) < self.turns:
                 raise ConnectionLostError(
                     "The Space has forgotten the conversation, as one does that was started again. "
                     "Ask again: the earlier turns are then sent along."
