@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 ApiInfo: TypeAlias = Mapping[str, Mapping[str, Any]]  # "/name" -> {"parameters": [...], "returns": [...]}
@@ -40,7 +41,7 @@ class Parameter:
         return {"text", "files"} <= set(mapping(self.schema.get("properties")))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ApiEndpoint:
     """A named endpoint of the API info.
 
@@ -58,7 +59,7 @@ class ApiEndpoint:
     streams: bool = False
     is_twin: bool = False
 
-    @property
+    @cached_property
     def by_name(self) -> dict[str, Parameter]:
         """Its parameters by their names."""
         return {parameter.name: parameter for parameter in self.parameters}

@@ -32,7 +32,7 @@ def ranking(contract: Contract) -> Sequence[Rule]:
     Each rule keeps the candidates that it holds for, unless it holds for none.
     """
     return (
-        *(_is_called(name) for name in contract.known_endpoints),
+        *(_has_name(name) for name in contract.known_endpoints),
         lambda candidate: not candidate.guessed,
         lambda candidate: candidate.api.streams,
         lambda candidate: not candidate.api.is_twin,
@@ -55,7 +55,8 @@ def resolve(info: ApiInfo, contract: Contract, *, generators: Collection[str] = 
     has = f"The Space has: {'; '.join(endpoint.signature for endpoint in endpoints) or 'none'}."
     if missing := [step.endpoint for step in contract.steps if step.endpoint not in info]:
         raise ContractError(f"There is no endpoint {', '.join(missing)}. {has}")
-    best = _narrow(_candidates(endpoints, contract), ranking(contract))
+    candidates = [found for endpoint in endpoints if (found := _match(endpoint, contract))]
+    best = _narrow(candidates, ranking(contract))
     if len(best) != 1:
         problem = "Several endpoints could be the chat" if best else "No endpoint takes a chat message"
         raise ContractError(f"{problem}. {has}")
@@ -68,12 +69,9 @@ def _narrow(candidates: Sequence[Candidate], rules: Iterable[Rule]) -> Sequence[
     return candidates
 
 
-def _candidates(endpoints: Iterable[ApiEndpoint], contract: Contract) -> list[Candidate]:
-    found = (_match(endpoint, contract) for endpoint in endpoints if _may_answer(endpoint, contract))
-    return [candidate for candidate in found if candidate]
-
-
 def _match(api: ApiEndpoint, contract: Contract) -> Candidate | None:
+    if not _may_answer(api, contract):
+        return None
     match = match_position if contract.positional else match_names
     if endpoint := match(api, contract):
         return Candidate(api, endpoint)
@@ -91,5 +89,5 @@ def _may_answer(api: ApiEndpoint, contract: Contract) -> bool:
     return bool(api.returns) or not contract.discover
 
 
-def _is_called(name: str) -> Rule:
+def _has_name(name: str) -> Rule:
     return lambda candidate: candidate.api.name == name

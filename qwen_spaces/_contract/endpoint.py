@@ -78,8 +78,12 @@ class Endpoint:
             InvalidImageError: it takes no image, or not so many.
             UnsupportedOptionError: it has no such option, or not with that value, or needs one.
         """
-        prompt, context = self._fold(messages, resumed=resumed)
-        given = {**self.required, **self._check_options(options), **context}
+        turns, prompt = self._fold(messages, resumed=resumed)
+        given = {**self.required, **self._check_options(options)}
+        if self.history is not None:
+            given["history"] = _render(turns, self.history)
+        if "system" in self.names and (system := system_prompt(messages)) is not None:
+            given["system"] = system
         given |= {"chat": PREVIOUS_CHAT} if self.steps else {"prompt": prompt, **self._images(files)}
         if unmapped := [ours for ours in given if ours not in self.names]:
             raise ContractError(
@@ -87,20 +91,15 @@ class Endpoint:
             )
         return (*self._step_calls(prompt, files), self._call(given))
 
-    def _fold(self, messages: Sequence[Message], *, resumed: bool) -> tuple[str, dict[str, object]]:
-        """Return the prompt, with all that has no parameter of its own folded into it, and the rest."""
+    def _fold(self, messages: Sequence[Message], *, resumed: bool) -> tuple[Sequence[Message], str]:
+        """Return the earlier turns and the prompt, with what has no parameter of its own folded into it."""
         turns, prompt = split(messages)
-        system, native = system_prompt(messages), "system" in self.names
-        unmapped_system = system is not None and not (native or resumed)
-        if unmapped_system or (turns and self.history is None):
-            turns, prompt = (
-                (),
-                folded(message for message in messages if not (native and message.role == "system")),
-            )
-        context: dict[str, object] = {"system": system} if native and system is not None else {}
-        if self.history is not None:
-            context["history"] = _render(turns, self.history)
-        return prompt, context
+        native = "system" in self.names
+        unmapped_turns = turns and self.history is None
+        unmapped_system = not native and not resumed and system_prompt(messages) is not None
+        if unmapped_turns or unmapped_system:
+            return (), folded(message for message in messages if message.role != "system" or not native)
+        return turns, prompt
 
     def _check_options(self, options: Mapping[str, object]) -> Mapping[str, object]:
         if self.options is None:  # the facade has checked them

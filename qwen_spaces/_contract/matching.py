@@ -49,7 +49,7 @@ def match_names(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
 
 def match_lone_text(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
     """Return the endpoint if it takes one text, whatever its name, and puts out a text."""
-    texts = [parameter.name for parameter in api.parameters if parameter.component == "Textbox"]
+    texts = [name for name, parameter in api.by_name.items() if parameter.component == "Textbox"]
     if len(texts) != 1 or "string" not in [schema.get("type") for schema in api.returns]:
         return None
     return build(api, {"prompt": texts[0]}, contract)
@@ -68,20 +68,18 @@ def build(api: ApiEndpoint, names: Mapping[str, str], contract: Contract) -> End
         names = {**names, **_find_image(api, names)}
         options = _find_options(api, names)
         names = {**names, **{option: option for option in options}}
-    takers = _group(names)
-    unfilled = [parameter for parameter in api.by_name.values() if not parameter.has_default]
-    if any(parameter.name not in takers for parameter in unfilled):
+    if not _is_covered(api, names):
         return None
-    ours = {one: parameter for parameter in unfilled for one in takers[parameter.name] if one not in _SENT}
-    values = {**(_blanks(ours) if contract.discover else {}), **contract.defaults}
-    needed = frozenset(one for one in ours if one not in values and "." not in names[one])
+    unfilled = _find_unfilled(api, names)
+    required = _fill(unfilled, contract)
+    needed = frozenset(ours for ours in unfilled if ours not in required and "." not in names[ours])
     if needed and not contract.discover:
         return None
     return Endpoint(
         api.name,
         names,
         history_form(api.by_name[names["history"]].schema) if "history" in names else None,
-        required={one: values[one] for one in ours if one in values},
+        required,
         steps=contract.steps,
         dicts=_dict_defaults(api, names, contract),
         options=options,
@@ -103,7 +101,7 @@ def _find_names(api: ApiEndpoint, contract: Contract) -> dict[str, str]:
 
 def _find_image(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, str]:
     """Return the parameter for one image, unless there is one for several."""
-    images = [parameter.name for parameter in api.parameters if parameter.component == "Image"]
+    images = [name for name, parameter in api.by_name.items() if parameter.component == "Image"]
     return {"image": images[0]} if images and "images" not in names else {}
 
 
@@ -113,18 +111,30 @@ def _find_options(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, Schem
     return {theirs: parameter.schema for theirs, parameter in api.by_name.items() if theirs not in taken}
 
 
-def _group(names: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return each parameter -> our arguments that go there, whole or into its dict."""
-    takers: dict[str, list[str]] = {}
-    for ours, theirs in names.items():
-        takers.setdefault(parameter_of(theirs), []).append(ours)
-    return takers
+def _is_covered(api: ApiEndpoint, names: Mapping[str, str]) -> bool:
+    """Return whether each parameter without a default takes something of ours."""
+    taken = set(map(parameter_of, names.values()))
+    return all(parameter.has_default or name in taken for name, parameter in api.by_name.items())
 
 
-def _blanks(parameters: Mapping[str, Parameter]) -> dict[str, object]:
-    """Return what a page would send for those of our arguments that nobody filled in."""
-    kinds = {ours: parameter.component for ours, parameter in parameters.items()}
-    return {ours: _BLANKS[kind] for ours, kind in kinds.items() if kind in _BLANKS}
+def _find_unfilled(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, Parameter]:
+    """Return our arguments that a request may lack and that the API has no default for."""
+    parameters = {ours: api.by_name.get(parameter_of(theirs)) for ours, theirs in names.items()}
+    return {
+        ours: parameter
+        for ours, parameter in parameters.items()
+        if parameter and not parameter.has_default and ours not in _SENT
+    }
+
+
+def _fill(unfilled: Mapping[str, Parameter], contract: Contract) -> dict[str, object]:
+    """Return what to send for them: the facade's defaults; to an unknown chat, what a page would send."""
+    values = dict(contract.defaults)
+    if contract.discover:
+        for ours, parameter in unfilled.items():
+            if parameter.component in _BLANKS:
+                values.setdefault(ours, _BLANKS[parameter.component])
+    return {ours: values[ours] for ours in unfilled if ours in values}
 
 
 def _dict_defaults(
