@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_spaces import ConnectionLostError, Reasoning, Text, UnexpectedOutputError
-from qwen_spaces._contract.output import Snapshot, count_user_turns, diff, find_history, parse, parse_answer
+from qwen_spaces._contract.output import OutputParser, Snapshot, count_user_turns, diff, find_history, parse
 from qwen_spaces._stream.accumulator import Accumulator
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
@@ -119,43 +119,24 @@ THINKING = ("", [["Hi", "Thinking..."]])
         (("", [["Hi", "Thinking... a lot"]]), "Thinking...", Snapshot("Thinking... a lot")),
         (THINKING, "", Snapshot("Thinking...")),
         ([QUESTION, assistant([THOUGHT, {"text": "Wait"}])], "Wait", Snapshot("", "Hm.")),
-        ("half \ud83d, whole \U0001f600", "", Snapshot("half \ufffd, whole \U0001f600")),
-        ([QUESTION, assistant([{**THOUGHT, "content": "\udc00"}])], "", Snapshot("", "\ufffd")),
         ((None, None), "", None),
     ],
     ids=str,
 )
-def test_a_reader_sees_neither_the_placeholder_nor_half_a_surrogate_pair(
-    output: object, placeholder: str, snapshot: Snapshot | None
-) -> None:
-    assert parse_answer(output, placeholder=placeholder) == snapshot
+def test_the_placeholder_is_no_answer(output: object, placeholder: str, snapshot: Snapshot | None) -> None:
+    assert OutputParser(placeholder).parse(output) == snapshot
 
 
 @pytest.mark.parametrize(
     ("output", "turns"), [(("", [["a", "b"], ["Hi", None]]), 2), ("Hello.", 5), (None, 5), (("", []), 5)]
 )
 def test_a_space_that_knows_the_turns_or_shows_no_chat_is_believed(output: object, turns: int) -> None:
-    assert parse_answer(output, turns=turns) == parse(output)
+    assert OutputParser(turns=turns).parse(output) == parse(output)
 
 
 def test_a_space_that_knows_fewer_turns_has_forgotten_the_conversation() -> None:
     with pytest.raises(ConnectionLostError, match="forgotten the conversation"):
-        parse_answer([QUESTION, assistant("Hello.")], turns=2)
-
-
-@pytest.mark.parametrize(
-    ("output", "why"),
-    [
-        ((7, None), "no chat text"),
-        ([QUESTION, assistant("b", metadata="none"), assistant("c")], "cannot be read: AttributeError"),
-        ([QUESTION, {"role": "assistant"}, assistant("c")], "cannot be read: KeyError"),
-    ],
-    ids=["no text", "odd metadata", "no content"],
-)
-def test_whatever_cannot_be_parsed_is_one_error_that_carries_the_output(output: object, why: str) -> None:
-    with pytest.raises(UnexpectedOutputError, match=why) as caught:
-        parse_answer(output)
-    assert caught.value.raw is output
+        OutputParser(turns=2).parse([QUESTION, assistant("Hello.")])
 
 
 json = st.recursive(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 from ..errors import ConnectionLostError, UnexpectedOutputError
 
 _RED = '<span style="color: var(--color-red-500)">'
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +57,38 @@ def parse(output: object) -> Snapshot | None:
     raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
 
 
-def parse_answer(output: object, *, placeholder: str = "", turns: int = 0) -> Snapshot | None:
-    """Return the answer in an output as a reader may see it: `parse`, and what one request knows beyond it.
+@dataclass(frozen=True, slots=True)
+class OutputParser:
+    """The parser of one request's outputs.
 
-    Args:
-        output: what the Space put out.
+    Attributes:
         placeholder: the answer's text while there is no answer yet.
-        turns: how many of the user's a stateful Space must know by now; 0 for any other.
-
-    Raises:
-        ConnectionLostError: the Space knows fewer turns than that.
-        UnexpectedOutputError: the output cannot be read.
+        turns: how many of the user's turns a stateful Space must know by now; 0 for any other.
 
     Example:
-        >>> parse_answer(("", [["Hi", "Thinking..."]]), placeholder="Thinking...")
+        >>> OutputParser("Thinking...").parse(("", [["Hi", "Thinking..."]]))
         Snapshot(text='', reasoning='')
     """
-    try:
+
+    placeholder: str = ""
+    turns: int = 0
+
+    def parse(self, output: object) -> Snapshot | None:
+        """Return the answer in an output, as `parse` does, but for the placeholder.
+
+        Raises:
+            ConnectionLostError: the Space knows fewer turns than it must.
+            UnexpectedOutputError: the output is not empty, and none of it is chat text.
+        """
         snapshot, known = parse(output), count_user_turns(output)
-    except UnexpectedOutputError:
-        raise
-    except Exception as error:
-        raise UnexpectedOutputError(
-            f"The Space put out what cannot be read: {error!r}", raw=output
-        ) from error
-    if known is not None and known < turns:
-        raise ConnectionLostError(
-            "The Space has forgotten the conversation, as one does that was started again. "
-            "Ask again: the earlier turns are then sent along."
-        )
-    if snapshot is None:
-        return None
-    text, reasoning = replace_surrogates(snapshot.text), replace_surrogates(snapshot.reasoning)
-    return Snapshot("" if placeholder and text.strip() == placeholder else text, reasoning)
+        if known is not None and known < self.turns:
+            raise ConnectionLostError(
+                "The Space has forgotten the conversation, as one does that was started again. "
+                "Ask again: the earlier turns are then sent along."
+            )
+        if snapshot and self.placeholder and snapshot.text.strip() == self.placeholder:
+            return Snapshot("", snapshot.reasoning)
+        return snapshot
 
 
 def find_history(output: object) -> Sequence[Any]:
@@ -128,11 +125,6 @@ def diff(old: str, new: str) -> Delta | None:
         return None
     start = len(old) if new.startswith(old) else _common_length(old, new)
     return Delta(new[start:], start)
-
-
-def replace_surrogates(text: str) -> str:
-    """Return the text with U+FFFD for halves of surrogate pairs, which no encoding can carry."""
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def _common_length(old: str, new: str) -> int:
