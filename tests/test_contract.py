@@ -120,6 +120,11 @@ def test_a_parameter_without_a_default_gets_the_facades() -> None:
             [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
         ),
         (
+            {"type": "array", "items": {"anyOf": [TEXT, role_messages(TEXT)["$defs"]["Message"]]}},
+            "messages",
+            [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
+        ),
+        (
             role_messages({"type": "array", "items": {}}),
             "parts",
             [
@@ -128,7 +133,7 @@ def test_a_parameter_without_a_default_gets_the_facades() -> None:
             ],
         ),
     ],
-    ids=["pairs", "anything", "messages", "parts"],
+    ids=["pairs", "anything", "messages", "either", "parts"],
 )
 def test_the_schema_of_the_history_decides_its_form(schema: Any, form: str, history: Any) -> None:
     found = resolve({"/chat": endpoint(message=TEXT, history=(schema, []))}, Contract("a/b"))
@@ -164,10 +169,11 @@ def test_endpoints_that_stream_are_preferred_and_those_that_clear_or_update_are_
         ({"/add": endpoint(a=TEXT)}, r"No endpoint .* The Space has: /add\(a\)"),
         ({"/chat": endpoint(message={"type": "number"})}, "No endpoint"),
         ({"/chat": endpoint(message=TEXT, secret=TEXT)}, "No endpoint"),
+        ({"/chat": endpoint(message=TEXT, system=TEXT)}, "No endpoint"),
         ({"/a": CHAT, "/b": CHAT}, r"Several endpoints .*: /a\(query, history, system\); /b"),
         ({"/clear": CHAT}, "No endpoint"),
     ],
-    ids=["none", "no chat", "no text", "unknown required", "ambiguous", "skipped"],
+    ids=["none", "no chat", "no text", "unknown required", "no value for it", "ambiguous", "skipped"],
 )
 def test_no_fit_lists_what_there_is(info: Any, why: str) -> None:
     with pytest.raises(ContractError, match=why):
@@ -220,6 +226,12 @@ def test_a_resumed_session_gets_neither_the_system_prompt_nor_the_turns_again() 
     assert call.kwargs == {"input_value": {"text": "Hi", "files": []}}
 
 
+def test_a_dict_may_lack_the_keys_that_neither_the_api_nor_the_facade_has_a_default_for() -> None:
+    contract = Contract("a/b", options={"size": ("form.size",)})
+    found = resolve({"/chat": endpoint(message=TEXT, form={"type": "object"})}, contract)
+    assert bound(found, TURNS[2:], {"size": "7B"}, ())[1] == {"message": "Hi", "form": {"size": "7B"}}
+
+
 def test_a_system_prompt_with_a_parameter_is_not_folded_with_the_turns() -> None:
     found = resolve({"/chat": endpoint(message=TEXT, system=(TEXT, ""))}, Contract("a/b"))
     assert bound(found, (Message("system", "S"), *TURNS), {}, ())[1] == {
@@ -254,6 +266,7 @@ def test_each_step_passes_the_chat_on_to_the_next_call() -> None:
 @pytest.mark.parametrize("missing", STEPS)
 def test_a_missing_step_is_named(missing: str) -> None:
     info = {name: described for name, described in STEPS.items() if name != missing}
+    info["/other"] = endpoint(_chatbot=(PAIRS, []))
     why = "No endpoint takes" if missing == "/predict" else f"There is no endpoint {missing}. The Space has: "
     with pytest.raises(ContractError, match=why):
         resolve({**info, "/chat": CHAT}, Qwen2_5_VL_72B.contract)
