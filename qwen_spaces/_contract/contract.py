@@ -27,15 +27,15 @@ class Contract:
     Attributes:
         space_id: ``owner/name`` on the Hub.
         endpoints: api names of the chat endpoint, best first.
-        parameters: our argument -> the Space's name for it, where `matching.PARAMETERS` has it not. A name
-            with a dot, such as ``"message.text"``, is a key of the dict that the parameter takes.
+        parameters: our argument -> the Space's name for it, unless that is one of `matching.PARAMETERS`. A
+            name with a dot, such as ``"message.text"``, is a key of the dict that the parameter takes.
         options: our option -> the Space's names for it.
         positional: our arguments in the order of the endpoint's inputs, where their names are unknown.
         defaults: our argument -> its value, used only where the Space's API has no default of its own.
         steps: the calls that come before the one that answers.
         placeholder: the answer's text while there is no answer yet.
         stateful: whether the Space keeps the earlier turns of a session.
-        discover: whether nothing is known of the Space, so that each further parameter is an option.
+        discover: whether nothing is known of the Space, so that each other parameter is an option.
     """
 
     space_id: str
@@ -51,5 +51,5 @@ class Contract:
 
     @property
     def known_endpoints(self) -> tuple[str, ...]:
-        """Where to look first: the known names, then their twins, since Gradio numbers a name used twice."""
+        """The api names to look for, then their ``_1`` twins: Gradio numbers a name that is used twice."""
         return (*self.endpoints, *(f"{name}_1" for name in self.endpoints))

@@ -29,7 +29,7 @@ Rule: TypeAlias = Callable[[Candidate], bool]
 def ranking(contract: Contract) -> Sequence[Rule]:
     """Return what makes some candidates better than others, the most important first.
 
-    Each rule keeps the candidates that it holds for, unless it holds for none.
+    Each rule keeps the candidates that it holds for, unless it holds for none; a new rule is one more line.
     """
     return (
         *(_has_name(name) for name in contract.known_endpoints),
@@ -81,6 +81,7 @@ def _match(api: ApiEndpoint, contract: Contract) -> Candidate | None:
 
 
 def _may_answer(api: ApiEndpoint, contract: Contract) -> bool:
+    """Return whether an endpoint is a known one or, where others may be tried, one that could answer."""
     if api.name in contract.known_endpoints:
         return True
     if contract.steps or api.name.startswith(_NO_CHAT):

@@ -1,4 +1,4 @@
-"""The endpoint of a Space that was found, and the calls that one request makes there. All pure."""
+"""The endpoint of a Space that was found, and the calls that one request makes there. Pure."""
 
 from __future__ import annotations
 

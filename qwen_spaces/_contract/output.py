@@ -1,4 +1,4 @@
-"""From the outputs of a Space to text: an output -> a snapshot, two snapshots -> a delta. All pure."""
+"""From the outputs of a Space to text: an output -> a snapshot, two snapshots -> a delta. Pure."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ class OutputParser:
             ConnectionLostError: the Space knows fewer turns than it must.
             UnexpectedOutputError: the output is not empty, and none of it is chat text.
         """
-        snapshot, known = parse(output), count_user_turns(output)
-        if known is not None and known < self.turns:
+        snapshot = parse(output)
+        if self.turns and (known := count_user_turns(output)) and known < self.turns:
             raise ConnectionLostError(
                 "The Space has forgotten the conversation, as one does that was started again. "
                 "Ask again: the earlier turns are then sent along."
@@ -144,6 +144,7 @@ def _values(output: object) -> Sequence[object]:
 
 
 def _is_empty(values: Sequence[object]) -> bool:
+    """Return whether there is no answer yet."""
     # An empty list is a chat without turns; the strings beside it are no answer.
     return [] in values or all(value is None or _is_update(value) for value in values)
 
