@@ -105,7 +105,7 @@ def test_the_status_shows_what_was_found(
 
 
 @pytest.mark.parametrize("name", CHATS)
-def test_an_answer_arrives_in_each_mode(
+def test_an_answer_comes_through_each_door(
     name: str, door: str, spaces: Mapping[str, GradioChat], servers: Servers
 ) -> None:
     stream = spaces[name].stream("Hi")
@@ -222,7 +222,7 @@ def test_the_command_line_gives_options_as_text(servers: Servers) -> None:
     assert "numeric value between 0.1 and 4.0" in errors
 
 
-def test_images_reach_the_input_that_takes_them(spaces: Mapping[str, GradioChat], door: str) -> None:
+def test_images_go_where_they_are_taken(spaces: Mapping[str, GradioChat], door: str) -> None:
     stream = spaces["pictures"].stream("Look", images=[RED, BLUE])
     sizes = f"one of {len(RED)} bytes, one of {len(BLUE)} bytes"
     assert "".join(deltas_through(door, stream)) == f"'Look' with 2 files, {sizes}"

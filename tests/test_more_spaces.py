@@ -1,4 +1,4 @@
-"""The Spaces beyond the first three: what sets them apart, in all three modes, against their replicas."""
+"""The Spaces beyond the first three: what is their own, through all three doors, against their replicas."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_a_conversation_is_one_session_and_only_the_new_message_is_sent(
     first = chat.ask("My name is Ada. [[pace=0]]")
     second = chat.stream(f"{prompt} [[pace=0]]")
     deltas_through(door, second)
-    servers.wait_for("complete", f"{prompt} [[pace=0]]")  # the prompt was this alone
+    servers.wait_for("complete", f"{prompt} [[pace=0]]")  # so the prompt was this and no more
     for turn, answer in enumerate((first.text, second.text), 1):
         assert f"This is turn {turn}." in answer
         assert 'System prompt: "Be brief."' in answer
@@ -327,7 +327,7 @@ def test_several_images_arrive_in_their_order(name: str, door: str, spaces: Mapp
     assert stream.result().raw
 
 
-def test_the_placeholder_is_no_part_of_the_answer(door: str, spaces: Mapping[str, QwenSpace]) -> None:
+def test_the_placeholder_of_the_answer_is_no_part_of_it(door: str, spaces: Mapping[str, QwenSpace]) -> None:
     stream = spaces["qwen-2.5-1m"].stream("Hi [[wait=0.2]]")
     deltas = deltas_through(door, stream)
     assert "".join(deltas).startswith("You asked:")
@@ -336,9 +336,7 @@ def test_the_placeholder_is_no_part_of_the_answer(door: str, spaces: Mapping[str
 
 
 @pytest.mark.parametrize("name", STEPPED)
-def test_a_stream_cancelled_during_the_first_steps_makes_no_further_call(
-    name: str, door: str, servers: Servers
-) -> None:
+def test_a_stream_left_during_the_first_calls_never_asks(name: str, door: str, servers: Servers) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
     def interfere(request: Request) -> None:
