@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ._addresses import Address, did_you_mean, parse_address, redact
-from .errors import UnknownSpaceError, UnsupportedOptionError
+from .errors import UnknownSpaceError
 
 if TYPE_CHECKING:
     from .space import QwenSpace
@@ -61,43 +60,6 @@ def _address(text: str) -> Address:
         f"No Space is called {reprlib.repr(redact(text))}. {hint} Any other Gradio chat goes by 'owner/name' "
         "or its URL."
     )
-
-
-def in_words(values: Sequence[object]) -> str:
-    """Return the values that an option takes.
-
-    Example:
-        >>> in_words(range(1, 39))
-        '1 to 38'
-    """
-    if isinstance(values, range):
-        return f"{values[0]} to {values[-1]}"
-    return ", ".join(map(str, values))
-
-
-def checked_options(facade: type[QwenSpace], options: Mapping[str, object]) -> dict[str, object]:
-    """Return the options, each of which the facade has.
-
-    Raises:
-        UnsupportedOptionError: it has no such option, or not with that value.
-    """
-    if facade.contract.open:  # what it has is found when it is reached
-        return dict(options)
-    checked = {}
-    for option, value in options.items():
-        if option not in facade.options:
-            has = ", ".join(facade.options) or "none"
-            raise UnsupportedOptionError(f"{facade.aliases[0]} has no option {option!r}. It has: {has}.")
-        # A number may come as text, from the command line.
-        plain = isinstance(value, (str, int, float))
-        fits = [known for known in facade.options[option] if plain and value in (known, str(known))]
-        if not fits:
-            takes = in_words(facade.options[option])
-            raise UnsupportedOptionError(
-                f"{facade.aliases[0]} does not take {option}={reprlib.repr(value)}. It takes: {takes}."
-            )
-        checked[option] = fits[0]
-    return checked
 
 
 def available_spaces() -> list[type[QwenSpace]]:

@@ -15,9 +15,10 @@ from ._client.client import SpaceClient
 from ._client.request import Request, SessionStore
 from ._client.status import SpaceStatus
 from ._closeable import Closeable
-from ._contract.discovery import Contract
+from ._contract.contract import Contract
 from ._contract.endpoint import check_addresses, check_images
-from ._registry import FACADES, OTHERS, checked_options, find, find_source
+from ._contract.options import check_options
+from ._registry import FACADES, OTHERS, find, find_source
 from ._settings import (
     MAX_CHARS,
     RETRIES,
@@ -119,7 +120,7 @@ class QwenSpace(Closeable):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.contract.open:
+        if cls.contract.discover:
             OTHERS.append(cls)
         if "aliases" not in vars(cls):
             return
@@ -297,8 +298,8 @@ class QwenSpace(Closeable):
             system: a system prompt for all of it.
             options: as for `stream`, for every turn.
         """
-        given = checked_options(type(self), dict(options))
-        memory = SessionStore() if self.contract.remembers else None
+        given = self._check_options(options)
+        memory = SessionStore() if self.contract.stateful else None
         return Conversation(functools.partial(self._open, options=given, memory=memory), system=system)
 
     def status(self) -> SpaceStatus:
@@ -326,6 +327,11 @@ class QwenSpace(Closeable):
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.close)
 
+    def _check_options(self, options: Mapping[str, object]) -> dict[str, object]:
+        if self.contract.discover:  # what it has is found when it is reached
+            return dict(options)
+        return check_options(options, self.options, space=self.aliases[0])
+
     def _probe(self) -> tuple[Task, Future[SpaceStatus]]:
         """Start to look at the Space."""
         probe, status = Task(timeouts=self.timeouts, space=self.name), Future[SpaceStatus]()
@@ -347,5 +353,5 @@ class QwenSpace(Closeable):
         pictures = as_images([url for message in checked for url in message.image_urls]) + as_images(images)
         check_images(len(pictures), self.max_images, self.name)
         check_addresses(pictures, self.src)
-        request = Request(checked, checked_options(type(self), options), pictures, memory, on_reply)
+        request = Request(checked, self._check_options(options), pictures, memory, on_reply)
         return TextStream(self._client, request, timeouts=self.timeouts, space=self.name)

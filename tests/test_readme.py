@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qwen_spaces import QwenSpace, available_spaces
-from qwen_spaces._registry import in_words
+from qwen_spaces._contract.options import describe_option
 from qwen_spaces.gateway import create_app
 
 from .support.gateway import serve_gateway
@@ -66,7 +66,9 @@ def test_the_two_commands_stand_alone_in_their_blocks() -> None:
 
 def row(facade: type[QwenSpace]) -> str:
     """A Space's line in the README's table."""
-    options = "; ".join(f"`{name}`: {in_words(values)}" for name, values in facade.options.items()) or "none"
+    options = (
+        "; ".join(f"`{name}`: {describe_option(values)}" for name, values in facade.options.items()) or "none"
+    )
     contract = facade.contract
     cells = (
         f"`{facade.aliases[0]}`",
@@ -76,9 +78,9 @@ def row(facade: type[QwenSpace]) -> str:
         options,
         "apart" if facade.reasons else "-",
         "in its session"
-        if contract.remembers
+        if contract.stateful
         else "folded into the prompt"
-        if contract.positional or contract.before
+        if contract.positional or contract.steps
         else "native",
     )
     return f"| {' | '.join(cells)} |"

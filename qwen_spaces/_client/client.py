@@ -14,8 +14,10 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._contract.discovery import Contract, resolve
-from .._contract.endpoint import Endpoint, kind_of
+from .._contract.contract import Contract
+from .._contract.discovery import resolve
+from .._contract.endpoint import Endpoint
+from .._contract.options import describe_option
 from .._contract.output import OutputParser
 from .._stream.mailbox import Mailbox
 from ..errors import AuthenticationError, ConnectError, ContractError, StreamCancelledError
@@ -117,7 +119,9 @@ class SpaceClient:
                 endpoint=endpoint.name,
                 parameters=endpoint.parameters,
                 history=endpoint.history,
-                options={option: kind_of(schema) for option, schema in (endpoint.options or {}).items()},
+                options={
+                    option: describe_option(schema) for option, schema in (endpoint.options or {}).items()
+                },
                 stage=connection.located.stage,
                 hardware=connection.located.hardware,
                 queue_size=connection.queue_size(mailbox),

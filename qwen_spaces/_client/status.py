@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .. import _markup as markup
-from .._contract.endpoint import HistoryForm
+from .._contract.api import HistoryForm
 
 
 @dataclass(frozen=True, slots=True)

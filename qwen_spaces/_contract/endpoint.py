@@ -1,25 +1,21 @@
-"""The endpoint of a Space that was found, and what one request sends there. All pure."""
+"""The endpoint of a Space that was found, and the calls that one request makes there. Pure."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from .._addresses import is_local, is_on_hugging_face
-from ..errors import ContractError, InvalidImageError, UnsupportedOptionError
+from ..errors import ContractError, InvalidImageError
 from ..images import Image, shown_address
 from ..messages import Message, folded, pairs, split, system_prompt
+from .api import HistoryForm, Schema
+from .contract import Step
+from .options import check_options
 
-HistoryForm = Literal["pairs", "messages", "parts"]
-CHAT = object()  # stands in a call's arguments for the chat that the call before it put out
-
-# JSON schema types, in Python and in words.
-_PYTHON: Mapping[str, Any] = {"number": (int, float), "integer": int, "boolean": bool, "string": str}
-_TYPES = {"number": "a number", "integer": "a number", "boolean": "true or false", "string": "text"}
+PREVIOUS_CHAT = object()  # stands in a call's arguments for the chat that the call before it put out
 
 
 class Call(NamedTuple):
@@ -28,20 +24,6 @@ class Call(NamedTuple):
     endpoint: str
     args: tuple[object, ...]
     kwargs: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A call that comes before the one that answers, in the same session.
-
-    Attributes:
-        endpoint: its api name.
-        names: ``"prompt"``, ``"images"``, ``"image"`` or ``"chat"`` -> its name there; one that takes an
-            ``"image"`` is made for each.
-    """
-
-    endpoint: str
-    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +37,8 @@ class Endpoint:
         history: the form in which it takes earlier turns; ``None`` if it takes none.
         required: what has no default in the Space's API, as our argument -> the value to send.
         by_position: whether it is called by position.
-        before: the calls that come first.
-        dicts: parameter -> what its dict has by default, for names with a dot.
+        steps: the calls that come first.
+        dicts: parameter -> the default of its dict, for names with a dot.
         options: the options that it was found to have, as name -> JSON schema; ``None`` where the facade
             knows them.
         needed: those among them that have no default.
@@ -67,15 +49,15 @@ class Endpoint:
     history: HistoryForm | None = None
     required: Mapping[str, object] = field(default_factory=dict)
     by_position: bool = False
-    before: tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = ()
     dicts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    options: Mapping[str, Mapping[str, Any]] | None = None
+    options: Mapping[str, Schema] | None = None
     needed: frozenset[str] = frozenset()
 
     @property
     def parameters(self) -> dict[str, str]:
         """Our arguments and the names that they have in all the calls of a request."""
-        first = {ours: theirs for step in self.before for ours, theirs in step.names.items()}
+        first = {ours: theirs for step in self.steps for ours, theirs in step.names.items()}
         return {ours: theirs for ours, theirs in {**first, **self.names}.items() if ours != "chat"}
 
     def calls(
@@ -88,42 +70,61 @@ class Endpoint:
     ) -> tuple[Call, ...]:
         """Return the calls of one request, the one that answers last.
 
-        What the endpoint has no parameter for, be it the earlier turns or the system prompt, is
-        folded into the prompt; not so a system prompt that a `resumed` session has been told.
+        Earlier turns and a system prompt for which the endpoint has no parameter are folded into the
+        prompt. A `resumed` session has the system prompt already.
 
         Raises:
             ContractError: it has no parameter for an option of the facade.
             InvalidImageError: it takes no image, or not so many.
             UnsupportedOptionError: it has no such option, or not with that value, or needs one.
         """
+        turns, prompt = self._fold(messages, resumed=resumed)
+        given = {**self.required, **self._check_options(options)}
+        if self.history is not None:
+            given["history"] = _render(turns, self.history)
+        if "system" in self.names and (system := system_prompt(messages)) is not None:
+            given["system"] = system
+        given |= {"chat": PREVIOUS_CHAT} if self.steps else {"prompt": prompt, **self._images(files)}
+        if unmapped := [ours for ours in given if ours not in self.names]:
+            raise ContractError(
+                f"The Space's endpoint {self.name} has no parameter for {', '.join(unmapped)}."
+            )
+        return (*self._step_calls(prompt, files), self._call(given))
+
+    def _fold(self, messages: Sequence[Message], *, resumed: bool) -> tuple[Sequence[Message], str]:
+        """Return the earlier turns and the prompt, with what has no parameter of its own folded into it."""
         turns, prompt = split(messages)
         native = "system" in self.names
-        system = None if resumed and not native else system_prompt(messages)
-        if (turns and self.history is None) or (system is not None and not native):
-            turns, prompt = (), folded(turn for turn in messages if turn.role != "system" or not native)
-            system = system if native else None
-        given = {**self.required, **self._checked(options)}
-        if self.history is not None:
-            given["history"] = _rendered(turns, self.history)
-        if system is not None:
-            given["system"] = system
-        given.update({"chat": CHAT} if self.before else {"prompt": prompt, **self._images(files)})
-        if homeless := [name for name in given if name not in self.names]:
-            raise ContractError(
-                f"The Space's endpoint {self.name} has no parameter for {', '.join(homeless)}."
-            )
-        args = tuple(given.get(name) for name in self.names) if self.by_position else ()
-        kwargs = {} if self.by_position else self._named(given, self.names)
-        return (*self._first(prompt, files), Call(self.name, args, kwargs))
+        unmapped_turns = turns and self.history is None
+        unmapped_system = not native and not resumed and system_prompt(messages) is not None
+        if unmapped_turns or unmapped_system:
+            return (), folded(message for message in messages if message.role != "system" or not native)
+        return turns, prompt
 
-    def _first(self, prompt: str, files: Sequence[object]) -> Iterator[Call]:
-        for step in self.before:
+    def _check_options(self, options: Mapping[str, object]) -> Mapping[str, object]:
+        if self.options is None:  # the facade has checked them
+            return options
+        return check_options(options, self.options, owner=self.name, required=self.needed)
+
+    def _images(self, files: Sequence[object]) -> dict[str, object]:
+        if "images" in self.names:
+            return {"images": list(files)}
+        check_images(len(files), int("image" in self.names), f"The Space's endpoint {self.name}")
+        return {"image": files[0]} if files else {}
+
+    def _step_calls(self, prompt: str, files: Sequence[object]) -> Iterator[Call]:
+        for step in self.steps:
             for file in files if "image" in step.names else (None,):
-                values = {"prompt": prompt, "images": list(files), "image": file, "chat": CHAT}
+                values = {"prompt": prompt, "images": list(files), "image": file, "chat": PREVIOUS_CHAT}
                 given = {ours: values[ours] for ours in step.names}
-                yield Call(step.endpoint, (), self._named(given, step.names))
+                yield Call(step.endpoint, (), self._by_name(given, step.names))
 
-    def _named(self, given: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:
+    def _call(self, given: Mapping[str, object]) -> Call:
+        if self.by_position:
+            return Call(self.name, tuple(given.get(ours) for ours in self.names), {})
+        return Call(self.name, (), self._by_name(given, self.names))
+
+    def _by_name(self, given: Mapping[str, object], names: Mapping[str, str]) -> dict[str, object]:
         kwargs: dict[str, Any] = {}
         for ours, value in given.items():
             parameter, dot, key = names[ours].partition(".")
@@ -133,22 +134,15 @@ class Endpoint:
                 kwargs[parameter] = value
         return kwargs
 
-    def _images(self, files: Sequence[object]) -> dict[str, object]:
-        if "images" in self.names:
-            return {"images": list(files)}
-        check_images(len(files), int("image" in self.names), f"The Space's endpoint {self.name}")
-        return {"image": files[0]} if files else {}
 
-    def _checked(self, options: Mapping[str, object]) -> dict[str, object]:
-        if self.options is None:
-            return dict(options)
-        has = f"{self.name} has: {', '.join(self.options) or 'none'}."
-        for missing in sorted(self.needed - set(options)):
-            raise UnsupportedOptionError(f"The Space needs the option {missing!r}. {has}")
-        for unknown in options:
-            if unknown not in self.options:
-                raise UnsupportedOptionError(f"The Space has no option {unknown!r}. {has}")
-        return {option: _value(option, value, self.options[option]) for option, value in options.items()}
+def parameter_of(name: str) -> str:
+    """Return the parameter that a name means; one with a dot is a key of its dict.
+
+    Example:
+        >>> parameter_of("message.text")
+        'message'
+    """
+    return name.partition(".")[0]
 
 
 def check_images(count: int, most: int | None, space: str) -> None:
@@ -168,36 +162,7 @@ def check_addresses(images: Sequence[Image], place: str) -> None:
             )
 
 
-def kind_of(schema: Mapping[str, Any]) -> str:
-    """Return what an option takes, in words.
-
-    Example:
-        >>> kind_of({"enum": ["a", "b"], "type": "string"})
-        'a, b'
-    """
-    if "enum" in schema:
-        return ", ".join(map(str, schema["enum"]))
-    return str(schema.get("description") or _TYPES.get(schema.get("type", ""), "any value"))
-
-
-def _value(option: str, given: object, schema: Mapping[str, Any]) -> object:
-    """Return what to send for an option; a string, as from the command line, may stand for a number."""
-    kind, value = schema.get("type", ""), given
-    if isinstance(given, str) and kind in ("number", "integer", "boolean"):
-        with contextlib.suppress(ValueError):
-            value = json.loads(given.lower())
-    python = _PYTHON.get(kind, object)
-    fits = isinstance(value, python) and (
-        kind == "boolean" or not isinstance(value, bool) or python is object
-    )
-    if not fits or value not in schema.get("enum", [value]):
-        raise UnsupportedOptionError(
-            f"The Space does not take {option}={given!r}. It takes: {kind_of(schema)}."
-        )
-    return value
-
-
-def _rendered(turns: Sequence[Message], form: HistoryForm) -> list[Any]:
+def _render(turns: Sequence[Message], form: HistoryForm) -> list[Any]:
     if form == "pairs":
         return pairs(turns)
     if form == "messages":

@@ -1,8 +1,9 @@
-"""From what a Space puts out to text: an output -> a snapshot, two snapshots -> a delta. All pure."""
+"""From the outputs of a Space to text: an output -> a snapshot, two snapshots -> a delta. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,79 +28,107 @@ class Delta:
     start: int
 
 
-def read(output: object) -> Snapshot | None:
-    """Return the last answer in an output of a Space, wherever in it that stands.
+def parse(output: object) -> Snapshot | None:
+    """Return the last answer in an output of a Space, whichever of its values holds it.
 
     An output is what `gradio_client` gives: the value of a lone output component, or a tuple of
     all. A chat history in it is a list of ``[user, assistant]`` pairs, a list of messages with
     roles, or an update that holds one (the Spaces' contracts, read 2026-11, Gradio 4 to 6).
 
     Returns:
-        The snapshot, or ``None`` where the output says nothing at all, as ``(None, None, None)``.
+        The snapshot, or ``None`` where the output is empty, such as ``(None, None, None)``.
 
     Raises:
-        UnexpectedOutputError: there is something in it and none of it is chat text.
+        UnexpectedOutputError: it is not empty, and none of it is chat text.
 
     Example:
-        >>> read(("", [["Hi", "Hello."]], "Be brief."))
+        >>> parse(("", [["Hi", "Hello."]], "Be brief."))
         Snapshot(text='Hello.', reasoning='')
-        >>> read("Hello.")
+        >>> parse("Hello.")
         Snapshot(text='Hello.', reasoning='')
     """
-    values = list(output) if isinstance(output, tuple) else [output]
-    if history := chat_in(output):
-        return _last_answer(history, output)
-    # An empty list is a chat in which nothing is said yet; the strings beside it are no answer.
-    if all(value is None or _is_update(value) for value in values) or [] in values:
+    if history := find_history(output):
+        return _parse_history(history, output)
+    values = _values(output)
+    if _is_empty(values):
         return None
-    strings = [value for value in values if isinstance(value, str)]
-    # Beside a shape we do not know, an emptied text box is no answer, nor is what comes behind it.
-    unknown = any(isinstance(value, (Mapping, list)) for value in values)
-    if strings and (not unknown or values[0] == strings[0] != ""):
-        return Snapshot(strings[0])
+    if snapshot := _find_answer(values):
+        return snapshot
     raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
 
 
-def chat_in(output: object) -> Sequence[Any]:
+@dataclass(frozen=True, slots=True)
+class OutputParser:
+    """The parser of one request's outputs.
+
+    Attributes:
+        placeholder: the answer's text while there is no answer yet.
+        turns: how many of the user's turns a stateful Space must know by now; 0 for any other.
+
+    Example:
+        >>> OutputParser("Thinking...").parse(("", [["Hi", "Thinking..."]]))
+        Snapshot(text='', reasoning='')
+    """
+
+    placeholder: str = ""
+    turns: int = 0
+
+    def parse(self, output: object) -> Snapshot | None:
+        """Return the answer in an output, as `parse` does, but for the placeholder.
+
+        Raises:
+            ConnectionLostError: the Space knows fewer turns than it must.
+            UnexpectedOutputError: the output is not empty, and none of it is chat text.
+        """
+        snapshot = parse(output)
+        if self.turns and (known := count_user_turns(output)) and known < self.turns:
+            raise ConnectionLostError(
+                "The Space has forgotten the conversation, as one does that was started again. "
+                "Ask again: the earlier turns are then sent along."
+            )
+        if snapshot and self.placeholder and snapshot.text.strip() == self.placeholder:
+            return Snapshot("", snapshot.reasoning)
+        return snapshot
+
+
+def find_history(output: object) -> Sequence[Any]:
     """Return the chat history in an output; empty where there is none.
 
     Example:
-        >>> chat_in(("", [["Hi", None]]))
+        >>> find_history(("", [["Hi", None]]))
         [['Hi', None]]
     """
-    values = output if isinstance(output, tuple) else (output,)
-    return next((history for value in values if (history := _history(value))), [])
+    return next((history for value in _values(output) if (history := _history_in(value))), [])
 
 
-def turns(output: object) -> int | None:
-    """How often the user has spoken in the chat in an output; ``None`` where there is none.
+def count_user_turns(output: object) -> int | None:
+    """Return how many turns of the chat in an output are the user's; ``None`` where there is no chat.
 
     Example:
-        >>> turns(("", [["Hi", "Hello."]]))
+        >>> count_user_turns(("", [["Hi", "Hello."]]))
         1
     """
-    history = chat_in(output)
-    spoken = [turn for turn in history if not isinstance(turn, Mapping) or turn.get("role") == "user"]
-    return len(spoken) or None
+    history = find_history(output)
+    return sum(not isinstance(turn, Mapping) or turn.get("role") == "user" for turn in history) or None
 
 
-def cut(old: str, new: str) -> Delta | None:
+def diff(old: str, new: str) -> Delta | None:
     """Return what `new` adds to `old`, or ``None`` if they are the same.
 
     Example:
-        >>> cut("Hello", "Hello you")
+        >>> diff("Hello", "Hello you")
         Delta(text=' you', start=5)
-        >>> cut("Hello you", "Hello me")
+        >>> diff("Hello you", "Hello me")
         Delta(text='me', start=6)
     """
     if new == old:
         return None
-    start = len(old) if new.startswith(old) else _common(old, new)
+    start = len(old) if new.startswith(old) else _common_length(old, new)
     return Delta(new[start:], start)
 
 
-def _common(old: str, new: str) -> int:
-    """How many characters both begin with."""
+def _common_length(old: str, new: str) -> int:
+    """Return how many characters both begin with."""
     low, high = 0, min(len(old), len(new))
     while low < high:
         middle = (low + high + 1) // 2
@@ -110,93 +139,88 @@ def _common(old: str, new: str) -> int:
     return low
 
 
+def _values(output: object) -> Sequence[object]:
+    return output if isinstance(output, tuple) else (output,)
+
+
+def _is_empty(values: Sequence[object]) -> bool:
+    """Return whether there is no answer yet."""
+    # An empty list is a chat without turns; the strings beside it are no answer.
+    return [] in values or all(value is None or _is_update(value) for value in values)
+
+
 def _is_update(value: object) -> bool:
     return isinstance(value, Mapping) and value.get("__type__") == "update"
 
 
-def _history(value: object) -> Sequence[Any] | None:
-    """Return the chat history in one value, or ``None`` where there is none."""
-    if isinstance(value, Mapping) and ("value" in value or "items" in value):
-        value = value.get("value", value.get("items"))
-    if not isinstance(value, list) or not value:
+def _find_answer(values: Sequence[object]) -> Snapshot | None:
+    """Return the first string, which is the answer where no value is a chat."""
+    text = next((value for value in values if isinstance(value, str)), None)
+    if text is None:
         return None
-    last = value[-1]
-    if isinstance(last, Mapping) and "role" in last and "content" in last:
-        return value
-    if isinstance(last, (list, tuple)) and len(last) == 2:
-        return value
-    return None
+    # Beside a value of an unknown shape, an emptied text box is no answer, nor is what comes behind it.
+    unknown = any(isinstance(value, (Mapping, list)) for value in values)
+    return None if unknown and (not text or values[0] != text) else Snapshot(text)
 
 
-def _last_answer(history: Sequence[Any], output: object) -> Snapshot:
+def _history_in(value: object) -> Sequence[Any]:
+    """Return the chat history that a value is, or that an update holds; empty where there is none."""
+    if isinstance(value, Mapping):
+        value = value.get("value", value.get("items"))
+    return value if isinstance(value, list) and value and _is_turn(value[-1]) else []
+
+
+def _is_turn(item: object) -> bool:
+    if isinstance(item, Mapping):
+        return "role" in item and "content" in item
+    return isinstance(item, (list, tuple)) and len(item) == 2
+
+
+def _parse_history(history: Sequence[Any], output: object) -> Snapshot:
     last = history[-1]
     if not isinstance(last, Mapping):
-        return _cell(last[1], output)
-    answer = Snapshot()
-    # An answer of several messages (a thought, then the text) ends at the user's message before it.
-    turn = []
-    for message in reversed(history):
-        if not isinstance(message, Mapping) or message.get("role") != "assistant":
-            break
-        turn.append(message)
-    for message in reversed(turn):
-        part = _cell(message["content"], output)
-        thought = bool((message.get("metadata") or {}).get("title"))
-        text, reasoning = ("", part.text + part.reasoning) if thought else (part.text, part.reasoning)
-        answer = Snapshot(answer.text + text, answer.reasoning + reasoning)
-    return answer
+        return _parse_content(last[1], output)
+    # An answer may be several messages, such as a thought and the text; it begins after the user's.
+    answer = list(itertools.takewhile(_is_answer, reversed(history)))
+    return _join(_parse_message(message, output) for message in reversed(answer))
 
 
-def _cell(cell: object, output: object) -> Snapshot:
-    """Return the text of one answer: a string, ``{"text": ...}``, or a list of parts."""
-    if cell is None:
+def _is_answer(message: object) -> bool:
+    return isinstance(message, Mapping) and message.get("role") == "assistant"
+
+
+def _parse_message(message: Mapping[str, Any], output: object) -> Snapshot:
+    snapshot = _parse_content(message["content"], output)
+    is_thought = bool((message.get("metadata") or {}).get("title"))
+    return Snapshot("", snapshot.text + snapshot.reasoning) if is_thought else snapshot
+
+
+def _parse_content(content: object, output: object) -> Snapshot:
+    """Return the text of one answer: a string, a part such as ``{"text": ...}``, or a list of parts."""
+    if isinstance(content, (list, tuple)):
+        return _join(_parse_content(part, output) for part in content if not _is_error_notice(part))
+    if content is None:
         return Snapshot()
-    if isinstance(cell, str):
-        return Snapshot(cell)
-    if isinstance(cell, Mapping) and isinstance(text := cell.get("text", cell.get("content")), str):
-        return Snapshot("", text) if cell.get("type") == "tool" else Snapshot(text)
-    if isinstance(cell, (list, tuple)):
-        parts = [_cell(part, output) for part in cell if not _tells_a_failure(part)]
-        return Snapshot("".join(part.text for part in parts), "".join(part.reasoning for part in parts))
-    raise UnexpectedOutputError(f"The Space answered with {_brief(cell)}, which is no text.", raw=output)
+    part = content if isinstance(content, Mapping) else {"text": content}
+    text = part.get("text", part.get("content"))
+    if not isinstance(text, str):
+        raise UnexpectedOutputError(
+            f"The Space answered with {_brief(content)}, which is no text.", raw=output
+        )
+    return Snapshot("", text) if part.get("type") == "tool" else Snapshot(text)
 
 
-def _tells_a_failure(part: object) -> bool:
-    """Whether it is no text of the answer, but why there is no more, as Qwen3's apps say before they fail."""
+def _is_error_notice(part: object) -> bool:
+    """Return whether this part is an error notice, which Qwen3's apps append in red before they fail."""
     text = part.get("content") if isinstance(part, Mapping) else None
     return isinstance(text, str) and text.startswith(_RED) and text.endswith("</span>")
+
+
+def _join(parts: Iterable[Snapshot]) -> Snapshot:
+    parts = list(parts)
+    return Snapshot("".join(part.text for part in parts), "".join(part.reasoning for part in parts))
 
 
 def _brief(value: object) -> str:
     shown = repr(value)
     return f"{type(value).__name__} {shown[:80]}{'...' if len(shown) > 80 else ''}"
-
-
-@dataclass(frozen=True, slots=True)
-class OutputParser:
-    """Reads the outputs of one request.
-
-    Attributes:
-        placeholder: what the answer says before there is one.
-        turns: of the user's, which the Space must remember; 0 where it need not.
-    """
-
-    placeholder: str = ""
-    turns: int = 0
-
-    def parse(self, output: object) -> Snapshot | None:
-        """Return the answer in an output; ``None`` where there is none.
-
-        Raises:
-            UnexpectedOutputError: there is something in it and none of it is chat text.
-            ConnectionLostError: the Space has forgotten earlier turns.
-        """
-        snapshot = read(output)
-        if snapshot and self.placeholder and snapshot.text.strip() == self.placeholder:
-            snapshot = Snapshot("", snapshot.reasoning)
-        if (turns(output) or self.turns) < self.turns:
-            raise ConnectionLostError(
-                "The Space has forgotten the conversation, as one does that was started again. "
-                "Ask again: the earlier turns are then sent along."
-            )
-        return snapshot

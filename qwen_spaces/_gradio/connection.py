@@ -17,8 +17,8 @@ import httpx
 import huggingface_hub
 from gradio_client import handle_file
 
-from .._contract.endpoint import CHAT, Call
-from .._contract.output import chat_in
+from .._contract.endpoint import PREVIOUS_CHAT, Call
+from .._contract.output import find_history
 from .._stream.mailbox import Mailbox
 from ..errors import AuthenticationError, QwenSpacesError
 from ..events import Status
@@ -214,14 +214,15 @@ class Connection:
                 return
             if unread.error:
                 raise unread.error
-            chat = chat_in(output)
+            chat = find_history(output)
         mailbox.set_snapshot(self._answer(last, chat, mailbox, session_hash, sent))
 
     def _answer(
         self, call: Call, chat: object, mailbox: Mailbox, session_hash: str | None, sent: Sent
     ) -> object:
         kwargs = {
-            name: strip_file_markers(chat if given is CHAT else given) for name, given in call.kwargs.items()
+            name: strip_file_markers(chat if given is PREVIOUS_CHAT else given)
+            for name, given in call.kwargs.items()
         }
         args = tuple(map(strip_file_markers, call.args))
         how: dict[str, Any] = {**self._settings, "session_hash": session_hash}

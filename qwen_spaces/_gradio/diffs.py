@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from .._contract.output import read
+from .._contract.output import parse
 from .._stream.mailbox import Mailbox
 from .event_stream import MAX_EVENT
 
@@ -80,12 +80,12 @@ class OutputDiffs:
 
     def _ends_answer(self, path: Path) -> bool:
         """Return whether the text at `path` is the end of the answer, by appending a mark to it."""
-        before = read(self._process(*self._data))
+        before = parse(self._process(*self._data))
         parent, key = _parent(path, self._data), path[-1]
         if before is None or not isinstance(parent[key], str):
             return False
         text, parent[key] = parent[key], parent[key] + _MARK
-        after = read(self._process(*self._data))
+        after = parse(self._process(*self._data))
         parent[key] = text
         return after == dataclasses.replace(before, text=before.text + _MARK)
 

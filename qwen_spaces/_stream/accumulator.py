@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._contract.output import Snapshot, cut
+from .._contract.output import Snapshot, diff
 from ..events import Event, Reasoning, Text
 
 
@@ -36,10 +36,10 @@ class Accumulator:
     def update(self, new: Snapshot, arrived: float) -> list[Event]:
         """Return the events by which the answer becomes that of `new`."""
         events: list[Event] = []
-        if thought := cut(self.reasoning, new.reasoning):
+        if thought := diff(self.reasoning, new.reasoning):
             self.rewritten |= thought.start < len(self.reasoning)
             events.append(self._count(Reasoning(thought.text), arrived))
-        if delta := cut(self.text, new.text):
+        if delta := diff(self.text, new.text):
             self.rewritten |= delta.start < self._length
             events.append(self._count(Text(delta.text, delta.start), arrived))
         self._parts, self._length, self.reasoning = [new.text], len(new.text), new.reasoning

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import anyio
 import anyio.lowlevel
 
-from .._contract.output import Snapshot, read
+from .._contract.output import Snapshot, parse
 from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
 from ..events import Status
 from ..timeouts import Timeline
@@ -53,7 +53,7 @@ class Mailbox:
         self._length = 0  # characters of the answer and its reasoning so far
         self._cancel_job: Callable[[], None] | None = None
         self.timeline = Timeline(since=time.monotonic())
-        self.parse: Callable[[object], Snapshot | None] = read  # an output -> what the answer says
+        self.parse: Callable[[object], Snapshot | None] = parse  # an output -> what the answer says
         self.max_chars: int | None = None  # of text and reasoning; a longer answer ends the request
         self.raw: object = None  # the newest output that held a snapshot, as the SDK returned it
         self.ended = False

@@ -14,7 +14,8 @@ from typing import Any
 
 import click
 
-from .._registry import available_spaces, in_words
+from .._contract.options import describe_option
+from .._registry import available_spaces
 from ..errors import MissingExtraError, QwenSpacesError
 from ..space import QwenSpace
 from ..timeouts import Timeouts
@@ -60,7 +61,7 @@ def spaces(check: bool, as_json: bool, token: str | None) -> None:
         if look := found.get(row[0]):
             echo("\n".join(_wrapped(_found(look), 4)), fg="green" if look["reachable"] else "red")
         for name, values in facade.options.items():
-            echo("\n".join(_wrapped(f"{name}: {in_words(values)}", 4)))
+            echo("\n".join(_wrapped(f"{name}: {describe_option(values)}", 4)))
 
 
 @click.command()

@@ -139,7 +139,7 @@ class ChatRequest(BaseModel):
         """
         found = {}
         for name, value in (self.model_extra or {}).items():
-            known = name in space.options or (space.contract.open and name not in IGNORED_PARAMS)
+            known = name in space.options or (space.contract.discover and name not in IGNORED_PARAMS)
             if known and name not in RESERVED and isinstance(value, (str, int, float, type(None))):
                 found[name] = value
             elif name not in IGNORED_PARAMS:

@@ -22,7 +22,8 @@ import llm
 from llm.parts import AttachmentPart, Part, StreamEvent, TextPart
 from pydantic import Field, create_model
 
-from .._registry import available_spaces, in_words
+from .._contract.options import describe_option
+from .._registry import available_spaces
 from ..errors import QwenSpacesError
 from ..events import Done, Event, Reasoning, Reply, Text
 from ..images import as_images
@@ -153,7 +154,7 @@ class _Telling:
 def _options(facade: type[QwenSpace]) -> type[llm.Options]:
     """Return the options of a Space, and where it really is."""
     fields: dict[str, Any] = {
-        name: (_kind(takes) | None, Field(None, description=f"One of: {in_words(takes)}"))
+        name: (_kind(takes) | None, Field(None, description=f"One of: {describe_option(takes)}"))
         for name, takes in facade.options.items()
     }
     fields["src"] = str | None, Field(None, description="Where the Space really is: a URL or owner/name")

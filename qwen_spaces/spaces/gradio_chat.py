@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._contract.discovery import Contract
+from .._contract.contract import Contract
 from ..space import QwenSpace
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class GradioChat(QwenSpace):
         GradioChat("someone/their-chat-space").ask("Why is the sky blue?", temperature=0.2)
     """
 
-    contract = Contract("", open=True)
+    contract = Contract("", discover=True)
     max_images = None
     label = "A Gradio chat"
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .._contract.discovery import Contract
-from .._contract.endpoint import Step
+from .._contract.contract import Contract, Step
 from ..space import QwenSpace
 
 
@@ -20,7 +19,7 @@ class Qwen2_5_1M(QwenSpace):  # noqa: N801  (the model's own name)
         endpoints=("/agent_run",),
         parameters={"chat": "_chatbot"},
         placeholder="Qwen is thinking...",
-        before=(
+        steps=(
             Step(
                 "/add_text",
                 {"prompt": "_input.text", "images": "_input.files", "chat": "_chatbot"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
-from .._contract.discovery import Contract
+from .._contract.contract import Contract
 from ..space import QwenSpace
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .._contract.discovery import Contract
-from .._contract.endpoint import Step
+from .._contract.contract import Contract, Step
 from ..space import QwenSpace
 
 
@@ -19,7 +18,7 @@ class Qwen2_5_VL_72B(QwenSpace):  # noqa: N801  (the model's own name)
         "Qwen/Qwen2.5-VL-72B-Instruct",
         endpoints=("/predict",),
         parameters={"chat": "_chatbot"},
-        before=(
+        steps=(
             Step("/add_file", {"image": "file", "chat": "history"}),
             Step("/add_text", {"prompt": "text", "chat": "history"}),
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._contract.discovery import Contract
+from .._contract.contract import Contract
 from ..space import QwenSpace
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
-from .._contract.discovery import Contract
+from .._contract.contract import Contract
 from ..space import QwenSpace
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Qwen3(QwenSpace):
             "system": "You are a helpful and harmless assistant.",
             "thinking_budget": 38,
         },
-        remembers=True,
+        stateful=True,
     )
     aliases = ("qwen-3", "qwen-qwen3-demo")
     options = {"model": get_args(Model), "thinking_budget": range(1, 39)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._contract.discovery import Contract
+from .._contract.contract import Contract
 from ..space import QwenSpace
 
 
@@ -17,7 +17,7 @@ class Qwen3_VL(QwenSpace):  # noqa: N801  (the model's own name)
         "Qwen/Qwen3-VL-Demo",
         endpoints=("/add_message",),
         parameters={"prompt": "input_value.text", "images": "input_value.files"},
-        remembers=True,
+        stateful=True,
     )
     aliases = ("qwen-3-vl", "qwen-qwen3-vl-demo")
     max_images = None

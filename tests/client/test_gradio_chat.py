@@ -1,4 +1,4 @@
-"""Any Gradio chat by its address: six that were written without a thought of us, on Gradio 5 and 6."""
+"""Any Gradio chat by its address: six apps that know nothing of this package, on Gradio 5 and 6."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ RED, BLUE = picture("PNG", (11, 10), "red"), picture("JPEG", (5, 6), "blue")
 
 
 class Found(NamedTuple):
-    """What is found of a chat, and what it answers.
+    """What is found at a chat, and what it answers.
 
     Attributes:
-        six, five: the endpoint, on Gradio 6 that of the function where nobody gave it a name.
-        parameters: ours -> theirs, but for the options.
+        six, five: the endpoint; Gradio 6 names it after the function unless it has an api name.
+        parameters: ours -> theirs, without the options.
         answer: to "Hi".
-        options: with their kinds.
-        history: its form.
+        options: what each takes, in words.
+        history: the form of the earlier turns.
     """
 
     six: str
@@ -90,7 +90,7 @@ def spaces(servers: Servers) -> Iterator[Mapping[str, GradioChat]]:
 
 
 @pytest.mark.parametrize("name", CHATS)
-def test_the_status_tells_what_was_found(
+def test_the_status_shows_what_was_found(
     name: str, spaces: Mapping[str, GradioChat], servers: Servers
 ) -> None:
     assert type(QwenSpace(servers[name])) is GradioChat
@@ -142,7 +142,7 @@ def test_earlier_turns_and_a_system_prompt_go_where_there_is_a_place(
     assert text == expected[name]
 
 
-def test_a_conversation_tells_its_turns_each_time(spaces: Mapping[str, GradioChat]) -> None:
+def test_a_conversation_sends_its_turns_each_time(spaces: Mapping[str, GradioChat]) -> None:
     chat = spaces["counsel"].conversation(system="Be brief.")
     chat.ask("First")
     assert chat.ask("Second").text == "Q: Second S: Be brief. H: ['First -> Q: First S: Be brief. H: []']"
@@ -163,7 +163,7 @@ def test_a_conversation_tells_its_turns_each_time(spaces: Mapping[str, GradioCha
     ],
     ids=["values", "text", "other text"],
 )
-def test_an_option_reaches_the_chat_as_what_it_is(
+def test_an_option_reaches_the_chat_as_its_own_type(
     options: Any, sent: str, spaces: Mapping[str, GradioChat]
 ) -> None:
     assert sent in spaces["settings"].ask("Hi", **options).text
@@ -207,16 +207,16 @@ def test_an_option_may_have_the_name_of_an_argument_of_the_sdk(name: str) -> Non
     assert join.body["data"] == ["Hi", "given"]
 
 
-def test_what_only_the_server_knows_to_be_wrong_is_its_error(spaces: Mapping[str, GradioChat]) -> None:
+def test_what_only_the_server_can_refuse_is_its_error(spaces: Mapping[str, GradioChat]) -> None:
     with pytest.raises(SpaceError, match=r"minimum|greater|less|between|failed"):
         spaces["settings"].ask("Hi", temperature=99)
 
 
 def test_the_command_line_gives_options_as_text(servers: Servers) -> None:
-    asked = ("ask", "-m", servers["settings"], "Hi", "-s", "Be brief.")
-    code, text, errors = invoke(*asked, "-o", "temperature=0.2", "-o", "shout", "true")
+    command = ("ask", "-m", servers["settings"], "Hi", "-s", "Be brief.")
+    code, text, errors = invoke(*command, "-o", "temperature=0.2", "-o", "shout", "true")
     assert (code, text.strip(), errors) == (0, "Hi | Be brief. | 512 0.2 plain True | 0", "")
-    code, text, errors = invoke(*asked, "-o", "temperature=hot")
+    code, text, errors = invoke(*command, "-o", "temperature=hot")
     assert code != 0
     assert text == ""
     assert "numeric value between 0.1 and 4.0" in errors
@@ -252,7 +252,9 @@ def test_an_image_too_many_is_refused(
         ("two_chats", r"Several endpoints .* The Space has: /first\(message\); /second\(message\)."),
     ],
 )
-def test_what_is_no_chat_or_two_is_told_with_all_endpoints(name: str, why: str, servers: Servers) -> None:
+def test_an_app_with_no_chat_or_two_is_an_error_that_lists_all_endpoints(
+    name: str, why: str, servers: Servers
+) -> None:
     with QwenSpace(servers[name]) as space:
         for use in (space.status, lambda: space.ask("Hi")):
             with pytest.raises(ContractError, match=why):

@@ -36,8 +36,8 @@ from ..support.proxy import Answer, Recorder, Request, recording
 from ..support.servers import SPACES, TURNS, Servers
 
 MORE = tuple(name for name in NAMES if name not in SPACES)
-SHAPES = ("qwen-3", "qwen-2.5-vl-72b", "qwen-2.5-1m")  # one of each that the first three have not
-STEPPED = ("qwen-2.5-vl-72b", "qwen-2.5-1m")  # a request to them is several calls
+SHAPES = ("qwen-3", "qwen-2.5-vl-72b", "qwen-2.5-1m")  # one of each shape beyond the first three
+STEPPED = ("qwen-2.5-vl-72b", "qwen-2.5-1m")  # a request to them takes several calls
 KEEPS_TURNS = ("qwen-2.5-72b", "qwen-2.5-max", "qwen-2.5-coder")  # they take a native history
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "qwen-2.5-coder": {"size": "7B"},
@@ -115,7 +115,7 @@ def test_an_answer_split_after_each_code_point_arrives_whole(
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_rewrite_is_told_and_the_reply_is_right(name: str, spaces: Mapping[str, QwenSpace]) -> None:
+def test_a_rewrite_is_flagged_and_the_reply_is_right(name: str, spaces: Mapping[str, QwenSpace]) -> None:
     answer = ""
     stream = spaces[name].stream("Hi [[rewrite]] [[pace=0.005]]")
     for event in stream.events():
@@ -128,9 +128,7 @@ def test_a_rewrite_is_told_and_the_reply_is_right(name: str, spaces: Mapping[str
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_failure_is_its_error_with_what_had_been_said_and_no_more(
-    name: str, spaces: Mapping[str, QwenSpace]
-) -> None:
+def test_a_failure_is_a_typed_error_with_the_partial_text(name: str, spaces: Mapping[str, QwenSpace]) -> None:
     with pytest.raises(SpaceError, match="hides the reason") as first:
         spaces[name].ask("Hi [[error-first]]")
     assert first.value.partial_text == ""
@@ -169,7 +167,7 @@ def test_a_budget_is_a_number_or_its_text(budget: Any, spaces: Mapping[str, Qwen
     assert reply.reasoning.endswith(f"for {int(budget) * 1024} tokens.")
 
 
-def test_what_an_option_does_not_take_is_refused_before_any_network() -> None:
+def test_a_value_that_an_option_does_not_take_is_refused_before_any_network() -> None:
     space: Any = Qwen3(src="http://127.0.0.1:9")
     for budget in (39, 0, "39", 2.5, "", None):
         with pytest.raises(UnsupportedOptionError, match="It takes: 1 to 38"):
@@ -186,7 +184,7 @@ def test_what_an_option_does_not_take_is_refused_before_any_network() -> None:
             QwenSpace(name, src="http://127.0.0.1:9").stream("Hi", images=RED)
 
 
-# A Space that remembers
+# Stateful Spaces
 
 
 def test_a_conversation_is_one_session_and_only_the_new_message_is_sent(
@@ -205,7 +203,7 @@ def test_a_conversation_is_one_session_and_only_the_new_message_is_sent(
     assert [message.role for message in chat.messages] == ["system", *["user", "assistant"] * 2]
 
 
-def test_two_conversations_and_single_questions_do_not_meet(spaces: Mapping[str, QwenSpace]) -> None:
+def test_two_conversations_and_single_questions_share_no_session(spaces: Mapping[str, QwenSpace]) -> None:
     one, other = spaces["qwen-3"].conversation(), spaces["qwen-3"].conversation()
     one.ask("One [[pace=0]]")
     assert "This is turn 1." in other.ask("Other [[pace=0]]").text
@@ -217,12 +215,12 @@ FOLDED = "User: First [[pace=0]]\nAssistant: You asked:"
 
 
 def is_folded(text: str) -> bool:
-    """Whether a new session was asked, with the earlier turn in the prompt."""
+    """Return whether the answer is of a new session, with the earlier turn in the prompt."""
     return "This is turn 1." in text and FOLDED in text
 
 
 @pytest.mark.parametrize(("name", "how"), [("qwen-3", "fails"), ("qwen-3-vl", "cancelled")])
-def test_a_turn_that_did_not_end_well_is_not_remembered(
+def test_a_turn_that_failed_or_was_cancelled_ends_its_session(
     name: str, how: str, spaces: Mapping[str, QwenSpace], servers: Servers, prompt: str
 ) -> None:
     chat = spaces[name].conversation()
@@ -240,7 +238,7 @@ def test_a_turn_that_did_not_end_well_is_not_remembered(
     assert "This is turn 2." in chat.ask("Third [[pace=0]]").text
 
 
-def test_a_history_that_was_changed_is_told_anew_in_another_session(spaces: Mapping[str, QwenSpace]) -> None:
+def test_a_history_that_was_changed_is_sent_again_in_another_session(spaces: Mapping[str, QwenSpace]) -> None:
     chat = spaces["qwen-3"].conversation()
     folded = "User: My name is Ada.\nAssistant: Hello Ada.\nUser: "
     chat.messages = TURNS  # type: ignore[assignment]
@@ -259,7 +257,7 @@ def test_a_history_that_was_changed_is_told_anew_in_another_session(spaces: Mapp
     assert 'System prompt: "Be long."' in text
 
 
-def test_a_space_that_was_started_again_has_forgotten_and_says_so() -> None:
+def test_a_space_that_was_restarted_is_an_error_and_then_a_new_session() -> None:
     with serve("qwen-3") as url:
         chat = Qwen3(src=url).conversation()
         chat.ask("First [[pace=0]]")
@@ -274,7 +272,7 @@ def test_a_space_that_was_started_again_has_forgotten_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("by_hand", [False, True], ids=["a retry", "asked again"])
-def test_a_second_try_is_never_a_second_question_in_one_session(by_hand: bool, servers: Servers) -> None:
+def test_a_retry_never_asks_twice_in_one_session(by_hand: bool, servers: Servers) -> None:
     fail = threading.Event()
 
     def interfere(request: Request) -> Answer | int | None:
@@ -312,7 +310,7 @@ def test_a_conversation_about_images_sends_only_the_new_ones(servers: Servers) -
         assert count(front, "upload") == 4
 
 
-# Images, and requests of several calls
+# Images, and requests of several steps
 
 
 @pytest.mark.parametrize(
@@ -363,7 +361,7 @@ def test_a_stream_left_during_the_first_calls_never_asks(name: str, mode: str, s
     ids=["refused", "cut"],
 )
 @pytest.mark.parametrize("name", STEPPED)
-def test_what_goes_wrong_in_a_first_call_is_a_typed_error(
+def test_a_failure_of_a_first_step_is_a_typed_error(
     name: str, kind: str, answer: Answer | int, error: type[QwenSpacesError], servers: Servers
 ) -> None:
     with (

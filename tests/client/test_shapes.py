@@ -1,4 +1,4 @@
-"""The same facades against servers of another shape: no prefix, other orders, other histories."""
+"""The same facades against servers of another shape: no prefix, another order, another form of history."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_no_prefix_and_another_order_for_qwen_2_5(servers: Servers, mode: str) -
     assert "".join(deltas) == f"query=What is my name? system=Be brief. radio=Math-7B history={history}"
 
 
-def test_what_is_not_given_is_the_spaces_own_default(servers: Servers) -> None:
+def test_what_is_not_given_keeps_the_spaces_own_default(servers: Servers) -> None:
     reply = Qwen2_5(src=servers["shuffled"]).ask("Hi")
     assert reply.text == "query=Hi system=The Space's own. radio=72B history=[]"
 
 
-def test_a_parameter_that_only_another_space_has_is_left_to_its_default(servers: Servers) -> None:
+def test_a_parameter_that_only_another_space_has_keeps_its_default(servers: Servers) -> None:
     # Here the radio has a default, so a facade without the option fits too.
     assert "radio=72B" in Qwen2_72B(src=servers["shuffled"]).ask("Hi").text
 
@@ -75,7 +75,7 @@ def test_an_app_that_is_no_chat_is_a_contract_error_that_lists_its_endpoints(ser
         QwenSpace(servers["no_chat"]).status()
 
 
-def test_an_image_to_a_chat_by_url_is_refused_before_it_is_asked(servers: Servers) -> None:
+def test_an_image_to_a_chat_without_images_is_refused_before_anything_is_sent(servers: Servers) -> None:
     with recording(servers["role_messages"]) as front:
         stream = QwenSpace(front.url).stream("Hi", images=["https://example.org/cat.png"])
         with pytest.raises(InvalidImageError, match="/respond takes no images"):
@@ -83,7 +83,7 @@ def test_an_image_to_a_chat_by_url_is_refused_before_it_is_asked(servers: Server
     assert front.kinds <= {"config", "info"}
 
 
-def test_an_output_that_is_no_text_is_an_unexpected_output(servers: Servers) -> None:
+def test_an_output_without_text_is_an_unexpected_output(servers: Servers) -> None:
     with pytest.raises(UnexpectedOutputError, match="int 5") as caught:
         Qwen2_72B(src=servers["odd_output"]).ask("Hello")
     assert caught.value.raw == 5

@@ -10,7 +10,7 @@ from gradio.utils import diff
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_spaces._contract.output import Snapshot, read
+from qwen_spaces._contract.output import Snapshot, parse
 from qwen_spaces._gradio.diffs import OutputDiffs
 from qwen_spaces._stream.accumulator import Accumulator
 from qwen_spaces._stream.mailbox import Mailbox
@@ -59,7 +59,9 @@ def grows(mailbox: Mailbox, outputs: list[list[Any]], reads: list[bool]) -> tupl
         diffs.update(copy.deepcopy(data))
         if reads[number]:
             look(mailbox, answer)
-            assert Snapshot(answer.text, answer.reasoning) == read(tuple(output) if output[1:] else output[0])
+            assert Snapshot(answer.text, answer.reasoning) == parse(
+                tuple(output) if output[1:] else output[0]
+            )
     diffs.flush()
     look(mailbox, answer)
     return answer, processed
@@ -96,7 +98,7 @@ def test_the_answer_is_what_the_last_output_says(
     mailbox = Mailbox()
     answer, _ = grows(mailbox, outputs, reads)
     whole = outputs[-1][0] if len(outputs[-1]) == 1 else tuple(outputs[-1])
-    expected = read(whole)
+    expected = parse(whole)
     assert expected is not None
     assert (answer.text, answer.reasoning) == (expected.text, expected.reasoning)
     assert mailbox.raw == whole

@@ -1,4 +1,4 @@
-"""From outputs to snapshots to deltas, for every text and every way of cutting it."""
+"""From outputs to snapshots to deltas, for every text and every way to split it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qwen_spaces import Reasoning, Text, UnexpectedOutputError
-from qwen_spaces._contract.output import Snapshot, chat_in, cut, read, turns
+from qwen_spaces import ConnectionLostError, Reasoning, Text, UnexpectedOutputError
+from qwen_spaces._contract.output import OutputParser, Snapshot, count_user_turns, diff, find_history, parse
 from qwen_spaces._stream.accumulator import Accumulator
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
@@ -19,9 +19,9 @@ def assistant(content: Any, **more: Any) -> dict[str, Any]:
     return {"role": "assistant", "content": content, **more}
 
 
-ASKED = {"role": "user", "content": "Hi", "metadata": None}
+QUESTION = {"role": "user", "content": "Hi", "metadata": None}
 THOUGHT = {"type": "tool", "content": "Hm.", "options": {"title": "Thinking...", "status": "pending"}}
-SAID = {"type": "text", "content": "Hello."}
+ANSWER = {"type": "text", "content": "Hello."}
 RED = {"type": "text", "content": '<span style="color: var(--color-red-500)">It failed.</span>'}
 
 
@@ -37,32 +37,32 @@ RED = {"type": "text", "content": '<span style="color: var(--color-red-500)">It 
         (("", [["Hi", None]], "Be brief."), Snapshot()),
         (("", [[{"text": "Hi"}, {"text": "Hello.", "files": None}]], ""), Snapshot("Hello.")),
         (("", [[None, [{"text": "Hel"}, {"text": "lo."}]]], ""), Snapshot("Hello.")),
-        ([ASKED, assistant("Hello.")], Snapshot("Hello.")),
-        ([ASKED, assistant([{"type": "text", "text": "Hello."}])], Snapshot("Hello.")),
-        ([assistant("b"), ASKED], Snapshot()),
-        ([assistant("b"), ASKED, assistant("Hel"), assistant("lo.")], Snapshot("Hello.")),
+        ([QUESTION, assistant("Hello.")], Snapshot("Hello.")),
+        ([QUESTION, assistant([{"type": "text", "text": "Hello."}])], Snapshot("Hello.")),
+        ([assistant("b"), QUESTION], Snapshot()),
+        ([assistant("b"), QUESTION, assistant("Hel"), assistant("lo.")], Snapshot("Hello.")),
         (
-            [ASKED, assistant("Hm.", metadata={"title": "Thought"}), assistant("Hello.")],
+            [QUESTION, assistant("Hm.", metadata={"title": "Thought"}), assistant("Hello.")],
             Snapshot("Hello.", "Hm."),
         ),
         (
-            ({"__type__": "update"}, {"__type__": "update", "value": [ASKED, assistant("Hello.")]}),
+            ({"__type__": "update"}, {"__type__": "update", "value": [QUESTION, assistant("Hello.")]}),
             Snapshot("Hello."),
         ),
         (
             {
                 "value": [
-                    ASKED,
+                    QUESTION,
                     assistant([{"type": "tool", "content": "Hm."}, {"type": "text", "content": "Hello."}]),
                 ]
             },
             Snapshot("Hello.", "Hm."),
         ),
-        ([ASKED, assistant([])], Snapshot()),
-        ([ASKED, assistant([THOUGHT])], Snapshot("", "Hm.")),
-        ([ASKED, assistant([THOUGHT, SAID, RED])], Snapshot("Hello.", "Hm.")),
-        ([ASKED, assistant([RED])], Snapshot()),
-        ([ASKED, assistant(RED["content"])], Snapshot(RED["content"])),
+        ([QUESTION, assistant([])], Snapshot()),
+        ([QUESTION, assistant([THOUGHT])], Snapshot("", "Hm.")),
+        ([QUESTION, assistant([THOUGHT, ANSWER, RED])], Snapshot("Hello.", "Hm.")),
+        ([QUESTION, assistant([RED])], Snapshot()),
+        ([QUESTION, assistant(RED["content"])], Snapshot(RED["content"])),
         ([[{"text": "Hi"}, [{"text": "Hello."}, None]]], Snapshot("Hello.")),
         ((None, None, None), None),
         (None, None),
@@ -71,25 +71,27 @@ RED = {"type": "text", "content": '<span style="color: var(--color-red-500)">It 
     ],
     ids=str,
 )
-def test_the_last_answer_is_found_wherever_it_stands(output: object, snapshot: Snapshot | None) -> None:
-    assert read(output) == snapshot
+def test_the_last_answer_is_found_in_whichever_value_holds_it(
+    output: object, snapshot: Snapshot | None
+) -> None:
+    assert parse(output) == snapshot
 
 
 @pytest.mark.parametrize(
-    ("output", "spoken"),
+    ("output", "count"),
     [
         ("Hello.", None),
         (("", []), None),
         (({"__type__": "update"}, {"__type__": "update"}), None),
         (("", [["a", "b"], ["Hi", None]]), 2),
-        (({"__type__": "update", "value": None}, {"value": [ASKED]}), 1),
-        ([ASKED, assistant("Hm."), assistant("Hello."), ASKED], 2),
+        (({"__type__": "update", "value": None}, {"value": [QUESTION]}), 1),
+        ([QUESTION, assistant("Hm."), assistant("Hello."), QUESTION], 2),
     ],
     ids=str,
 )
-def test_the_turns_of_the_user_are_counted_where_a_chat_stands(output: object, spoken: int | None) -> None:
-    assert turns(output) == spoken
-    assert bool(chat_in(output)) == bool(spoken)
+def test_the_turns_of_the_user_are_counted_if_there_is_a_chat(output: object, count: int | None) -> None:
+    assert count_user_turns(output) == count
+    assert bool(find_history(output)) == bool(count)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +102,41 @@ def test_the_turns_of_the_user_are_counted_where_a_chat_stands(output: object, s
     ],
     ids=str,
 )
-def test_what_is_no_text_is_refused_with_the_output(output: object) -> None:
+def test_what_is_no_text_is_an_error_that_carries_the_output(output: object) -> None:
     with pytest.raises(UnexpectedOutputError) as caught:
-        read(output)
+        parse(output)
     assert caught.value.raw is output
+
+
+THINKING = ("", [["Hi", "Thinking..."]])
+
+
+@pytest.mark.parametrize(
+    ("output", "placeholder", "snapshot"),
+    [
+        (THINKING, "Thinking...", Snapshot()),
+        (("", [["Hi", " Thinking...\n"]]), "Thinking...", Snapshot()),
+        (("", [["Hi", "Thinking... a lot"]]), "Thinking...", Snapshot("Thinking... a lot")),
+        (THINKING, "", Snapshot("Thinking...")),
+        ([QUESTION, assistant([THOUGHT, {"text": "Wait"}])], "Wait", Snapshot("", "Hm.")),
+        ((None, None), "", None),
+    ],
+    ids=str,
+)
+def test_the_placeholder_is_no_answer(output: object, placeholder: str, snapshot: Snapshot | None) -> None:
+    assert OutputParser(placeholder).parse(output) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("output", "turns"), [(("", [["a", "b"], ["Hi", None]]), 2), ("Hello.", 5), (None, 5), (("", []), 5)]
+)
+def test_a_space_that_knows_the_turns_or_shows_no_chat_is_believed(output: object, turns: int) -> None:
+    assert OutputParser(turns=turns).parse(output) == parse(output)
+
+
+def test_a_space_that_knows_fewer_turns_has_forgotten_the_conversation() -> None:
+    with pytest.raises(ConnectionLostError, match="forgotten the conversation"):
+        OutputParser(turns=2).parse([QUESTION, assistant("Hello.")])
 
 
 json = st.recursive(
@@ -116,9 +149,9 @@ json = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(json | st.lists(json).map(tuple))
-def test_any_output_is_read_or_refused(output: object) -> None:
+def test_any_output_is_parsed_or_refused(output: object) -> None:
     try:
-        snapshot = read(output)
+        snapshot = parse(output)
     except UnexpectedOutputError as error:
         assert error.raw is output
     else:
@@ -126,8 +159,8 @@ def test_any_output_is_read_or_refused(output: object) -> None:
 
 
 @given(text, text)
-def test_a_delta_makes_the_new_text_of_the_old(old: str, new: str) -> None:
-    delta = cut(old, new)
+def test_a_delta_turns_the_old_text_into_the_new(old: str, new: str) -> None:
+    delta = diff(old, new)
     if delta is None:
         assert old == new
     else:
@@ -139,7 +172,7 @@ def test_a_delta_makes_the_new_text_of_the_old(old: str, new: str) -> None:
 def test_joined_deltas_are_the_text_however_it_was_split_and_read(
     whole: str, splits: list[int], skipped: set[int]
 ) -> None:
-    """`skipped` are the snapshots that a slow reader never saw."""
+    """A slow reader never sees the snapshots in `skipped`."""
     ends = sorted({min(split, len(whole)) for split in splits} | {len(whole)})
     answer, deltas = Accumulator(), []
     for number, end in enumerate(ends):
@@ -152,14 +185,14 @@ def test_joined_deltas_are_the_text_however_it_was_split_and_read(
 
 @given(st.lists(st.builds(Snapshot, text, text)))
 def test_events_rebuild_any_sequence_of_snapshots(snapshots: list[Snapshot]) -> None:
-    answer, said = Accumulator(), ""
+    answer, joined = Accumulator(), ""
     for snapshot in snapshots:
         before = answer.text, answer.reasoning
         for event in answer.add(snapshot, 0.0):
             if isinstance(event, Text):
-                said = said[: event.start] + event.text
+                joined = joined[: event.start] + event.text
             else:
                 assert isinstance(event, Reasoning)
-        assert said == snapshot.text == answer.text
+        assert joined == snapshot.text == answer.text
         if not (snapshot.text.startswith(before[0]) and snapshot.reasoning.startswith(before[1])):
             assert answer.rewritten

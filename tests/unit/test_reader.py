@@ -33,7 +33,7 @@ from qwen_spaces import (
     Timeouts,
     UnexpectedOutputError,
 )
-from qwen_spaces._contract.output import Snapshot, read
+from qwen_spaces._contract.output import Snapshot, parse
 from qwen_spaces._stream.mailbox import Mailbox
 
 from ..support.modes import MODES, run_async
@@ -267,7 +267,7 @@ def last_said(outputs: Sequence[Any]) -> tuple[Snapshot, bool]:
     said = Snapshot()
     for output in outputs:
         try:
-            said = read(output) or said
+            said = parse(output) or said
         except Exception:
             return said, False
     return said, True
@@ -468,7 +468,7 @@ def test_a_mailbox_gives_the_newest_of_each_kind_and_keeps_the_first_end(steps: 
             said, readable = last_said([value])
             if not ended and not readable:
                 ended, error = True, UnexpectedOutputError
-            elif not ended and read(value):
+            elif not ended and parse(value):
                 snapshot = said
         elif name == "say":
             mailbox.set_status(value)

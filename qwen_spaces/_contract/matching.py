@@ -1,0 +1,150 @@
+"""Whether an endpoint can take a chat message, and which of its parameters takes what of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .api import ApiEndpoint, Parameter, Schema, history_form, mapping
+from .contract import Contract
+from .endpoint import Endpoint, parameter_of
+
+# Our argument -> the names that Spaces give it, best first (public apps and their callers, read 2026-11).
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "prompt": ("query", "message", "prompt", "text", "question", "input_value", "sender_value"),
+    "history": ("history", "chat_history", "_chatbot"),
+    "system": ("system", "system_prompt", "system_message", "sys_prompt"),
+}
+_SENT = {"prompt", "history", "chat", "images"}  # ours that every request has
+_BLANKS: Mapping[str, object] = {"Textbox": "", "Image": None}  # what a page sends for an empty component
+
+
+def match_position(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
+    """Return the endpoint if it can be called by position, whatever the names of its parameters.
+
+    One that the contract names needs the right number of them; any other needs the right kinds, too.
+    """
+    ours = contract.positional
+    own, extra = api.parameters[: len(ours)], api.parameters[len(ours) :]
+    if len(own) < len(ours) or not all(parameter.has_default for parameter in extra):
+        return None
+    kinds = [parameter.is_text for parameter in own]
+    if api.name not in contract.known_endpoints and kinds != [one == "prompt" for one in ours]:
+        return None
+    return Endpoint(api.name, {one: one for one in ours}, by_position=True)
+
+
+def match_names(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
+    """Return the endpoint if the names of its parameters are those of a chat."""
+    names = _find_names(api, contract)
+    wanted = "chat" if contract.steps else "prompt"
+    if wanted not in names:
+        return None
+    parameter = api.by_name[parameter_of(names[wanted])]
+    if contract.discover and parameter.is_multimodal:
+        names |= {"prompt": f"{parameter.name}.text", "images": f"{parameter.name}.files"}
+    elif wanted not in contract.parameters and not parameter.is_text:
+        return None
+    return build(api, names, contract)
+
+
+def match_lone_text(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
+    """Return the endpoint if it takes one text, whatever its name, and puts out a text."""
+    texts = [name for name, parameter in api.by_name.items() if parameter.component == "Textbox"]
+    if len(texts) != 1 or "string" not in [schema.get("type") for schema in api.returns]:
+        return None
+    return build(api, {"prompt": texts[0]}, contract)
+
+
+def build(api: ApiEndpoint, names: Mapping[str, str], contract: Contract) -> Endpoint | None:
+    """Return the endpoint with all that it takes; ``None`` if it needs what nothing of ours is for.
+
+    Args:
+        api: the endpoint.
+        names: our argument -> the Space's name for it, as far as it was found.
+        contract: what is known of the Space.
+    """
+    options = None
+    if contract.discover:
+        names = {**names, **_find_image(api, names)}
+        options = _find_options(api, names)
+        names = {**names, **{option: option for option in options}}
+    if not _is_covered(api, names):
+        return None
+    unfilled = _find_unfilled(api, names)
+    required = _fill(unfilled, contract)
+    needed = frozenset(ours for ours in unfilled if ours not in required and "." not in names[ours])
+    if needed and not contract.discover:
+        return None
+    return Endpoint(
+        api.name,
+        names,
+        history_form(api.by_name[names["history"]].schema) if "history" in names else None,
+        required,
+        steps=contract.steps,
+        dicts=_dict_defaults(api, names, contract),
+        options=options,
+        needed=needed,
+    )
+
+
+def _find_names(api: ApiEndpoint, contract: Contract) -> dict[str, str]:
+    """Return our argument -> the first of its names that a parameter of the endpoint has."""
+    usual = {} if contract.steps else PARAMETERS  # where there are steps, they take the prompt
+    own = {ours: (theirs,) for ours, theirs in contract.parameters.items()}
+    candidates = {**usual, **contract.options, **own}
+    return {
+        ours: found[0]
+        for ours, names in candidates.items()
+        if (found := [theirs for theirs in names if parameter_of(theirs) in api.by_name])
+    }
+
+
+def _find_image(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameter for one image, unless there is one for several."""
+    images = [name for name, parameter in api.by_name.items() if parameter.component == "Image"]
+    return {"image": images[0]} if images and "images" not in names else {}
+
+
+def _find_options(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, Schema]:
+    """Return the parameters that take nothing of ours, and are not called as an argument of ours is."""
+    taken = {*names, *map(parameter_of, names.values()), *_SENT, "image"}
+    return {theirs: parameter.schema for theirs, parameter in api.by_name.items() if theirs not in taken}
+
+
+def _is_covered(api: ApiEndpoint, names: Mapping[str, str]) -> bool:
+    """Return whether each parameter without a default takes something of ours."""
+    taken = set(map(parameter_of, names.values()))
+    return all(parameter.has_default or name in taken for name, parameter in api.by_name.items())
+
+
+def _find_unfilled(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, Parameter]:
+    """Return our arguments that a request may lack and that the API has no default for."""
+    parameters = {ours: api.by_name.get(parameter_of(theirs)) for ours, theirs in names.items()}
+    return {
+        ours: parameter
+        for ours, parameter in parameters.items()
+        if parameter and not parameter.has_default and ours not in _SENT
+    }
+
+
+def _fill(unfilled: Mapping[str, Parameter], contract: Contract) -> dict[str, object]:
+    """Return what to send for them: the facade's defaults; to an unknown chat, what a page would send."""
+    values = dict(contract.defaults)
+    if contract.discover:
+        for ours, parameter in unfilled.items():
+            if parameter.component in _BLANKS:
+                values.setdefault(ours, _BLANKS[parameter.component])
+    return {ours: values[ours] for ours in unfilled if ours in values}
+
+
+def _dict_defaults(
+    api: ApiEndpoint, names: Mapping[str, str], contract: Contract
+) -> dict[str, dict[str, object]]:
+    """Return what each dict holds where nothing is given: the API's own defaults, else the facade's."""
+    dicts: dict[str, dict[str, object]] = {}
+    for ours, theirs in names.items():
+        parameter, dot, key = theirs.partition(".")
+        if dot and parameter in api.by_name:
+            known = {key: contract.defaults[ours]} if ours in contract.defaults else {}
+            dicts[parameter] = {**known, **dicts.get(parameter, mapping(api.by_name[parameter].default))}
+    return dicts
