@@ -92,14 +92,14 @@ class Conversation:
             InvalidMessagesError: the prompt is empty.
             InvalidImageError: an image cannot be sent.
         """
-        urls = tuple(image.as_url() for image in as_images(images))
-        (asked,) = as_messages(Message("user", prompt, urls))
+        given = tuple(image.in_memory() for image in as_images(images))
+        (message,) = as_messages(Message("user", prompt, given))
 
         def keep(reply: Reply) -> None:
             with self._lock:
-                self._messages = (*self._messages, asked, reply.message)
+                self._messages = (*self._messages, message, reply.message)
 
-        return self._open_stream((*self._messages, asked), on_reply=keep)
+        return self._open_stream((*self._messages, message), on_reply=keep)
 
     def ask(self, prompt: str, *, images: Images = ()) -> Reply:
         """Ask the next thing and wait for the whole answer; blocks. See `stream`."""
@@ -119,16 +119,16 @@ class Conversation:
             What the user said in it, to ask it again perhaps; ``None`` if there was no turn.
 
         Example:
-            if asked := chat.undo():
-                chat.ask(asked.content, images=asked.image_urls)
+            if message := chat.undo():
+                chat.ask(message.content, images=message.images)
         """
         with self._lock:
             places = [place for place, message in enumerate(self._messages) if message.role == "user"]
             if not places:
                 return None
-            asked = self._messages[places[-1]]
+            message = self._messages[places[-1]]
             self._messages = self._messages[: places[-1]]
-            return asked
+            return message
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the messages, in the OpenAI form, to a JSON file, which is replaced as a whole or not at all.
@@ -157,7 +157,8 @@ class Conversation:
 
         Raises:
             OSError: the file cannot be read.
-            InvalidMessagesError: it is none of `save`, or a newer version's.
+            InvalidMessagesError: `save` did not write it, or a newer version did.
+            InvalidImageError: an image in it cannot be read.
 
         Example:
             chat = QwenSpace("qwen-2.5").conversation()
@@ -177,8 +178,8 @@ class Conversation:
 
 
 def _plain(message: Message) -> dict[str, object]:
-    """Return a message in the OpenAI form."""
-    if not message.image_urls:
+    """Return a message in the OpenAI form, in which an image is an address."""
+    if not message.images:
         return {"role": message.role, "content": message.content}
     images = [{"type": "image_url", "image_url": {"url": url}} for url in message.image_urls]
     return {"role": message.role, "content": [{"type": "text", "text": message.content}, *images]}

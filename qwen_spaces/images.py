@@ -10,7 +10,7 @@ import os
 import re
 import urllib.parse
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -28,7 +28,7 @@ class SupportsArray(Protocol):
 
 
 ImageLike: TypeAlias = (
-    "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | PIL.Image.Image | SupportsArray"
+    "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | PIL.Image.Image | SupportsArray | Image"
 )
 Images: TypeAlias = "ImageLike | Sequence[ImageLike] | None"
 
@@ -57,36 +57,46 @@ _LIMIT = re.compile(r"maximum (?:allowed )?(?:file )?size of (\d{1,15}) bytes", 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image that can be sent: either an address the Space fetches, a local file, or its bytes."""
+    """One image to send: an address that the Space fetches, a local file, or its bytes."""
 
     url: str | None = None
     path: Path | None = None
-    data: bytes | None = None
+    data: bytes | None = field(default=None, repr=False)
     suffix: str = ""
 
-    def as_url(self) -> str:
-        """Return its address, or its bytes as a ``data:`` URI: a form that outlives the file.
+    def in_memory(self) -> Image:
+        """Return the image with its bytes in place of a path, so that it outlives the file.
 
         Raises:
-            InvalidImageError: the file has gone.
+            InvalidImageError: the file is gone.
         """
-        if self.url:
-            return self.url
+        if self.path is None:
+            return self
         try:
-            data = self.path.read_bytes() if self.path else self.data or b""
+            return Image(data=self.path.read_bytes(), suffix=self.suffix)
         except OSError as error:
             raise InvalidImageError(
                 f"{str(self.path)!r} cannot be read any more: {error.strerror}."
             ) from error
+
+    def as_url(self) -> str:
+        """Return the address, or the bytes as a ``data:`` URI.
+
+        Raises:
+            InvalidImageError: the file is gone.
+        """
+        if self.url:
+            return self.url
+        data = self.in_memory().data or b""
         kind = {"jpg": "jpeg"}.get(self.suffix, self.suffix)
         return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
     def named(self, place: int) -> str:
-        """Return what an error calls it, the image at `place` of a request."""
+        """Return how an error names the image at `place` of a request."""
         return f"Image {place}, {str(self.path)!r}," if self.path else f"Image {place}"
 
-    def saved(self, folder: Path, name: str = "image") -> str | Path:
-        """Return what can be handed to Gradio: the address, the path, or a file called `name` in `folder`."""
+    def to_upload(self, folder: Path, name: str = "image") -> str | Path:
+        """Return what Gradio takes: the address, the path, or a new file called `name` in `folder`."""
         if self.data is None:
             return self.url or self.path or ""
         path = folder / f"{name}.{self.suffix}"
@@ -115,6 +125,15 @@ def as_images(given: Images) -> tuple[Image, ...]:
     if alone or hasattr(given, "read") or hasattr(given, "__array_interface__"):
         given = [given]  # type: ignore[list-item]
     return tuple(_image(f"Image {index}", item) for index, item in enumerate(given))  # type: ignore[arg-type]
+
+
+def resolve(place: int, image: Image) -> Image:
+    """Return the image at `place` of a request with its address checked, or with the bytes of a ``data:`` URI.
+
+    Raises:
+        InvalidImageError: the address cannot be used.
+    """
+    return _image(f"Image {place}", image)
 
 
 def check_size(what: str, size: int, limit: object, space: str) -> None:
@@ -177,6 +196,10 @@ def _bytes(size: float) -> str:
 
 
 def _image(where: str, given: object) -> Image:
+    if isinstance(given, Image):
+        if given.url is None:
+            return given
+        given = given.url
     if isinstance(given, str) and given.lower().startswith(("http://", "https://")):
         return Image(url=_checked_url(where, given))
     if isinstance(given, str) and given.lower().startswith("data:"):

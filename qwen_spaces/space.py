@@ -345,7 +345,7 @@ class QwenSpace(Closeable):
         memory: SessionStore | None = None,
     ) -> TextStream:
         checked = as_messages(messages, system)
-        pictures = as_images([url for message in checked for url in message.image_urls]) + as_images(images)
+        pictures = (*(image for message in checked for image in message.images), *as_images(images))
         check_images(len(pictures), self.max_images, self.name)
         check_addresses(pictures, self.src)
         request = Request(checked, checked_options(type(self), options), pictures, memory, on_reply)

@@ -19,8 +19,8 @@ PACKAGE = Path(qwen_spaces.__file__).parent
 LAYERS = [  # from the bottom up; a module imports from lower layers only
     {"_hosts"},
     {"errors", "_closeable", "replicas"},
-    {"_addresses", "_mathematics", "messages", "images", "timeouts"},
-    {"_markup", "_registry", "_settings"},
+    {"_addresses", "_mathematics", "images", "timeouts"},
+    {"_markup", "_registry", "_settings", "messages"},
     {"events", "_contract"},
     {"_stream"},
     {"_gradio", "stream"},

@@ -94,7 +94,7 @@ def test_an_image_in_a_message_reaches_the_space(servers: Servers) -> None:
 
 def test_an_address_is_left_for_the_space_to_fetch() -> None:
     (image,) = as_images("https://example.org/cat.png")
-    assert image.saved(Path("unused")) == image.as_url() == "https://example.org/cat.png"
+    assert image.to_upload(Path("unused")) == image.as_url() == "https://example.org/cat.png"
 
 
 def test_temporary_files_are_gone_when_the_job_has_ended(

@@ -137,7 +137,9 @@ class SpaceClient:
         mailbox.placeholder = self._contract.placeholder
         # The SDK uploads a file when its job runs, so it must live as long.
         with tempfile.TemporaryDirectory(prefix="qwen_spaces_") if images else nullcontext("") as folder:
-            saved = [image.saved(Path(folder), f"image{place or ''}") for place, image in enumerate(images)]
+            saved = [
+                image.to_upload(Path(folder), f"image{place or ''}") for place, image in enumerate(images)
+            ]
             upload = sum(path.stat().st_size for path in saved if isinstance(path, Path)) or None
             names = [image.named(place) for place, image in enumerate(images)]
             files = [connection.file(path, name) for path, name in zip(saved, names, strict=True)]
