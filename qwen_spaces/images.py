@@ -128,10 +128,10 @@ def as_images(given: Images) -> tuple[Image, ...]:
 
 
 def resolve(place: int, image: Image) -> Image:
-    """Return the image at `place` of a request with its address checked, or with the bytes of a ``data:`` URI.
+    """Return the image at `place` of a request: an address is checked, a ``data:`` URI becomes its bytes.
 
     Raises:
-        InvalidImageError: the address cannot be used.
+        InvalidImageError: it cannot be sent.
     """
     return _image(f"Image {place}", image)
 

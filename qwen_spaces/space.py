@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
-
-import anyio
-import anyio.to_thread
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from . import _markup as markup
 from ._client.client import SpaceClient, SpaceStatus
 from ._client.request import Request, SessionStore
 from ._closeable import Closeable
-from ._contract.discovery import Contract
 from ._contract.endpoint import check_addresses, check_images
-from ._registry import FACADES, OTHERS, checked_options, find, find_source
+from ._registry import FACADES, Facade, checked_options, find, find_source
 from ._settings import (
     MAX_CHARS,
     RETRIES,
@@ -24,6 +20,7 @@ from ._settings import (
     check_retries,
     check_timeouts,
 )
+from ._signatures import P, Streams, show_options, takes_what
 from ._stream.mailbox import Mailbox
 from ._stream.reader import Reader
 from .conversation import Conversation
@@ -39,23 +36,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+    from . import spaces
     from ._display.live_reply import LiveReply
     from ._settings import NoOptions, Settings
-    from .spaces import (
-        QVQ_72B,
-        Qwen2_5,
-        Qwen2_5_1M,
-        Qwen2_5_72B,
-        Qwen2_5_Coder,
-        Qwen2_5_Max,
-        Qwen2_5_VL_72B,
-        Qwen2_72B,
-        Qwen3,
-        Qwen3_VL,
-    )
 
 
-class QwenSpace(Closeable):
+class QwenSpace(Facade, Closeable):
     """A Qwen model on a Hugging Face Space. Making one is instant: the network waits for the first use.
 
     `QwenSpace(name)` gives the facade of that Space, as `pathlib.Path` gives the path of a system; any
@@ -92,24 +78,6 @@ class QwenSpace(Closeable):
         Qwen2_5('qwen-2.5')
     """
 
-    contract: ClassVar[Contract] = Contract("")
-    aliases: ClassVar[tuple[str, ...]] = ()  # the short name first, then the long one of the old providers
-    options: ClassVar[Mapping[str, Sequence[object]]] = {}  # option -> the values it takes
-    max_images: ClassVar[int | None] = 0  # in a request; ``None``: as many as one likes
-    reasons: ClassVar[bool] = False  # whether it marks its thinking, apart from the answer
-    label: ClassVar[str] = ""
-    url: ClassVar[str] = ""
-    api_endpoint: ClassVar[str] = ""
-    space_id: ClassVar[str] = ""
-    default_model: ClassVar[str] = ""
-    default_vision_model: ClassVar[str | None] = None
-    model_aliases: ClassVar[Mapping[str, str]] = {}
-    models: ClassVar[list[str]] = []
-    vision_models: ClassVar[list[str]] = []
-    supports_stream: ClassVar[bool] = True
-    supports_system_message: ClassVar[bool] = True  # natively, or folded into the prompt; as the next
-    supports_message_history: ClassVar[bool] = True
-
     name: str
     src: str
     timeouts: Timeouts
@@ -118,53 +86,47 @@ class QwenSpace(Closeable):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.contract.open:
-            OTHERS.append(cls)
-        if "aliases" not in vars(cls):
-            return
-        short, long = cls.aliases
-        cls.space_id, cls.default_model = cls.contract.space_id, long
-        cls.models, cls.model_aliases = [short], {short: long}
-        if cls.max_images != 0:
-            cls.vision_models, cls.default_vision_model = [short], long
-        FACADES.update(dict.fromkeys(cls.aliases, cls))
+        if "contract" in vars(cls):
+            show_options(cls, None if cls.contract.open else cls.options, cls.contract.defaults)
 
     @overload
-    def __new__(cls, name: Literal["qwen-2.5", "qwen-qwen2-5"], **how: Unpack[Settings]) -> Qwen2_5: ...
+    def __new__(
+        cls, name: Literal["qwen-2.5", "qwen-qwen2-5"], **how: Unpack[Settings]
+    ) -> spaces.Qwen2_5: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2-72b", "qwen-qwen2-72b-instruct"], **how: Unpack[Settings]
-    ) -> Qwen2_72B: ...
+    ) -> spaces.Qwen2_72B: ...
     @overload
     def __new__(
         cls, name: Literal["qvq-72b", "qwen-qvq-72b-preview"], **how: Unpack[Settings]
-    ) -> QVQ_72B: ...
+    ) -> spaces.QVQ_72B: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2.5-72b", "qwen-qwen2-5-72b-instruct"], **how: Unpack[Settings]
-    ) -> Qwen2_5_72B: ...
+    ) -> spaces.Qwen2_5_72B: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2.5-max", "qwen-qwen2-5-max-demo"], **how: Unpack[Settings]
-    ) -> Qwen2_5_Max: ...
+    ) -> spaces.Qwen2_5_Max: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2.5-coder", "qwen-qwen2-5-coder-demo"], **how: Unpack[Settings]
-    ) -> Qwen2_5_Coder: ...
+    ) -> spaces.Qwen2_5_Coder: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2.5-vl-72b", "qwen-qwen2-5-vl-72b-instruct"], **how: Unpack[Settings]
-    ) -> Qwen2_5_VL_72B: ...
+    ) -> spaces.Qwen2_5_VL_72B: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2.5-1m", "qwen-qwen2-5-1m-demo"], **how: Unpack[Settings]
-    ) -> Qwen2_5_1M: ...
+    ) -> spaces.Qwen2_5_1M: ...
     @overload
-    def __new__(cls, name: Literal["qwen-3", "qwen-qwen3-demo"], **how: Unpack[Settings]) -> Qwen3: ...
+    def __new__(cls, name: Literal["qwen-3", "qwen-qwen3-demo"], **how: Unpack[Settings]) -> spaces.Qwen3: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-3-vl", "qwen-qwen3-vl-demo"], **how: Unpack[Settings]
-    ) -> Qwen3_VL: ...
+    ) -> spaces.Qwen3_VL: ...
     @overload
     def __new__(cls, name: str = "qwen-2.5", **how: Unpack[Settings]) -> Self: ...
     def __new__(
@@ -184,7 +146,7 @@ class QwenSpace(Closeable):
         """Pick the facade and keep the recipe; see the class."""
         facade, named = find(cls, name)
         address = find_source(src) or named
-        self = object.__new__(facade)
+        self = cast("QwenSpace", object.__new__(facade))
         self.src = address.place if address else facade.space_id
         if not self.src:
             raise UnknownSpaceError(f"{facade.__name__} goes by an address: 'owner/name' or a URL.")
@@ -249,14 +211,8 @@ class QwenSpace(Closeable):
         """
         return self._open(messages, system=system, images=images, options=dict(options))
 
-    def ask(
-        self,
-        messages: Messages,
-        *,
-        system: str | None = None,
-        images: Images = (),
-        **options: Unpack[NoOptions],
-    ) -> Reply:
+    @takes_what(stream)
+    def ask(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> Reply:
         """Ask, and wait for the whole answer; blocks. Takes what `stream` takes.
 
         Raises:
@@ -265,17 +221,11 @@ class QwenSpace(Closeable):
         Example:
             print(QwenSpace("qwen-2.5").ask("Why is the sky blue?").text)
         """
-        with self.stream(messages, system=system, images=images, **options) as stream:
+        with self.stream(*args, **kwargs) as stream:
             return stream.result()
 
-    def show(
-        self,
-        messages: Messages,
-        *,
-        system: str | None = None,
-        images: Images = (),
-        **options: Unpack[NoOptions],
-    ) -> LiveReply:
+    @takes_what(stream)
+    def show(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> LiveReply:
         """Ask, and show the answer in a notebook as it arrives. Takes what `stream` takes.
 
         Nothing is asked before it is used: as the last line of a cell, awaited, or by its `result()`. HTML
@@ -287,7 +237,7 @@ class QwenSpace(Closeable):
         """
         from ._display.live_reply import LiveReply
 
-        return LiveReply(self.stream(messages, system=system, images=images, **options))
+        return LiveReply(self.stream(*args, **kwargs))
 
     def conversation(self, system: str | None = None, **options: Unpack[NoOptions]) -> Conversation:
         """Begin a chat that remembers its turns.
@@ -320,11 +270,6 @@ class QwenSpace(Closeable):
         """Cancel the streams that run, and forget the connection; the next use makes a new one."""
         self._client.close()
 
-    async def aclose(self) -> None:
-        """Like `close`, without blocking the event loop."""
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self.close)
-
     def _looking(self) -> tuple[Reader, list[SpaceStatus]]:
         """Return the request of a status, and where that will be."""
         found: list[SpaceStatus] = []
@@ -351,3 +296,14 @@ class QwenSpace(Closeable):
         request = Request(checked, checked_options(type(self), options), pictures, memory, on_reply)
         run = functools.partial(self._client.run, request)
         return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=request.answered)
+
+
+def available_spaces() -> list[type[QwenSpace]]:
+    """Return the facades, with their facts.
+
+    Example:
+        >>> [facade.alias for facade in available_spaces()][:3]
+        ['qvq-72b', 'qwen-2-72b', 'qwen-2.5']
+    """
+    facades = [facade for facade in set(FACADES.values()) if issubclass(facade, QwenSpace)]
+    return sorted(facades, key=lambda facade: facade.alias)

@@ -22,11 +22,11 @@ import llm
 from llm.parts import AttachmentPart, Part, StreamEvent, TextPart
 from pydantic import Field, create_model
 
-from .._registry import available_spaces, in_words
+from .._registry import in_words
 from ..errors import QwenSpacesError
 from ..events import Done, Event, Reasoning, Reply, Text
 from ..images import as_images
-from ..space import QwenSpace
+from ..space import QwenSpace, available_spaces
 from ..stream import TextStream
 
 KEY = "huggingface"  # as in `llm keys set huggingface`

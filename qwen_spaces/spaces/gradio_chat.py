@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._contract.discovery import Contract
 from ..space import QwenSpace
 
 if TYPE_CHECKING:
-    from .._display.live_reply import LiveReply
     from ..conversation import Conversation
-    from ..events import Reply
     from ..images import Images
     from ..messages import Messages
     from ..stream import TextStream
@@ -29,8 +27,8 @@ class GradioChat(QwenSpace):
         GradioChat("someone/their-chat-space").ask("Why is the sky blue?", temperature=0.2)
     """
 
-    contract = Contract("", open=True)
-    max_images = None
+    contract: ClassVar[Contract] = Contract("", open=True)
+    max_images: ClassVar[int | None] = None
     label = "A Gradio chat"
 
     if TYPE_CHECKING:
@@ -43,23 +41,5 @@ class GradioChat(QwenSpace):
             images: Images = (),
             **options: Any,
         ) -> TextStream: ...
-
-        def ask(
-            self,
-            messages: Messages,
-            *,
-            system: str | None = None,
-            images: Images = (),
-            **options: Any,
-        ) -> Reply: ...
-
-        def show(
-            self,
-            messages: Messages,
-            *,
-            system: str | None = None,
-            images: Images = (),
-            **options: Any,
-        ) -> LiveReply: ...
 
         def conversation(self, system: str | None = None, **options: Any) -> Conversation: ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .._contract.discovery import Contract
 from ..space import QwenSpace
 
@@ -13,15 +15,14 @@ class Qwen3_VL(QwenSpace):  # noqa: N801  (the model's own name)
     `Qwen3` (callers of the Space, read 2026-11). A system prompt is folded into the prompt.
     """
 
-    contract = Contract(
+    contract: ClassVar[Contract] = Contract(
         "Qwen/Qwen3-VL-Demo",
         endpoints=("/add_message",),
         parameters={"prompt": "input_value.text", "images": "input_value.files"},
         remembers=True,
     )
-    aliases = ("qwen-3-vl", "qwen-qwen3-vl-demo")
-    max_images = None
+    alias = "qwen-3-vl"
+    max_images: ClassVar[int | None] = None
     reasons = True
     label = "Qwen Qwen-3-VL"
-    url = "https://qwen-qwen3-vl-demo.hf.space"
     api_endpoint = "https://qwen-qwen3-vl-demo.hf.space/gradio_api/queue/join"
