@@ -1,4 +1,4 @@
-"""Many turns with one Space: a history that keeps only completed answers."""
+"""A chat of many turns with one Space, and its history of completed turns."""
 
 from __future__ import annotations
 
@@ -27,17 +27,16 @@ MAX_FILE_CHARS = 256 * 2**20  # of a saved conversation, images included
 
 
 class OpenStream(Protocol):
-    """Opens a stream for messages; `on_reply` gets the complete answer."""
+    """Returns a stream for messages, which calls `on_reply` with the complete answer."""
 
     def __call__(self, messages: Messages, *, on_reply: OnReply) -> TextStream: ...  # noqa: D102
 
 
 class Conversation:
-    """A chat with a memory. Made by `QwenSpace.conversation`.
+    """A chat with a memory. `QwenSpace.conversation` makes it.
 
-    A turn enters the history when its answer is complete; one that failed or was cancelled leaves no
-    trace and can be asked again. Ask one thing at a time: a turn knows the answers that were complete
-    when it was asked.
+    A turn enters the history when its answer is complete; one that fails or is cancelled does not, and can be
+    repeated. Take one turn at a time: a turn sends the answers that are complete when it starts.
 
     Example:
         chat = QwenSpace("qwen-2.5").conversation(system="Be brief.")
@@ -60,7 +59,7 @@ class Conversation:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The system prompt if there is one, and all completed turns; may be set, to go on elsewhere."""
+        """The system prompt, if any, and all completed turns. Set it to continue another conversation."""
         return self._messages
 
     @messages.setter
@@ -71,7 +70,7 @@ class Conversation:
 
     @property
     def system(self) -> str | None:
-        """The system prompt, ``None`` if there is none; what is set holds from the next turn on."""
+        """The system prompt, or ``None``. A new one holds from the next turn on."""
         return next((message.content for message in self._messages if message.role == "system"), None)
 
     @system.setter
@@ -82,11 +81,11 @@ class Conversation:
             self._messages = (*prompt, *turns)
 
     def stream(self, prompt: str, *, images: Images = ()) -> TextStream:
-        """Ask the next thing; the answer as it arrives.
+        """Send the next message, and read the answer as it arrives.
 
         Args:
-            prompt: what the user says.
-            images: as for `QwenSpace.stream`. They stay in the history, a file as its bytes.
+            prompt: the user's message.
+            images: as for `QwenSpace.stream`. The history keeps them, a file as its bytes.
 
         Raises:
             InvalidMessagesError: the prompt is empty.
@@ -102,12 +101,12 @@ class Conversation:
         return self._open_stream((*self._messages, message), on_reply=keep)
 
     def ask(self, prompt: str, *, images: Images = ()) -> Reply:
-        """Ask the next thing and wait for the whole answer; blocks. See `stream`."""
+        """Send the next message, and wait for the whole answer; blocks. See `stream`."""
         with self.stream(prompt, images=images) as stream:
             return stream.result()
 
     def show(self, prompt: str, *, images: Images = ()) -> LiveReply:
-        """Ask the next thing and show the answer in a notebook as it arrives. See `QwenSpace.show`."""
+        """Send the next message, and show the answer in a notebook as it arrives. See `QwenSpace.show`."""
         from ._display.live_reply import LiveReply
 
         return LiveReply(self.stream(prompt, images=images))
@@ -116,7 +115,7 @@ class Conversation:
         """Forget the last turn.
 
         Returns:
-            What the user said in it, to ask it again perhaps; ``None`` if there was no turn.
+            The user's message of that turn, ``None`` if there was no turn.
 
         Example:
             if message := chat.undo():
@@ -131,7 +130,7 @@ class Conversation:
             return message
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the messages, in the OpenAI form, to a JSON file, which is replaced as a whole or not at all.
+        """Write the messages, in the OpenAI form, to a JSON file. It replaces the file whole or not at all.
 
         Raises:
             OSError: it cannot be written.
@@ -153,7 +152,7 @@ class Conversation:
                 raise
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Go on with the messages that `save` wrote; they take the place of those that are here.
+        """Replace the messages by those of a file that `save` wrote.
 
         Raises:
             OSError: the file cannot be read.
@@ -189,7 +188,7 @@ def _read(path: str | os.PathLike[str]) -> str:
     try:
         with Path(path).open(encoding="utf-8") as file:
             text = file.read(MAX_FILE_CHARS + 1)
-    except (ValueError, TypeError) as error:  # binary, or no path
+    except (ValueError, TypeError) as error:  # a binary file, or no path
         raise InvalidMessagesError(f"{path!r} holds no conversation that was saved here.") from error
     if len(text) > MAX_FILE_CHARS:
         raise InvalidMessagesError(f"{path} is too large for a conversation that was saved here.")

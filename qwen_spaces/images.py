@@ -1,4 +1,4 @@
-"""An image in any of the usual Python forms, checked and made into what can be uploaded."""
+"""Images: what users pass, in any of the usual Python forms, checked and ready for upload."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class SupportsArray(Protocol):
-    """A numpy array, or anything that gives itself as one."""
+    """A numpy array, or any object with the interface of one."""
 
     @property
     def __array_interface__(self) -> dict[str, Any]: ...
@@ -32,7 +32,7 @@ ImageLike: TypeAlias = (
 )
 Images: TypeAlias = "ImageLike | Sequence[ImageLike] | None"
 
-# First bytes -> file suffix; Gradio tells the format of an upload by its suffix.
+# First bytes -> file suffix, from which Gradio takes the format of an upload.
 _SIGNATURES = (
     (0, b"\x89PNG\r\n\x1a\n", "png"),
     (0, b"\xff\xd8\xff", "jpg"),
@@ -105,15 +105,15 @@ class Image:
 
 
 def as_images(given: Images) -> tuple[Image, ...]:
-    """Check the images the user passed: one, or several in a list; ``None`` is none.
+    """Return the images that the user passed, checked: one, or several in a list; ``None`` is none.
 
     Each is a path, an address (``https:``, ``http:``), a ``data:`` URI, bytes, a binary file, a PIL image
     or a numpy array of shape (height, width), (height, width, 3) or (height, width, 4), of type ``uint8``
     or of floats from 0 to 1.
 
     Raises:
-        InvalidImageError: one cannot be read or is no image; it names which by index.
-        MissingExtraError: an array was given and Pillow is not installed.
+        InvalidImageError: one cannot be read or is no image; the error has its index.
+        MissingExtraError: one is an array, and Pillow is not installed.
 
     Example:
         >>> as_images("https://example.org/cat.png")[0].url
@@ -137,7 +137,7 @@ def resolve(place: int, image: Image) -> Image:
 
 
 def check_size(what: str, size: int, limit: object, space: str) -> None:
-    """Raise `InvalidImageError` where a file has more bytes than a Space takes, as its config says."""
+    """Raise `InvalidImageError` if a file has more bytes than the limit in a Space's config."""
     if isinstance(limit, (int, float)) and size > limit:
         raise InvalidImageError(
             f"{what} is too large for {space}: it has {_bytes(size)}, and the limit is {_bytes(limit)}. "
@@ -149,10 +149,10 @@ def too_large(what: str, space: str, *, size: int | None, detail: str) -> Invali
     """Return the error for a request that is too large for a server.
 
     Args:
-        what: is too large.
-        space: where it was sent.
-        size: of the request in bytes.
-        detail: the server's words, which may say the limit.
+        what: the subject of the error's sentence.
+        space: the Space that refused it.
+        size: bytes of the request.
+        detail: the server's message, which may contain the limit.
     """
     limit = _LIMIT.search(detail)
     ours = f": it has {_bytes(size)}" if size else ""
@@ -161,12 +161,12 @@ def too_large(what: str, space: str, *, size: int | None, detail: str) -> Invali
 
 
 def unfetched(addresses: Sequence[str], space: str, message: str) -> InvalidImageError | None:
-    """Return the error where a Space says that it cannot fetch an image, ``None`` where it says another.
+    """Return the error if a Space's message is that it cannot fetch an image, ``None`` for any other.
 
     Args:
-        addresses: of the images that it was to fetch.
-        space: where they were sent.
-        message: its words.
+        addresses: the images that the Space had to fetch.
+        space: its name.
+        message: its message.
     """
     if not addresses or not _UNFETCHED.search(message):
         return None
@@ -179,7 +179,7 @@ def unfetched(addresses: Sequence[str], space: str, message: str) -> InvalidImag
 
 
 def shown_address(address: str) -> str:
-    """Return an address as an error may quote it, without password and query.
+    """Return an address as errors quote it, without password and query.
 
     Example:
         >>> shown_address("https://ada:secret@example.org/cat.png?signature=secret")
@@ -191,20 +191,16 @@ def shown_address(address: str) -> str:
 
 
 def _bytes(size: float) -> str:
-    """Return a size in words, exact where rounding could hide the difference of two."""
+    """Return a size in words, exact if rounding could hide the difference of two sizes."""
     return f"{size / 1e6:,.1f} MB" if size >= 10e6 else f"{size:,.0f} bytes"
 
 
 def _image(where: str, given: object) -> Image:
     if isinstance(given, Image):
-        if given.url is None:
-            return given
-        given = given.url
-    if isinstance(given, str) and given.lower().startswith(("http://", "https://")):
-        return Image(url=_checked_url(where, given))
-    if isinstance(given, str) and given.lower().startswith("data:"):
-        return _from_bytes(where, _data_uri(where, given))
-    if isinstance(given, (str, os.PathLike)):
+        return given if given.url is None else _from_text(where, given.url)
+    if isinstance(given, str):
+        return _from_text(where, given)
+    if isinstance(given, os.PathLike):
         return _from_path(where, Path(given))
     if isinstance(given, (bytes, bytearray)):
         return _from_bytes(where, bytes(given))
@@ -220,13 +216,21 @@ def _image(where: str, given: object) -> Image:
     )
 
 
+def _from_text(where: str, text: str) -> Image:
+    if text.lower().startswith(("http://", "https://")):
+        return Image(url=_checked_url(where, text))
+    if text.lower().startswith("data:"):
+        return _from_bytes(where, _data_uri(where, text))
+    return _from_path(where, Path(text))
+
+
 def _checked_url(where: str, url: str) -> str:
     try:
         parts = urllib.parse.urlsplit(url)
         if not parts.hostname:
             raise ValueError("without a host")
         if "[" in parts.netloc:
-            ipaddress.IPv6Address(parts.hostname)  # which Python 3.10 does not look at
+            ipaddress.IPv6Address(parts.hostname)  # which Python 3.10 does not check
         url.encode()
     except ValueError as error:
         raise InvalidImageError(f"{where} is no address of an image: {url!r} ({error}).") from None
@@ -260,7 +264,7 @@ def _suffix(where: str, header: bytes) -> str:
 def _read(where: str, file: Any) -> bytes:
     try:
         data = file.read()
-    except (OSError, ValueError) as error:  # closed, or not there any more
+    except (OSError, ValueError) as error:  # closed, or gone
         raise InvalidImageError(f"{where} is a file that cannot be read: {error}.") from error
     if not isinstance(data, bytes):
         raise InvalidImageError(f"{where} is a file opened as text; open it with mode 'rb'.")
@@ -298,7 +302,7 @@ def _from_array(where: str, array: Any) -> object:
 def _from_pil(where: str, picture: Any) -> Image:
     buffer = io.BytesIO()
     try:
-        # PNG holds these modes only; the rest (CMYK, YCbCr, F ...) has no form of its own on the way.
+        # PNG has these modes only, so the others (CMYK, YCbCr, F ...) are converted.
         kept = picture.mode in ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
         (picture if kept else picture.convert("RGB")).save(buffer, format="PNG")
     except Exception as error:

@@ -1,4 +1,4 @@
-"""`QwenSpace`: what the facades of all Spaces have in common."""
+"""`QwenSpace`: a Space, and what the facades of all Spaces have in common."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ from ._client.request import Request, SessionStore
 from ._closeable import Closeable
 from ._contract.endpoint import check_addresses, check_images
 from ._registry import FACADES, Facade, checked_options, find, find_source
-from ._settings import (
-    MAX_CHARS,
-    RETRIES,
-    check_connection,
-    check_max_chars,
-    check_retries,
-    check_timeouts,
-)
+from ._settings import MAX_CHARS, RETRIES, check_settings
 from ._signatures import P, Streams, show_options, takes_what
 from ._stream.mailbox import Mailbox
 from ._stream.reader import Reader
@@ -42,36 +35,36 @@ if TYPE_CHECKING:
 
 
 class QwenSpace(Facade, Closeable):
-    """A Qwen model on a Hugging Face Space. Making one is instant: the network waits for the first use.
+    """A Qwen model on a Hugging Face Space. It is made at once, and connects at its first use.
 
-    `QwenSpace(name)` gives the facade of that Space, as `pathlib.Path` gives the path of a system; any
-    other Gradio chat goes by its address. One object may be shared by threads, tasks and event loops.
+    `QwenSpace(name)` returns the facade of that Space, as `pathlib.Path` returns the path of a system; any
+    other Gradio chat goes by its address. Threads, tasks and event loops may share one object.
 
-    A pickle of it is its recipe: name, src and the arguments below, with a `token`, `auth`, `headers` and a
-    proxy's password that were given here **in the clear**. Keep it as you keep them. What comes from the
-    environment (a saved token, ``HF_TOKEN``, proxies) is not in it.
+    A pickle of it has its name, src and the arguments below, with the `token`, `auth`, `headers` and proxy's
+    password **in the clear** if they were given here, so keep it as you keep them. It has nothing from the
+    environment (a saved token, ``HF_TOKEN``, proxies).
 
     Args:
         name: an alias such as ``"qwen-2.5"`` (see `available_spaces`), a Space id ``owner/name``, its page on
             the Hub, or the address of a Gradio app; ``user:password@`` before its host is sent as basic
             authentication.
-        src: where that Space really is, any such address, if not in its usual place.
-        token: ``None`` sends the saved Hugging Face token, to Hugging Face hosts only; a string is sent to
-            this Space wherever it is; ``False`` sends none.
+        src: any such address, where the Space is if not in its usual place.
+        token: ``None`` sends the saved Hugging Face token, to Hugging Face hosts only; a string goes to this
+            Space wherever it is; ``False`` sends none.
         proxy: the address of a proxy for all requests.
-        headers: added to every request.
+        headers: headers to add to every request.
         auth: user and password of the app's own login.
         ssl_verify: ``False`` accepts any certificate; an `ssl.SSLContext` is used as it is.
-        timeouts: a `Timeouts`, or the seconds that a whole answer may take; ``None`` means the defaults.
-        retries: how often a request is tried again before its first text, where the Space was busy or
-            could not be reached; ``None`` means 2.
-        max_chars: characters of an answer and its reasoning; one beyond it is `UnexpectedOutputError`, with
-            what came as its ``partial_text``.
+        timeouts: a `Timeouts`, or seconds for a whole answer; ``None`` means the defaults.
+        retries: how often to retry a request before its first text, where the Space is busy or cannot be
+            reached; ``None`` means 2.
+        max_chars: characters of an answer and its reasoning; a longer one is `UnexpectedOutputError`, whose
+            ``partial_text`` is what arrived.
 
     Raises:
         UnknownSpaceError: no Space is called `name`, or `src` is no address; offers a near match.
-        AuthenticationError: the token is none.
-        UnsupportedOptionError: another argument cannot be used; says which, and what to pass.
+        AuthenticationError: the token cannot be one.
+        UnsupportedOptionError: another argument cannot be used; it names the argument and what to pass.
 
     Example:
         >>> QwenSpace("qwen-2.5")
@@ -143,7 +136,7 @@ class QwenSpace(Facade, Closeable):
         retries: int | None = RETRIES,
         max_chars: int = MAX_CHARS,
     ) -> QwenSpace:
-        """Pick the facade and keep the recipe; see the class."""
+        """Return the facade for a name; see the class."""
         facade, named = find(cls, name)
         address = find_source(src) or named
         self = cast("QwenSpace", object.__new__(facade))
@@ -151,19 +144,15 @@ class QwenSpace(Facade, Closeable):
         if not self.src:
             raise UnknownSpaceError(f"{facade.__name__} goes by an address: 'owner/name' or a URL.")
         self.name = named.place if named else (facade.aliases[0] if facade.aliases else self.src)
-        self.timeouts, retries = check_timeouts(timeouts), check_retries(retries)
-        how = check_connection(
-            token=token,
-            proxy=proxy,
-            headers=headers,
-            auth=auth,
-            ssl_verify=ssl_verify,
-            credentials=address and address.credentials,
-        )
-        bounds = {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
-        limits = {"retries": retries, "max_chars": check_max_chars(max_chars)}
-        self._client = SpaceClient(self.src, facade.contract, **limits, how={**how, **bounds})
-        self._recipe = {**how, **limits, "src": self.src, "timeouts": self.timeouts}
+        given = {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
+        limits = {"timeouts": timeouts, "retries": retries, "max_chars": max_chars}
+        recipe = check_settings(**given, **limits, credentials=address and address.credentials)
+        self.timeouts = recipe["timeouts"]
+        how = {name: recipe[name] for name in given}
+        how |= {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
+        most = {name: recipe[name] for name in ("retries", "max_chars")}
+        self._client = SpaceClient(self.src, facade.contract, **most, how=how)
+        self._recipe = {**recipe, "src": self.src}
         return self
 
     def __repr__(self) -> str:
@@ -191,19 +180,19 @@ class QwenSpace(Facade, Closeable):
         images: Images = (),
         **options: Unpack[NoOptions],
     ) -> TextStream:
-        """Ask, and read the answer as it arrives. Sends nothing yet: the first read does.
+        """Send a request, and read the answer as it arrives. Nothing is sent before the first read.
 
         Args:
             messages: a string, or messages as dicts with ``role`` and ``content`` or as `Message`; the
                 last one is the user's.
             system: a system prompt. Without one the Space uses its own.
             images: one image or several: path, URL, bytes, binary file, ``data:`` URI, PIL image, array.
-            options: what this Space has beyond that, such as ``size="7B"``.
+            options: the Space's own, such as ``size="7B"``.
 
         Raises:
             InvalidMessagesError: the messages cannot be sent.
             InvalidImageError: an image cannot be sent, or there are more than the Space takes.
-            UnsupportedOptionError: the Space has no such option, or it does not take that value.
+            UnsupportedOptionError: the Space has no such option, or the option no such value.
 
         Example:
             async for delta in QwenSpace("qwen-2.5").stream("Why is the sky blue?"):
@@ -213,10 +202,10 @@ class QwenSpace(Facade, Closeable):
 
     @takes_what(stream)
     def ask(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> Reply:
-        """Ask, and wait for the whole answer; blocks. Takes what `stream` takes.
+        """Send a request, and wait for the whole answer; blocks. It takes what `stream` takes.
 
         Raises:
-            QwenSpacesError: one of its kinds, whatever went wrong.
+            QwenSpacesError: one of its kinds, whatever goes wrong.
 
         Example:
             print(QwenSpace("qwen-2.5").ask("Why is the sky blue?").text)
@@ -226,11 +215,11 @@ class QwenSpace(Facade, Closeable):
 
     @takes_what(stream)
     def show(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> LiveReply:
-        """Ask, and show the answer in a notebook as it arrives. Takes what `stream` takes.
+        """Send a request, and show the answer in a notebook as it arrives. It takes what `stream` takes.
 
-        Nothing is asked before it is used: as the last line of a cell, awaited, or by its `result()`. HTML
-        in the answer is shown, not run, and an image as a link to it. With ``QWEN_SPACES_REMOTE_IMAGES=1`` in
-        the environment, images are loaded from where the Space says.
+        Nothing is sent before its use: as the last line of a cell, by ``await``, or by its `result()`. HTML
+        in the answer is shown as text, and an image as a link. With ``QWEN_SPACES_REMOTE_IMAGES=1`` in the
+        environment, the notebook loads images from any address in the answer.
 
         Example:
             reply = await QwenSpace("qwen-2.5").show("Why is the sky blue?")
@@ -240,38 +229,38 @@ class QwenSpace(Facade, Closeable):
         return LiveReply(self.stream(*args, **kwargs))
 
     def conversation(self, system: str | None = None, **options: Unpack[NoOptions]) -> Conversation:
-        """Begin a chat that remembers its turns.
+        """Start a chat that remembers its turns.
 
         Args:
-            system: a system prompt for all of it.
-            options: as for `stream`, for every turn.
+            system: a system prompt for all turns.
+            options: as for `stream`, for all turns.
         """
         given = checked_options(type(self), dict(options))
         memory = SessionStore() if self.contract.remembers else None
         return Conversation(functools.partial(self._open, options=given, memory=memory), system=system)
 
     def status(self) -> SpaceStatus:
-        """Reach the Space and tell what was found there; blocks.
+        """Return what the Space is and does, from its API and the Hub; blocks.
 
         Raises:
-            ConnectError: or one of its kinds, if it cannot be opened.
+            ConnectError: or one of its kinds, if the Space cannot be reached.
         """
-        looking, found = self._looking()
-        looking.wait()
+        reader, found = self._request_status()
+        reader.wait()
         return found[0]
 
     async def astatus(self) -> SpaceStatus:
         """Like `status`, without blocking the event loop."""
-        looking, found = self._looking()
-        await looking.wait_async()
+        reader, found = self._request_status()
+        await reader.wait_async()
         return found[0]
 
     def close(self) -> None:
-        """Cancel the streams that run, and forget the connection; the next use makes a new one."""
+        """Cancel all running streams and drop the connection; the next use makes a new one."""
         self._client.close()
 
-    def _looking(self) -> tuple[Reader, list[SpaceStatus]]:
-        """Return the request of a status, and where that will be."""
+    def _request_status(self) -> tuple[Reader, list[SpaceStatus]]:
+        """Return the reader of a request for the status, and the list that will hold the status."""
         found: list[SpaceStatus] = []
 
         def run(mailbox: Mailbox) -> None:
@@ -290,10 +279,10 @@ class QwenSpace(Facade, Closeable):
         memory: SessionStore | None = None,
     ) -> TextStream:
         checked = as_messages(messages, system)
-        pictures = (*(image for message in checked for image in message.images), *as_images(images))
-        check_images(len(pictures), self.max_images, self.name)
-        check_addresses(pictures, self.src)
-        request = Request(checked, checked_options(type(self), options), pictures, memory, on_reply)
+        uploads = (*(image for message in checked for image in message.images), *as_images(images))
+        check_images(len(uploads), self.max_images, self.name)
+        check_addresses(uploads, self.src)
+        request = Request(checked, checked_options(type(self), options), uploads, memory, on_reply)
         run = functools.partial(self._client.run, request)
         return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=request.answered)
 

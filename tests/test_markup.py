@@ -31,8 +31,8 @@ from qwen_spaces import (
     Timeouts,
     UnexpectedOutputError,
 )
-from qwen_spaces._display.displays import NO_MATH, Cell
-from qwen_spaces._markup import LONGEST, MOST_BRACKETS, REMOTE_IMAGES, markdown
+from qwen_spaces._display.displays import NO_MATH, CellDisplay
+from qwen_spaces._markup import MAX_BRACKETS, MAX_CHARS, REMOTE_IMAGES, markdown
 from qwen_spaces.gateway import create_app
 
 from .gateway import http, serve_gateway
@@ -82,7 +82,7 @@ def shown(text: str, *, growing: bool = False) -> Bundles:
     published: Bundles = []
     shell = SimpleNamespace(display_pub=SimpleNamespace(publish=lambda data, **_: published.append(data)))
     stream = SimpleNamespace(reasoning="", text="", status=Status("queued", reason=text))
-    cell = Cell(shell)
+    cell = CellDisplay(shell)
     cell.draw(stream)  # type: ignore[arg-type]
     stream.reasoning = text
     cell.draw(stream)  # type: ignore[arg-type]
@@ -152,7 +152,7 @@ def wire() -> Iterator[Wire]:
 
 @pytest.fixture
 def page(tmp_path: Path, mocker: MockerFixture) -> Iterator[Page]:
-    mocker.patch("qwen_spaces._display.live_reply.TICK", 0.005)
+    mocker.patch("qwen_spaces._display.live_reply.REFRESH_INTERVAL", 0.005)
     with new_page(tmp_path) as page:
         page.run("%load_ext qwen_spaces.notebook")
         yield page
@@ -243,7 +243,7 @@ def test_reasoning_is_a_fold_of_ours() -> None:
 
 
 def test_a_text_too_long_or_too_deep_is_shown_as_it_is_written() -> None:
-    for text in ("<" * LONGEST + "x", "[" * (MOST_BRACKETS + 1), "> " * 50 + "<i>"):
+    for text in ("<" * MAX_CHARS + "x", "[" * (MAX_BRACKETS + 1), "> " * 50 + "<i>"):
         published = markdown(text)
         assert published.startswith("<pre><code>")
         assert faults_of({"text/markdown": published}) == []

@@ -17,7 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from qwen_spaces import QwenSpace, Reply, SpaceError, SpaceTimeoutError, Status, TextStream, Timeouts
 from qwen_spaces._display.displays import NO_MATH
-from qwen_spaces._display.live_reply import DisplayedReply, LiveReply
+from qwen_spaces._display.live_reply import DisplayedReply, LiveReply, Shown
 
 from .conftest import Servers, run_async
 from .page import Page, new_page, thinking, told
@@ -166,6 +166,7 @@ def test_a_shown_reply_is_a_reply(page: Page) -> None:
     assert hash(shown) == hash(same)
     assert pickle.loads(pickle.dumps(shown)) == shown
     assert str(shown) == "Hello."
+    assert Shown is LiveReply
 
 
 def test_several_answers_grow_at_once_in_one_cell(page: Page, servers: Servers) -> None:
@@ -233,9 +234,9 @@ def test_an_error_reaches_who_awaits_as_it_is(backend: str, page: Page) -> None:
     assert page.shown == ["SpaceError: It failed."]
 
 
-def test_one_that_is_dropped_says_that_nothing_was_asked(servers: Servers, prompt: str) -> None:
+def test_one_that_is_dropped_warns_that_nothing_was_sent(servers: Servers, prompt: str) -> None:
     space = QwenSpace("qwen-2.5", src=servers["qwen-2.5"])
-    with pytest.warns(UserWarning, match="nothing was asked"):
+    with pytest.warns(UserWarning, match="nothing was sent"):
         space.show(prompt)
     shown = space.show(f"{prompt} [[pace=0]]")
     shown.result()

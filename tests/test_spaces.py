@@ -1,13 +1,15 @@
-"""The three Spaces, through all three doors, against real servers."""
+"""The three Spaces, in all three modes, against real servers."""
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
 
 import pytest
+from pytest_mock import MockerFixture
 
-from qwen_spaces import QVQ_72B, Done, Message, Qwen2_5, Qwen2_72B, QwenSpace, Status, Text
+from qwen_spaces import QVQ_72B, Done, GradioChat, Message, Qwen2_5, Qwen2_72B, Qwen3, QwenSpace, Status, Text
 from qwen_spaces.replicas.brain import long_text
 from qwen_spaces.replicas.sample_text import PASSAGES
 
@@ -93,16 +95,14 @@ def test_each_size_reaches_the_space(size: str, servers: Servers) -> None:
     assert f"Model: {size}." in reply.text
 
 
-def test_the_whole_answer_can_be_awaited_or_asked_for(space: QwenSpace, backend: str, prompt: str) -> None:
+def test_the_whole_answer_can_be_awaited_or_waited_for(space: QwenSpace, backend: str, prompt: str) -> None:
     async def ask() -> str:
         return (await space.stream(prompt)).text
 
     assert run_async(backend, ask) == space.ask(prompt).text
 
 
-def test_events_tell_the_status_then_the_text_then_the_reply(
-    space: QwenSpace, door: str, prompt: str
-) -> None:
+def test_events_are_the_status_then_the_text_then_the_reply(space: QwenSpace, door: str, prompt: str) -> None:
     stream = space.stream(prompt)
     if door == "sync":
         events = list(stream.events())
@@ -148,7 +148,7 @@ def test_an_answer_split_after_each_code_point_arrives_whole(space: QwenSpace) -
     assert "".join(deltas).strip() == "".join(PASSAGES).strip()  # QVQ's Markdown strips the ends
 
 
-def test_a_rewrite_is_told_and_the_reply_is_right(space: QwenSpace, prompt: str) -> None:
+def test_a_rewrite_is_an_event_and_the_reply_is_right(space: QwenSpace, prompt: str) -> None:
     answer = ""
     stream = space.stream(f"{prompt} [[rewrite]] [[pace=0.01]]")
     for event in stream.events():
@@ -227,7 +227,7 @@ def test_a_slow_reader_gets_the_newest_text_at_once(servers: Servers) -> None:
     assert first + rest[0] == stream.result().text
 
 
-def test_status_tells_the_endpoint_and_its_parameters(servers: Servers, backend: str) -> None:
+def test_status_has_the_endpoint_and_its_parameters(servers: Servers, backend: str) -> None:
     status = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).status()
     assert status.endpoint == "/model_chat"
     assert status.parameters == {"prompt": "query", "history": "history", "system": "system", "size": "radio"}
@@ -242,3 +242,36 @@ def test_a_facade_can_be_called_by_its_class(servers: Servers) -> None:
         assert type(space) is facade is type(QwenSpace(name))
         assert "Hi" in space.ask("Hi [[pace=0]]").text
         assert type(facade(servers[name])) is facade
+
+
+COMMON = "self, messages: 'Messages', *, system: 'str | None' = None, images: 'Images' = ()"
+SIZES = ", ".join(map(repr, Qwen2_5.options["size"]))
+
+
+@pytest.mark.parametrize(
+    ("method", "result"), [("stream", "TextStream"), ("ask", "Reply"), ("show", "LiveReply")]
+)
+def test_a_signature_has_the_options_of_its_facade(method: str, result: str) -> None:
+    def signature(facade: type[QwenSpace]) -> str:
+        return str(inspect.signature(getattr(facade, method)))
+
+    assert signature(Qwen2_5) == f"({COMMON}, size: Literal[{SIZES}] = '72B') -> '{result}'"
+    assert signature(Qwen2_72B) == f"({COMMON}) -> '{result}'"
+    assert signature(Qwen3).endswith(f", thinking_budget: int = 38) -> '{result}'")
+    assert signature(GradioChat) == f"({COMMON}, **options: Any) -> '{result}'"
+    assert signature(QwenSpace) == f"({COMMON}, **options: 'Unpack[NoOptions]') -> '{result}'"
+    bound = inspect.signature(getattr(QwenSpace("qwen-2.5"), method))
+    assert list(bound.parameters) == ["messages", "system", "images", "size"]
+    assert getattr(Qwen2_5, method).__doc__ == getattr(QwenSpace, method).__doc__
+
+
+def test_the_signature_of_a_conversation_has_the_options_too() -> None:
+    signature = str(inspect.signature(Qwen2_5().conversation))
+    assert signature == f"(system: 'str | None' = None, *, size: Literal[{SIZES}] = '72B') -> 'Conversation'"
+
+
+def test_a_method_that_is_replaced_is_so_for_all_facades(mocker: MockerFixture) -> None:
+    stream = mocker.patch.object(QwenSpace, "stream", autospec=True)
+    space = QwenSpace("qwen-2.5")
+    assert space.ask("Hi", size="7B") is stream.return_value.__enter__.return_value.result.return_value
+    stream.assert_called_once_with(space, "Hi", size="7B")

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class GradioChat(QwenSpace):
-    """Any Gradio chat, by ``owner/name`` or URL: what `QwenSpace` gives for an address that it does not know.
+    """Any Gradio chat, by ``owner/name`` or URL: what `QwenSpace` returns for any other address.
 
-    It finds a `gr.ChatInterface` (multimodal or not), an endpoint like ``/model_chat``, or a single one that
-    makes text of text; `status` tells what it found. Each further input is an option, such as
-    ``temperature=0.2``; what the Space has no input for is folded into the prompt. What does not fit is told
-    when the Space is reached: `UnsupportedOptionError`, `InvalidImageError`, or `ContractError` with the list
-    of its endpoints.
+    It finds a `gr.ChatInterface` (multimodal or not), an endpoint like ``/model_chat``, or a single one from
+    text to text; `status` returns what it found. Each further input is an option, such as
+    ``temperature=0.2``. Without an input for the history or the system prompt, these are folded into the
+    prompt. Errors come at the first use: `UnsupportedOptionError`, `InvalidImageError`, or `ContractError`
+    with the list of the Space's endpoints.
 
     Example:
         GradioChat("someone/their-chat-space").ask("Why is the sky blue?", temperature=0.2)

@@ -31,8 +31,8 @@ class Qwen2_5_Coder(QwenSpace):  # noqa: N801  (the model's own name)
     Options:
         size: which Qwen2.5-Coder answers; see `Size`. Without it the Space uses its own, ``"32B"`` probably.
 
-    Its endpoint is ``/model_chat(query, history, system, radio)``; some callers of the Space leave the last
-    one out (read 2026-11). The sizes are those in which the model was published.
+    Its endpoint is ``/model_chat(query, history, system, radio)``; some callers of the Space omit the last
+    one (read 2026-11). The sizes are those in which the model was published.
     """
 
     contract: ClassVar[Contract] = Contract(

@@ -36,15 +36,15 @@ class Options(TypedDict, total=False):
 
 
 class Qwen3(QwenSpace):
-    """`Qwen/Qwen3-Demo`: text, its own system prompt; reasoning apart; a conversation is kept in its session.
+    """`Qwen/Qwen3-Demo`: text, its own system prompt; reasoning apart; a session keeps the conversation.
 
     Options:
         model: which Qwen3 answers, ``"qwen3-235b-a22b"`` by default; see `Model`.
         thinking_budget: how long it may think, 1 to 38, in units of 1,024 tokens; 38 by default.
 
     Its endpoint is ``/add_message(input_value, settings_form_value)``, the latter a dict of model, budget and
-    ``sys_prompt``. It puts out an update of the chat, where an answer is a list of parts: the reasoning is
-    one of type ``"tool"`` (a fork of the Space, and its callers, read 2026-11, Gradio 5).
+    ``sys_prompt``. Its output is an update of the chat, where an answer is a list of parts: the reasoning
+    is one of type ``"tool"`` (a fork of the Space, and its callers, read 2026-11, Gradio 5).
     """
 
     contract: ClassVar[Contract] = Contract(

@@ -9,9 +9,9 @@ from ..space import QwenSpace
 
 
 class Qwen3_VL(QwenSpace):  # noqa: N801  (the model's own name)
-    """`Qwen/Qwen3-VL-Demo`: several images and text; reasoning apart; a conversation is kept in its session.
+    """`Qwen/Qwen3-VL-Demo`: several images and text; reasoning apart; a session keeps the conversation.
 
-    Its endpoint is ``/add_message(input_value)`` with ``{"text", "files"}``; what it puts out is as with
+    Its endpoint is ``/add_message(input_value)`` with ``{"text", "files"}``; its output is that of
     `Qwen3` (callers of the Space, read 2026-11). A system prompt is folded into the prompt.
     """
 
