@@ -76,13 +76,15 @@ def test_an_image_goes_through_every_door(servers: Servers, door: str) -> None:
     assert "31x17" in "".join(deltas_through(door, stream))
 
 
-def test_a_reader_is_told_how_much_is_uploaded(servers: Servers, prompt: str) -> None:
+def test_the_status_has_the_size_of_the_upload(servers: Servers, prompt: str) -> None:
     image = picture("PNG", (40, 30), "red")
     space = QwenSpace("qvq-72b", src=servers["qvq-72b"])
     for images, upload in ((image, len(image)), ((), None)):
         with space.stream(f"{prompt} [[wait=0.1]]", images=images) as stream:
-            told = [event for event in stream.events() if event.type == "status" and event.stage == "queued"]
-        assert told[0].upload == upload
+            queued = [
+                event for event in stream.events() if event.type == "status" and event.stage == "queued"
+            ]
+        assert queued[0].upload == upload
 
 
 def test_an_image_in_a_message_reaches_the_space(servers: Servers) -> None:
@@ -92,7 +94,7 @@ def test_an_image_in_a_message_reaches_the_space(servers: Servers) -> None:
     assert "31x17" in text
 
 
-def test_an_address_is_left_for_the_space_to_fetch() -> None:
+def test_the_space_fetches_an_address_itself() -> None:
     (image,) = as_images("https://example.org/cat.png")
     assert image.to_upload(Path("unused")) == image.as_url() == "https://example.org/cat.png"
 
@@ -108,8 +110,8 @@ def test_temporary_files_are_gone_when_the_job_has_ended(
     assert "".join(deltas)
     stream.close()
     assert list(tmp_path.iterdir()) == []
-    with space.stream("Hi [[forever]]", images=PNG) as left:
-        next(iter(left))
+    with space.stream("Hi [[forever]]", images=PNG) as stream:
+        next(iter(stream))
     assert list(tmp_path.iterdir()) == []
 
 

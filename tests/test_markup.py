@@ -59,7 +59,7 @@ def value(shown: object) -> Bundles:
 
 
 def conversation(text: str) -> Bundles:
-    chat = Conversation(lambda *_args, **_how: pytest.fail("asked"))
+    chat = Conversation(lambda *_args, **_how: pytest.fail("called"))
     text = whole(text) or "x"
     chat.messages = (Message("system", text), Message("user", text), Message("assistant", text))
     return value(chat)
@@ -162,10 +162,10 @@ def test_nothing_is_live_of_what_the_magic_shows(page: Page, wire: Wire) -> None
     for name, text in PAYLOADS.items():
         payload = armed(text)
         wire.script = Script(events=well(whole(payload)))
-        ended = page.run("%%qwen -m qwen-2-72b --src $url -o said\nGo.", url=wire.url)
+        ended = page.run("%%qwen -m qwen-2-72b --src $url -o reply\nGo.", url=wire.url)
         assert ended.text == "", name
         assert [fault for bundle in page.seen for fault in faults_of(bundle)] == [], name
-        assert page.names["said"].text
+        assert page.names["reply"].text
         page.seen.clear()
 
 
@@ -186,7 +186,7 @@ def test_nothing_is_live_of_what_show_shows(page: Page) -> None:
 def test_the_gateway_answers_no_page(wire: Wire) -> None:
     payload = "".join(armed(text) for text in list(PAYLOADS.values())[:20])
     wire.script = Script(events=well(payload))
-    asked = {"model": "qwen-2-72b", "messages": [{"role": "user", "content": payload}]}
+    body = {"model": "qwen-2-72b", "messages": [{"role": "user", "content": payload}]}
     with serve_gateway(create_app({"qwen-2-72b": wire.url})) as url:
         chat = f"{url}/v1/chat/completions"
         answers = [
@@ -194,10 +194,10 @@ def test_the_gateway_answers_no_page(wire: Wire) -> None:
             *(http.get(f"{url}/v1/models{rest}") for rest in ("", "/qwen-2-72b", "/%3Cscript%3E")),
             http.get(chat),
             http.post(chat, content=payload.encode()),
-            http.post(chat, json={**asked, "model": payload}),
-            http.post(chat, json={**asked, payload: payload, "n": payload}),
-            http.post(chat, json=asked),
-            http.post(chat, json={**asked, "stream": True}),
+            http.post(chat, json={**body, "model": payload}),
+            http.post(chat, json={**body, payload: payload, "n": payload}),
+            http.post(chat, json=body),
+            http.post(chat, json={**body, "stream": True}),
         ]
     kinds = {answer.headers["content-type"].partition(";")[0] for answer in answers}
     assert [answer.status_code for answer in answers[-2:]] == [200, 200], answers[-1].text
