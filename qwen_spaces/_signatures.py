@@ -40,7 +40,8 @@ def show_options(
 ) -> None:
     """Show the options of a facade in the signatures of its methods; ``None``: it takes any option."""
     for name in METHODS:
-        setattr(facade, name, _method(facade, name, options, defaults))
+        if name not in vars(facade):
+            setattr(facade, name, _method(facade, name, options, defaults))
 
 
 def _method(

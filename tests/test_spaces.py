@@ -5,11 +5,24 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pytest_mock import MockerFixture
 
-from qwen_spaces import QVQ_72B, Done, GradioChat, Message, Qwen2_5, Qwen2_72B, Qwen3, QwenSpace, Status, Text
+from qwen_spaces import (
+    QVQ_72B,
+    Done,
+    GradioChat,
+    Message,
+    Qwen2_5,
+    Qwen2_72B,
+    Qwen3,
+    QwenSpace,
+    Status,
+    Text,
+    TextStream,
+)
 from qwen_spaces.replicas.brain import long_text
 from qwen_spaces.replicas.sample_text import PASSAGES
 
@@ -268,6 +281,17 @@ def test_a_signature_has_the_options_of_its_facade(method: str, result: str) -> 
 def test_the_signature_of_a_conversation_has_the_options_too() -> None:
     signature = str(inspect.signature(Qwen2_5().conversation))
     assert signature == f"(system: 'str | None' = None, *, size: Literal[{SIZES}] = '72B') -> 'Conversation'"
+
+
+def test_a_facade_keeps_a_method_of_its_own() -> None:
+    class Own(QwenSpace):
+        contract = Qwen2_5.contract
+
+        def stream(self, *args: Any, **options: Any) -> TextStream:
+            raise NotImplementedError
+
+    with pytest.raises(NotImplementedError):
+        object.__new__(Own).ask("Hi", temperature=0.5)
 
 
 def test_a_method_that_is_replaced_is_so_for_all_facades(mocker: MockerFixture) -> None:

@@ -6,14 +6,16 @@ import itertools
 import sys
 import time
 import uuid
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from .. import _markup as markup
 from ..errors import QwenSpacesError, StreamCancelledError
 from ..events import Status
-from ..stream import TextStream
+
+if TYPE_CHECKING:
+    from ..stream import TextStream
 
 Bundle: TypeAlias = dict[str, str]  # MIME type -> content
 
