@@ -124,14 +124,14 @@ def checked_options(facade: type[Facade], options: Mapping[str, object]) -> dict
     for option, value in options.items():
         if option not in facade.options:
             has = ", ".join(facade.options) or "none"
-            raise UnsupportedOptionError(f"{facade.aliases[0]} has no option {option!r}. It has: {has}.")
+            raise UnsupportedOptionError(f"{facade.alias} has no option {option!r}. It has: {has}.")
         # A number may come as text, from the command line.
         plain = isinstance(value, (str, int, float))
         fits = [known for known in facade.options[option] if plain and value in (known, str(known))]
         if not fits:
             takes = in_words(facade.options[option])
             raise UnsupportedOptionError(
-                f"{facade.aliases[0]} does not take {option}={reprlib.repr(value)}. It takes: {takes}."
+                f"{facade.alias} does not take {option}={reprlib.repr(value)}. It takes: {takes}."
             )
         checked[option] = fits[0]
     return checked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ P = ParamSpec("P")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 METHODS = ("stream", "ask", "show", "conversation")  # which take the options
+ANY = [inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD, annotation=Any)]
 
 
 class Streams(Protocol[P]):
@@ -25,7 +26,7 @@ class Streams(Protocol[P]):
 
 
 def takes_what(other: Callable[..., Any]) -> Callable[[Function], Function]:
-    """Show the parameters of `other` as those of a function that hands on ``*args`` and ``**kwargs``."""
+    """Show the parameters of `other` as those of a function that passes ``*args, **kwargs`` to it."""
 
     def sign(function: Function) -> Function:
         result = inspect.signature(function).return_annotation
@@ -35,18 +36,30 @@ def takes_what(other: Callable[..., Any]) -> Callable[[Function], Function]:
     return sign
 
 
-def show_options(
-    facade: type, options: Mapping[str, Sequence[object]] | None, defaults: Mapping[str, object]
-) -> None:
-    """Show the options of a facade in the signatures of its methods; ``None``: it takes any option."""
+def parameters(
+    options: Mapping[str, Sequence[object]], defaults: Mapping[str, object]
+) -> list[inspect.Parameter]:
+    """Return the options of a facade as parameters."""
+    literal: Any = Literal
+    types = {
+        name: int if isinstance(values, range) else literal[tuple(values)] for name, values in options.items()
+    }
+    return [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=defaults.get(name, ...)
+        )
+        for name, kind in types.items()
+    ]
+
+
+def show_options(facade: type, options: Sequence[inspect.Parameter]) -> None:
+    """Show the options of a facade in the signatures of its methods."""
     for name in METHODS:
         if name not in vars(facade):
-            setattr(facade, name, _method(facade, name, options, defaults))
+            setattr(facade, name, _method(facade, name, options))
 
 
-def _method(
-    facade: type, name: str, options: Mapping[str, Sequence[object]] | None, defaults: Mapping[str, object]
-) -> Callable[..., Any]:
+def _method(facade: type, name: str, options: Sequence[inspect.Parameter]) -> Callable[..., Any]:
     inherited = getattr(facade, name)
 
     # By its name, so that a test which replaces `QwenSpace.ask` replaces it for every facade.
@@ -54,25 +67,7 @@ def _method(
     def method(self: object, *args: Any, **kwargs: Any) -> Any:
         return getattr(super(facade, self), name)(*args, **kwargs)
 
-    signature = inspect.signature(inherited)
-    parameters = _parameters(signature, options, defaults)
-    method.__signature__ = signature.replace(parameters=list(parameters))  # type: ignore[attr-defined]
+    signature, names = inspect.signature(inherited), {option.name for option in options} | {"options"}
+    common = [each for each in signature.parameters.values() if each.name not in names]
+    method.__signature__ = signature.replace(parameters=[*common, *options])  # type: ignore[attr-defined]
     return method
-
-
-def _parameters(
-    signature: inspect.Signature,
-    options: Mapping[str, Sequence[object]] | None,
-    defaults: Mapping[str, object],
-) -> Iterator[inspect.Parameter]:
-    """Yield the parameters, with the options in place of ``**options``."""
-    for parameter in signature.parameters.values():
-        if parameter.kind is not parameter.VAR_KEYWORD:
-            yield parameter
-        elif options is None:
-            yield parameter.replace(annotation=Any)
-    for option, values in (options or {}).items():
-        literal: Any = Literal
-        kind = int if isinstance(values, range) else literal[tuple(values)]
-        default = defaults.get(option, ...)
-        yield inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)

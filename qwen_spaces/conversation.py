@@ -16,7 +16,7 @@ from ._markup import markdown
 from .errors import InvalidMessagesError
 from .events import Reply
 from .images import Images, as_images
-from .messages import Message, Messages, as_messages, checked
+from .messages import Message, Messages, as_messages, check_messages
 from .stream import OnReply, TextStream
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Conversation:
 
     @messages.setter
     def messages(self, messages: Iterable[Message | Mapping[str, Any]]) -> None:
-        turns = checked(messages)
+        turns = check_messages(messages)
         with self._lock:
             self._messages = turns
 
@@ -75,7 +75,7 @@ class Conversation:
 
     @system.setter
     def system(self, system: str | None) -> None:
-        prompt = () if system is None else checked([Message("system", system)])
+        prompt = () if system is None else check_messages([Message("system", system)])
         with self._lock:
             turns = tuple(message for message in self._messages if message.role != "system")
             self._messages = (*prompt, *turns)

@@ -80,11 +80,7 @@ class Image:
             ) from error
 
     def as_url(self) -> str:
-        """Return the address, or the bytes as a ``data:`` URI.
-
-        Raises:
-            InvalidImageError: the file is gone.
-        """
+        """Return the address, or the bytes as a ``data:`` URI; see `in_memory`."""
         if self.url:
             return self.url
         data = self.in_memory().data or b""
@@ -125,15 +121,6 @@ def as_images(given: Images) -> tuple[Image, ...]:
     if alone or hasattr(given, "read") or hasattr(given, "__array_interface__"):
         given = [given]  # type: ignore[list-item]
     return tuple(_image(f"Image {index}", item) for index, item in enumerate(given))  # type: ignore[arg-type]
-
-
-def resolve(place: int, image: Image) -> Image:
-    """Return the image at `place` of a request: an address is checked, a ``data:`` URI becomes its bytes.
-
-    Raises:
-        InvalidImageError: it cannot be sent.
-    """
-    return _image(f"Image {place}", image)
 
 
 def check_size(what: str, size: int, limit: object, space: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from .errors import InvalidMessagesError
-from .images import Image, resolve
+from .images import Image, as_images
 
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -82,7 +82,7 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
         raise InvalidMessagesError(
             f"Messages are a string or a list of messages, not {type(given).__name__}."
         )
-    messages = checked(given)
+    messages = check_messages(given)
     if not messages:
         raise InvalidMessagesError("There are no messages to send.")
     last = messages[-1]
@@ -97,18 +97,13 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
     return messages
 
 
-def checked(given: Iterable[object]) -> tuple[Message, ...]:
+def check_messages(given: Iterable[object]) -> tuple[Message, ...]:
     """Return the messages in one form; the last one may be anybody's. See `as_messages`."""
     if not isinstance(given, Iterable):
         raise InvalidMessagesError(f"Messages are a list of messages, not {type(given).__name__}.")
     messages = [_message(index, item) for index, item in enumerate(given)]
-    places = itertools.count()
-    return tuple(
-        replace(message, images=tuple(resolve(next(places), image) for image in message.images))
-        if message.images
-        else message
-        for message in messages
-    )
+    images = iter(as_images([image for message in messages for image in message.images]))
+    return tuple(replace(each, images=tuple(itertools.islice(images, len(each.images)))) for each in messages)
 
 
 def system_prompt(messages: Iterable[Message]) -> str | None:

@@ -107,14 +107,8 @@ class _Provider:
                 f"{cls.__name__} has no model {model!r}. It has: {', '.join(facade.aliases)}."
             )
         options = {name: kwargs.pop(name) for name in facade.options if name in kwargs}
-        space = _space(
-            os.getpid(),
-            facade.aliases[0],
-            kwargs.pop("src", None),
-            api_key,
-            proxy,
-            kwargs.pop("timeout", None),
-        )
+        src, timeout = kwargs.pop("src", None), kwargs.pop("timeout", None)
+        space = _space(os.getpid(), facade.alias, src, api_key, proxy, timeout)
         if ignored := sorted(set(kwargs) - _HARMLESS):
             warnings.warn(f"{cls.__name__} ignores {', '.join(ignored)}.", stacklevel=2)
         images = [data for data, _ in media or ()]

@@ -13,7 +13,7 @@ from ._closeable import Closeable
 from ._contract.endpoint import check_addresses, check_images
 from ._registry import FACADES, Facade, checked_options, find, find_source
 from ._settings import MAX_CHARS, RETRIES, check_settings
-from ._signatures import P, Streams, show_options, takes_what
+from ._signatures import ANY, P, Streams, parameters, show_options, takes_what
 from ._stream.mailbox import Mailbox
 from ._stream.reader import Reader
 from .conversation import Conversation
@@ -80,7 +80,8 @@ class QwenSpace(Facade, Closeable):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "contract" in vars(cls):
-            show_options(cls, None if cls.contract.open else cls.options, cls.contract.defaults)
+            any_option = cls.contract.open
+            show_options(cls, ANY if any_option else parameters(cls.options, cls.contract.defaults))
 
     @overload
     def __new__(
@@ -143,7 +144,7 @@ class QwenSpace(Facade, Closeable):
         self.src = address.place if address else facade.space_id
         if not self.src:
             raise UnknownSpaceError(f"{facade.__name__} goes by an address: 'owner/name' or a URL.")
-        self.name = named.place if named else (facade.aliases[0] if facade.aliases else self.src)
+        self.name = named.place if named else facade.alias or self.src
         given = {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
         limits = {"timeouts": timeouts, "retries": retries, "max_chars": max_chars}
         recipe = check_settings(**given, **limits, credentials=address and address.credentials)
@@ -278,11 +279,11 @@ class QwenSpace(Facade, Closeable):
         on_reply: OnReply | None = None,
         memory: SessionStore | None = None,
     ) -> TextStream:
-        checked = as_messages(messages, system)
-        uploads = (*(image for message in checked for image in message.images), *as_images(images))
+        turns = as_messages(messages, system)
+        uploads = (*(image for message in turns for image in message.images), *as_images(images))
         check_images(len(uploads), self.max_images, self.name)
         check_addresses(uploads, self.src)
-        request = Request(checked, checked_options(type(self), options), uploads, memory, on_reply)
+        request = Request(turns, checked_options(type(self), options), uploads, memory, on_reply)
         run = functools.partial(self._client.run, request)
         return TextStream(run, timeouts=self.timeouts, space=self.name, on_reply=request.answered)
 

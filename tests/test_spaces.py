@@ -290,8 +290,12 @@ def test_a_facade_keeps_a_method_of_its_own() -> None:
         def stream(self, *args: Any, **options: Any) -> TextStream:
             raise NotImplementedError
 
+    class Other(Qwen2_5):
+        contract = Qwen2_5.contract
+
     with pytest.raises(NotImplementedError):
         object.__new__(Own).ask("Hi", temperature=0.5)
+    assert inspect.signature(Other.ask) == inspect.signature(Qwen2_5.ask)
 
 
 def test_a_method_that_is_replaced_is_so_for_all_facades(mocker: MockerFixture) -> None:
