@@ -11,7 +11,6 @@ import logging
 import warnings
 
 from ._client.status import SpaceStatus
-from ._registry import available_spaces
 from .conversation import Conversation
 from .errors import (
     AuthenticationError,
@@ -38,7 +37,7 @@ from .errors import (
 )
 from .events import Done, Event, Metrics, Reasoning, Reply, Status, Text
 from .messages import Message
-from .space import QwenSpace
+from .space import QwenSpace, available_spaces
 from .spaces import (
     QVQ_72B,
     GradioChat,

@@ -1,4 +1,4 @@
-"""Addresses of Spaces as people paste them, made into one form: ``owner/name``, or the URL of an app."""
+"""Addresses of Spaces, as people paste them and in one form: ``owner/name``, or the URL of an app."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .errors import UnknownSpaceError
 
 HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 _LOCAL_SUFFIXES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
-_PASTED = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"  # blanks and invisible characters that come along with a copy
+_PASTED = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"  # blanks and invisible characters that a copy brings
 _NAME = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}"
 _SPACE_ID = re.compile(rf"{_NAME}/{_NAME}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -25,7 +25,7 @@ class Address(NamedTuple):
 
     Attributes:
         place: ``owner/name`` on the Hub, or the URL of a Gradio app, without query and closing slash.
-        credentials: user and password that stood before the host, for HTTP's basic authentication.
+        credentials: the user and password before the host, for HTTP's basic authentication.
     """
 
     place: str
@@ -33,14 +33,14 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address | None:
-    """Return the address that `text` means, or ``None`` if it has not the form of one.
+    """Return the address in `text`, or ``None`` if it has another form.
 
-    Takes ids and pages of the Hub (``spaces/O/N``, ``hf.co/spaces/O/N/tree/main``), URLs of apps with what a
-    browser or a client appends to them, and hosts without a scheme: ``x.hf.space``, ``localhost:7860``. A
-    host without a scheme is asked over http where it is local, else over https.
+    It may be an id or a page of the Hub (``spaces/O/N``, ``hf.co/spaces/O/N/tree/main``), the URL of an app
+    with what a browser or a client appends to it, or a host without a scheme: ``x.hf.space``,
+    ``localhost:7860``. The scheme of such a host is http if it is local, else https.
 
     Raises:
-        UnknownSpaceError: it is the address of something that is no Space, or cannot be reached over HTTP.
+        UnknownSpaceError: it is the address of another page, or of no host that HTTP can reach.
 
     Example:
         >>> parse_address("https://huggingface.co/spaces/Qwen/Qwen2.5/tree/main?x=y").place
@@ -64,7 +64,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def redact(text: str) -> str:
-    """Return `text` without user and password of an address in it.
+    """Return `text` without the user and password of any address in it.
 
     Example:
         >>> redact("http://ada:secret@127.0.0.1:7860")
@@ -74,7 +74,7 @@ def redact(text: str) -> str:
 
 
 def did_you_mean(text: str) -> str | None:
-    """Return the address that `text`, which is none, was probably meant to be."""
+    """Return the address that the user probably meant by `text`, which is none."""
     text = text.strip(_PASTED)
     host, _, path = text.partition("/")
     if _DOMAIN.fullmatch(host):
@@ -96,7 +96,7 @@ def is_on_hugging_face(place: str) -> bool:
 
 
 def _parse_url(text: str, scheme: str, rest: str) -> Address:
-    """Parse what follows the scheme; ``""`` is none, and then the host decides."""
+    """Parse what follows the scheme; without one (``""``) the host decides on it."""
     authority, path = re.fullmatch(r"([^/?#]*)([^?#]*).*", rest, re.DOTALL).groups()  # type: ignore[union-attr]
     user_info, at, netloc = authority.rpartition("@")
     host, port = _split_host(text, netloc)
@@ -146,7 +146,7 @@ def _space_on_hub(text: str, path: str) -> Address:
 
 
 def _is_host_alone(authority: str) -> bool:
-    """Return whether this, without a scheme, can only be a host: no alias and no owner of a Space."""
+    """Return whether this, without a scheme, can only be a host, not an alias or the owner of a Space."""
     host = authority.rpartition("@")[2].lower()
     if re.search(r".:\d{1,5}$", host) or host.startswith("["):
         return True
@@ -154,7 +154,7 @@ def _is_host_alone(authority: str) -> bool:
 
 
 def is_local(host: str) -> bool:
-    """Return whether a host is this machine or one of its own network, as far as its name says."""
+    """Return whether, judged by its name, a host is this machine or one of its network."""
     if (ip := _as_ip(host)) is not None:
         return ip.is_private or ip.is_loopback or ip.is_link_local
     return "." not in host or host.endswith(_LOCAL_SUFFIXES)

@@ -1,24 +1,28 @@
-"""What can be closed, from sync and from async code, stands in a ``with`` of either kind."""
+"""What can be closed, from sync and from async code."""
 
 from __future__ import annotations
 
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import anyio
+import anyio.to_thread
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
 class Closeable:
-    """Gives a class with `close` and `aclose` both kinds of ``with``."""
+    """Gives a class with a `close` both kinds of ``with``."""
 
     def close(self) -> None:
-        """Release what is held; blocks."""
+        """Release all resources; blocks."""
         raise NotImplementedError
 
     async def aclose(self) -> None:
         """Like `close`, without blocking the event loop."""
-        raise NotImplementedError
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self.close)
 
     def __enter__(self) -> Self:
         return self

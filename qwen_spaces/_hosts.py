@@ -1,4 +1,4 @@
-"""Which names a server answers to: a page under a name of its own must not reach it by DNS rebinding."""
+"""The host names that a server answers to: no page may reach it under another name, by DNS rebinding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def hostname(authority: str) -> str:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether only this machine is reached by that name.
+    """Return whether that name reaches this machine only.
 
     >>> is_loopback("localhost"), is_loopback("127.8.9.1"), is_loopback("127.1.nip.io")
     (True, True, False)
@@ -30,26 +30,26 @@ def is_loopback(name: str) -> bool:
 
 
 def is_served(name: str, bound: str) -> bool:
-    """Whether a server that listens on `bound` answers to `name`.
+    """Return whether a server that listens on `bound` answers to `name`.
 
-    It does to loopback names and to `bound` itself; one that listens on all addresses, to each address that
-    is given as a number and to the machine's own name.
+    It answers to loopback names and to `bound` itself; on all addresses, it also answers to any number and to
+    the machine's own name.
 
     >>> is_served("evil.example", "127.0.0.1"), is_served("evil.example", "0.0.0.0")
     (False, False)
     >>> is_served("192.0.2.7", "0.0.0.0"), is_served("192.0.2.7", "127.0.0.1")
     (True, False)
     """
-    bound = bound.removesuffix(".").lower()
-    listening, asked = _address(bound), _address(name)
-    if is_loopback(name) or (name and name == bound) or (asked is not None and asked == listening):
+    bound, address = bound.removesuffix(".").lower(), _address(name)
+    if not name:
+        return False
+    if is_loopback(name) or name == bound or (address is not None and address == _address(bound)):
         return True
-    everywhere = not bound or (listening is not None and listening.is_unspecified)
-    return everywhere and (asked is not None or (bool(name) and name == socket.gethostname().lower()))
+    return _is_everywhere(bound) and (address is not None or name == socket.gethostname().lower())
 
 
 def is_same_site(origin: str, host: str) -> bool:
-    """Whether a page of `origin` was served by `host`, or both by this machine.
+    """Return whether `host` served the page of `origin`, or this machine serves both.
 
     >>> is_same_site("http://localhost:8888", "127.0.0.1"), is_same_site("null", "127.0.0.1")
     (True, False)
@@ -57,6 +57,12 @@ def is_same_site(origin: str, host: str) -> bool:
     scheme, separator, authority = origin.partition("://")
     page = hostname(authority) if separator and scheme in ("http", "https") else ""
     return bool(page) and (page == host or (is_loopback(page) and is_loopback(host)))
+
+
+def _is_everywhere(bound: str) -> bool:
+    """Return whether a server that listens on `bound` listens on all addresses."""
+    address = _address(bound)
+    return not bound or (address is not None and address.is_unspecified)
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -1,10 +1,10 @@
 """Make a Space's text safe to publish as Markdown or HTML in a notebook. Pure.
 
-A notebook does not sanitise the outputs of a cell that was just run, so raw HTML in an answer would be a
-program there. What is published has one form that every Markdown parser reads alike: each character with a
-meaning is an entity, except the marks of the structure that `markdown-it` found, blocks of code that stand by
-themselves, mathematics on one line, and links to ``http``, ``https`` and ``mailto``. So it does not matter
-where another parser would see a block or a span begin or end: there is no raw HTML to be set free.
+A notebook does not sanitise the outputs of a cell that just ran, so raw HTML in an answer would be a program
+there. The published text has one form that every Markdown parser reads alike: each character with a meaning
+is an entity, except the marks of the structure that `markdown-it` found, blocks of code on the top level,
+mathematics on one line, and links to ``http``, ``https`` and ``mailto``. So it does not matter where another
+parser begins or ends a block or a span: there is no raw HTML to break out.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
 
 REMOTE_IMAGES = "QWEN_SPACES_REMOTE_IMAGES"  # environment variable; "1" shows images, not links to them
-# A text with more is shown without its structure: it would take seconds to parse, or lose what is deepest.
-LONGEST = 100_000  # characters
-MOST_BRACKETS = 3000
-DEEPEST = 40  # levels of lists and quotes; a list counts as two
+# Beyond these a text is shown without its structure: to parse it would take seconds, or drop its depths.
+MAX_CHARS = 100_000  # characters
+MAX_BRACKETS = 3000
+MAX_DEPTH = 40  # levels of lists and quotes; a list is two
 
-# Named where there is a name: `marked` cuts a numeric one apart at the end of a bare address.
+# By name if there is one: `marked` splits a numeric entity at the end of a bare address.
 _ENTITIES = str.maketrans(
     {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot;", "'": "&#39;", "[": "&lsqb;", "]": "&rsqb;"}
     | {"`": "&grave;", "~": "&#126;", "$": "&dollar;", "\\": "&bsol;", "|": "&verbar;", "*": "&ast;"}
@@ -55,7 +55,7 @@ _TASK = re.compile(r"\A&lsqb;([ xX])&rsqb; ")
 def markdown(text: str) -> str:
     """Return Markdown that shows `text` and in which nothing of it is live.
 
-    Text that is harmless as it is comes back unchanged.
+    Harmless text comes back unchanged.
 
     Example:
         >>> markdown("**Look:** <img src=x onerror=alert(1)> and [this](javascript:alert(1))")
@@ -66,18 +66,18 @@ def markdown(text: str) -> str:
     if _is_harmless(text):
         return text
     text = _printable(text)
-    if len(text) > LONGEST or text.count("[") > MOST_BRACKETS:
+    if len(text) > MAX_CHARS or text.count("[") > MAX_BRACKETS:
         return _preformatted(text)
     from markdown_it.tree import SyntaxTreeNode
 
     tokens = _parser().parse(mathematics.hide(text))
-    if any(token.level >= DEEPEST - 1 for token in tokens):
+    if any(token.level >= MAX_DEPTH - 1 for token in tokens):
         return _preformatted(text)
     return _blocks(SyntaxTreeNode(tokens), "\n\n")
 
 
 def line(text: str) -> str:
-    """Return HTML of one line that shows `text`, and that Markdown and MathJax leave as it is.
+    """Return HTML of one line that shows `text`, and that Markdown and MathJax do not change.
 
     Example:
         >>> line("<i>Full</i>, $1")
@@ -87,14 +87,14 @@ def line(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Return Markdown that shows `text` as code within a line, exactly as it is written."""
+    """Return Markdown that shows `text` as code within a line, character by character."""
     if _PLAIN_CODE.fullmatch(text):
         return f"`{text}`"
     return f"<code>{_entities(_printable(text))}</code>"
 
 
 def _printable(text: str) -> str:
-    """Return the text without control characters, with one kind of line break: parsers differ on others."""
+    """Return the text without control characters, and with the line break on which all parsers agree."""
     return _UNPRINTABLE.sub("\ufffd", _BREAKS.sub("\n", text))
 
 
@@ -117,7 +117,7 @@ def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
     from markdown_it.common.normalize_url import normalizeLink
 
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST})
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH})
     parser.enable(["strikethrough", "table"])
     parser.normalizeLink = lambda url: normalizeLink(mathematics.reveal(url))  # type: ignore[method-assign]
     parser.validateLink = lambda url: bool(_ALLOWED.match(url))  # type: ignore[method-assign]
@@ -198,7 +198,7 @@ def _link(node: SyntaxTreeNode, label: str) -> str:
 
 
 def _image(node: SyntaxTreeNode) -> str:
-    """Return a link to the image: an image that is shown tells its server who reads the answer, and when."""
+    """Return a link to the image: to load it would reveal to its server who reads the answer, and when."""
     source = str(node.attrs.get("src", ""))
     label = mathematics.reveal(node.content).replace("\n", " ").translate(_ENTITIES)
     if not source.lower().startswith("http"):
@@ -216,7 +216,7 @@ def _address(address: str) -> str:
 
 
 def _code_block(node: SyntaxTreeNode) -> str:
-    """Return a fence where it stands by itself, so that what is in it gets its colours; HTML elsewhere."""
+    """Return a fence on the top level, where the notebook colours the code, and HTML elsewhere."""
     content = mathematics.reveal(node.content).removesuffix("\n")
     named = _LANGUAGE.match(mathematics.reveal(node.info).strip())
     language = named[0] if named and named[0].lower() != "mermaid" else ""  # which would be drawn

@@ -1,7 +1,7 @@
 r"""Keep LaTeX out of Markdown's reach, as JupyterLab does, and within its own bounds. Pure.
 
-JupyterLab takes mathematics out before Markdown is parsed and puts it back into the HTML, into attributes,
-too. So it is found here first, waits in characters that mean nothing to Markdown, and is published in one
+JupyterLab cuts mathematics out before it parses Markdown, and puts it back into the HTML, even into
+attributes. So we find it first, hide it in characters without a meaning in Markdown, and publish it in one
 form: on one line, without quotes, and without commands that reach out of the formula.
 """
 
@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_LONGEST = 4000  # characters of one formula or code span, which bounds the search for its end
-_BODY = rf"(?:[^$\\`\n]|\\[^\n]|\\?\n(?![ \t]*\n)){{1,{_LONGEST}}}?"
-# Code comes first, for a dollar in it is none.
+_MAX_CHARS = 4000  # of one formula or code span, which bounds the search for its end
+_BODY = rf"(?:[^$\\`\n]|\\[^\n]|\\?\n(?![ \t]*\n)){{1,{_MAX_CHARS}}}?"
+# Code comes first: a dollar in it is no formula.
 _FOUND = re.compile(
     r"(?P<code>^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?P<fence>`{3,}|~{3,})[^`\n]*\n"
     r"(?:.*\n)*?(?:[ \t>]*(?P=fence)[`~]*[ \t]*$|.*\Z)"
-    rf"|(?<!`)(?P<ticks>`+)(?!`)(?:[^\n]|\n(?![ \t]*\n)){{1,{_LONGEST}}}?(?<!`)(?P=ticks)(?!`)|`+)"
+    rf"|(?<!`)(?P<ticks>`+)(?!`)(?:[^\n]|\n(?![ \t]*\n)){{1,{_MAX_CHARS}}}?(?<!`)(?P=ticks)(?!`)|`+)"
     rf"|\$\$(?P<display>{_BODY})\$\$|\$(?P<inline>{_BODY})\$"
     rf"|\\\\\((?P<round>{_BODY})\\\\\)|\\\\\[(?P<square>{_BODY})\\\\\]"
     rf"|(?P<environment>\\begin\{{(?P<name>[a-zA-Z]+\*?)\}}{_BODY}\\end\{{(?P=name)\}})"
@@ -25,7 +25,7 @@ _FOUND = re.compile(
 )
 _DELIMITERS = {"display": "$$", "inline": "$", "round": "$", "square": "$$", "environment": ""}
 
-# Links, styles (a font or a frame may hold one), attributes, extensions, and names that are put together.
+# Links, styles (also those of a font or a frame), attributes, extensions, and computed names.
 _COMMAND = re.compile(
     r"\\(href|url|style|class|cssId|data|html(?:Class|Id|Style|Data)|unicode|bbox|fcolorbox|mmlToken"
     r"|includegraphics|require|setOptions|csname)(?![A-Za-z])"
@@ -33,14 +33,14 @@ _COMMAND = re.compile(
 _PAIR = re.compile(r"\\[\s\S]")
 _COMMENT = re.compile(r"((?:^|[^\\])(?:\\\\)*)%[^\n]*")
 _AFTER_LINE_BREAK = re.compile(r"((?<!\\)(?:\\\\)+)(?=[{}]|$)")
-# What would be Markdown, HTML, or a mark of JupyterLab's own where nobody takes mathematics out.
+# Characters that are Markdown, HTML or JupyterLab's own marks to a program that keeps mathematics in.
 _FOREIGN = str.maketrans({"<": r"\lt ", ">": r"\gt ", '"': "\u201d", "`": "\u2018"})
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _LINK = re.compile(r"\](?=[(\[:])|!(?=\[)|@(?=@)")
 
 _FTP = re.compile("(?<=ftp):", re.IGNORECASE)
 
-_PLANE = 0xF0000  # of private characters, where mathematics waits
+_PLANE = 0xF0000  # of private characters, in which mathematics hides
 _MARK = chr(_PLANE + 0xFFFF)  # where a formula begins
 _HIDDEN = re.compile(f"[{chr(_PLANE)}-{_MARK}]+")
 _FORMULA = re.compile(f"({_MARK}[{chr(_PLANE)}-{chr(_PLANE + 0xFFFE)}]+)")
@@ -60,7 +60,7 @@ def reveal(text: str) -> str:
 
 
 def split(text: str, show: Callable[[str], str]) -> str:
-    """Return `text` with its formulas ready to be published, and what is between them as `show` makes it."""
+    """Return `text` with its formulas as published, and the text between them through `show`."""
     if _MARK not in text:
         return show(reveal(text))
     parts = _FORMULA.split(text)
@@ -70,7 +70,7 @@ def split(text: str, show: Callable[[str], str]) -> str:
 
 
 def reaches_out(text: str) -> bool:
-    """Return whether `text` has a command that a formula of a stranger must not have."""
+    """Return whether `text` has a command that no formula from outside may have."""
     return bool(_COMMAND.search(text))
 
 
@@ -100,7 +100,7 @@ def _is_balanced(formula: str) -> bool:
 
 
 def _published(formula: str) -> str:
-    """Return the formula in its one form; empty if nothing is in it."""
+    """Return the formula as published, ``""`` if it is empty."""
     match = _FOUND.fullmatch(formula)
     kind = next((name for name in _DELIMITERS if match and match[name] is not None), None)
     if match is None or kind is None:

@@ -1,28 +1,66 @@
-"""The facades there are, and which of them a name means."""
+"""The facts of the facades, and which facade a name means."""
 
 from __future__ import annotations
 
+import re
 import reprlib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from ._addresses import Address, did_you_mean, parse_address, redact
+from ._contract.contract import Contract
 from .errors import UnknownSpaceError
 
-if TYPE_CHECKING:
-    from .space import QwenSpace
-
-FACADES: dict[str, type[QwenSpace]] = {}  # alias -> facade; they register themselves
-OTHERS: list[type[QwenSpace]] = []  # the facade for any other address, which registers itself, too
+FACADES: dict[str, type[Facade]] = {}  # alias -> facade
+OTHERS: list[type[Facade]] = []  # for any other address; the last one holds
 
 
-def find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], Address | None]:
-    """Return the facade for a name, and the address that the name is, ``None`` if it is an alias.
+class Facade:
+    """The facts of a Space. A subclass registers itself: under its alias, or for any Space without one."""
+
+    contract: ClassVar[Contract] = Contract("")
+    alias: ClassVar[str] = ""
+    options: ClassVar[Mapping[str, Sequence[object]]] = {}  # option -> the values it takes
+    max_images: ClassVar[int | None] = 0  # in a request; ``None``: any number
+    reasons: ClassVar[bool] = False  # whether it marks its thinking, apart from the answer
+    label: ClassVar[str] = ""
+    api_endpoint: ClassVar[str] = ""
+    # What follows from these, under the names of the old providers.
+    aliases: ClassVar[tuple[str, ...]] = ()  # the alias, then the long name
+    space_id: ClassVar[str] = ""
+    url: ClassVar[str] = ""
+    default_model: ClassVar[str] = ""
+    default_vision_model: ClassVar[str | None] = None
+    model_aliases: ClassVar[Mapping[str, str]] = {}
+    models: ClassVar[list[str]] = []
+    vision_models: ClassVar[list[str]] = []
+    supports_stream: ClassVar[bool] = True
+    supports_system_message: ClassVar[bool] = True  # natively, or folded into the prompt; as the next
+    supports_message_history: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.contract.discover:
+            OTHERS.append(cls)
+        if "alias" not in vars(cls):
+            return
+        cls.space_id = cls.contract.space_id
+        long = re.sub("[^a-z0-9]+", "-", cls.space_id.lower())  # as the Hub makes a host of an id
+        cls.aliases, cls.default_model, cls.url = (cls.alias, long), long, f"https://{long}.hf.space"
+        cls.models, cls.model_aliases = [cls.alias], {cls.alias: long}
+        if cls.max_images != 0:
+            cls.vision_models, cls.default_vision_model = [cls.alias], long
+        FACADES.update(dict.fromkeys(cls.aliases, cls))
+
+
+def find(cls: type[Facade], name: str) -> tuple[type[Facade], Address | None]:
+    """Return the facade for a name, and the name as an address, ``None`` if it is an alias.
 
     Raises:
         UnknownSpaceError: it is neither; offers a near match.
     """
     key = _text(name, "A Space goes by a name").lower()
-    if cls.aliases or cls in OTHERS:  # a facade was called by its class
+    if cls.aliases or cls in OTHERS:  # the user calls a facade by its class
         return cls, None if key in (*cls.aliases, "qwen-2.5") else _address(name)
     if key in FACADES:
         return FACADES[key], None
@@ -33,7 +71,7 @@ def find(cls: type[QwenSpace], name: str) -> tuple[type[QwenSpace], Address | No
 
 
 def find_source(src: str | None) -> Address | None:
-    """Return where a Space really is; ``None`` or blank text means its usual place.
+    """Return where a Space really is, ``None`` for its usual place: without `src`, or with a blank one.
 
     Raises:
         UnknownSpaceError: it is no address.
@@ -60,13 +98,3 @@ def _address(text: str) -> Address:
         f"No Space is called {reprlib.repr(redact(text))}. {hint} Any other Gradio chat goes by 'owner/name' "
         "or its URL."
     )
-
-
-def available_spaces() -> list[type[QwenSpace]]:
-    """Return the facades there are, with their facts.
-
-    Example:
-        >>> [facade.aliases[0] for facade in available_spaces()][:3]
-        ['qvq-72b', 'qwen-2-72b', 'qwen-2.5']
-    """
-    return sorted(set(FACADES.values()), key=lambda facade: facade.aliases[0])

@@ -1,4 +1,4 @@
-"""The keyword arguments of `QwenSpace`: their types, and one checked form of what users pass."""
+"""The keyword arguments of `QwenSpace`: their types, and the checks of what users pass."""
 
 from __future__ import annotations
 
@@ -43,22 +43,28 @@ class NoOptions(TypedDict):
     """The options of a Space that has none, for type checkers."""
 
 
-def check_connection(
+def check_settings(
     *,
     token: object,
     proxy: object,
     headers: object,
     auth: object,
     ssl_verify: object,
+    timeouts: object,
+    retries: object,
+    max_chars: object,
     credentials: tuple[str, str] | None,
 ) -> dict[str, Any]:
-    """Return how a Space is reached, each argument checked; `credentials` stood in its address.
+    """Return the arguments of `QwenSpace` by name, checked; `credentials` are those of its address.
 
     Raises:
-        AuthenticationError: the token is none.
-        UnsupportedOptionError: another argument cannot be used; says which, and what to pass.
+        AuthenticationError: the token cannot be one.
+        UnsupportedOptionError: another argument cannot be used; it names the argument and what to pass.
     """
     return {
+        "timeouts": check_timeouts(timeouts),
+        "retries": check_retries(retries),
+        "max_chars": check_max_chars(max_chars),
         "token": check_token(token),
         "proxy": check_proxy(proxy),
         "headers": check_headers(headers, credentials),
@@ -82,7 +88,7 @@ def check_timeouts(timeouts: object) -> Timeouts:
 
 
 def check_retries(retries: object) -> int:
-    """Return how often a request is tried again; ``None`` means the default."""
+    """Return how often to retry a request; ``None`` means the default."""
     if retries is None:
         return RETRIES
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
@@ -118,7 +124,7 @@ def check_headers(headers: object, credentials: tuple[str, str] | None = None) -
     """Return the headers, with basic authentication from the `credentials` of an address.
 
     Raises:
-        UnsupportedOptionError: one cannot be sent; it is named by its name, never by its value.
+        UnsupportedOptionError: one cannot be sent. The error has its name, never its value.
     """
     if headers is None and credentials is None:
         return None
@@ -126,21 +132,24 @@ def check_headers(headers: object, credentials: tuple[str, str] | None = None) -
         raise UnsupportedOptionError(
             f"headers is a {type(headers).__name__}; pass a dict such as headers={{'X-Name': 'value'}}."
         )
-    checked = {}
-    for name, value in (headers or {}).items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise UnsupportedOptionError(f"headers has {reprlib.repr(name)}, which is no name of a header.")
-        if not isinstance(value, str):
-            raise UnsupportedOptionError(f"headers[{name!r}] is a {type(value).__name__}; it must be text.")
-        if not _HEADER_VALUE.fullmatch(value):
-            raise UnsupportedOptionError(
-                f"headers[{name!r}] has a line break or another character that is not ASCII; encode it first."
-            )
-        checked[name] = value.strip()
+    checked = {name: _check_header(name, value) for name, value in (headers or {}).items()}
     if credentials and "authorization" not in map(str.lower, checked):
         pair = base64.b64encode(":".join(credentials).encode("utf-8", "replace")).decode()
         checked["Authorization"] = f"Basic {pair}"
     return checked
+
+
+def _check_header(name: object, value: object) -> str:
+    """Return the value of a header without the blanks around it."""
+    if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+        raise UnsupportedOptionError(f"headers has {reprlib.repr(name)}, which is no name of a header.")
+    if not isinstance(value, str):
+        raise UnsupportedOptionError(f"headers[{name!r}] is a {type(value).__name__}; it must be text.")
+    if not _HEADER_VALUE.fullmatch(value):
+        raise UnsupportedOptionError(
+            f"headers[{name!r}] has a line break or another character that is not ASCII; encode it first."
+        )
+    return value.strip()
 
 
 def check_auth(auth: object) -> tuple[str, str] | None:

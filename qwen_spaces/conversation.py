@@ -1,4 +1,4 @@
-"""Many turns with one Space: a history that keeps only completed answers."""
+"""A chat of many turns with one Space, and its history of completed turns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._markup import markdown
 from .errors import InvalidMessagesError
 from .events import Reply
 from .images import Images, as_images
-from .messages import Message, Messages, as_messages, checked
+from .messages import Message, Messages, as_messages
 from .stream import TextStream
 
 if TYPE_CHECKING:
@@ -27,17 +27,16 @@ MAX_FILE_CHARS = 256 * 2**20  # of a saved conversation, images included
 
 
 class OpenStream(Protocol):
-    """Opens a stream for messages; `on_reply` gets the complete answer."""
+    """Returns a stream for messages, which calls `on_reply` with the complete answer."""
 
     def __call__(self, messages: Messages, *, on_reply: Callable[[Reply], None]) -> TextStream: ...  # noqa: D102
 
 
 class Conversation:
-    """A chat with a memory. Made by `QwenSpace.conversation`.
+    """A chat with a memory. `QwenSpace.conversation` makes it.
 
-    A turn enters the history when its answer is complete; one that failed or was cancelled leaves no
-    trace and can be asked again. Ask one thing at a time: a turn knows the answers that were complete
-    when it was asked.
+    A turn enters the history when its answer is complete; one that fails or is cancelled does not, and can be
+    repeated. Take one turn at a time: a turn sends the answers that are complete when it starts.
 
     Example:
         chat = QwenSpace("qwen-2.5").conversation(system="Be brief.")
@@ -60,54 +59,54 @@ class Conversation:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The system prompt if there is one, and all completed turns; may be set, to go on elsewhere."""
+        """The system prompt, if any, and all completed turns. Set it to continue another conversation."""
         return self._messages
 
     @messages.setter
     def messages(self, messages: Iterable[Message | Mapping[str, Any]]) -> None:
-        turns = checked(messages)
+        turns = check_messages(messages)
         with self._lock:
             self._messages = turns
 
     @property
     def system(self) -> str | None:
-        """The system prompt, ``None`` if there is none; what is set holds from the next turn on."""
+        """The system prompt, or ``None``. A new one holds from the next turn on."""
         return next((message.content for message in self._messages if message.role == "system"), None)
 
     @system.setter
     def system(self, system: str | None) -> None:
-        prompt = () if system is None else checked([Message("system", system)])
+        prompt = () if system is None else check_messages([Message("system", system)])
         with self._lock:
             turns = tuple(message for message in self._messages if message.role != "system")
             self._messages = (*prompt, *turns)
 
     def stream(self, prompt: str, *, images: Images = ()) -> TextStream:
-        """Ask the next thing; the answer as it arrives.
+        """Send the next message, and read the answer as it arrives.
 
         Args:
-            prompt: what the user says.
-            images: as for `QwenSpace.stream`. They stay in the history, a file as its bytes.
+            prompt: the user's message.
+            images: as for `QwenSpace.stream`. The history keeps them, a file as its bytes.
 
         Raises:
             InvalidMessagesError: the prompt is empty.
             InvalidImageError: an image cannot be sent.
         """
-        urls = tuple(image.as_url() for image in as_images(images))
-        (asked,) = as_messages(Message("user", prompt, urls))
+        given = tuple(image.in_memory() for image in as_images(images))
+        (message,) = as_messages(Message("user", prompt, given))
 
         def keep(reply: Reply) -> None:
             with self._lock:
-                self._messages = (*self._messages, asked, reply.message)
+                self._messages = (*self._messages, message, reply.message)
 
-        return self._open_stream((*self._messages, asked), on_reply=keep)
+        return self._open_stream((*self._messages, message), on_reply=keep)
 
     def ask(self, prompt: str, *, images: Images = ()) -> Reply:
-        """Ask the next thing and wait for the whole answer; blocks. See `stream`."""
+        """Send the next message, and wait for the whole answer; blocks. See `stream`."""
         with self.stream(prompt, images=images) as stream:
             return stream.result()
 
     def show(self, prompt: str, *, images: Images = ()) -> LiveReply:
-        """Ask the next thing and show the answer in a notebook as it arrives. See `QwenSpace.show`."""
+        """Send the next message, and show the answer in a notebook as it arrives. See `QwenSpace.show`."""
         from ._display.live_reply import LiveReply
 
         return LiveReply(self.stream(prompt, images=images))
@@ -116,22 +115,22 @@ class Conversation:
         """Forget the last turn.
 
         Returns:
-            What the user said in it, to ask it again perhaps; ``None`` if there was no turn.
+            The user's message of that turn, ``None`` if there was no turn.
 
         Example:
-            if asked := chat.undo():
-                chat.ask(asked.content, images=asked.image_urls)
+            if message := chat.undo():
+                chat.ask(message.content, images=message.images)
         """
         with self._lock:
             places = [place for place, message in enumerate(self._messages) if message.role == "user"]
             if not places:
                 return None
-            asked = self._messages[places[-1]]
+            message = self._messages[places[-1]]
             self._messages = self._messages[: places[-1]]
-            return asked
+            return message
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the messages, in the OpenAI form, to a JSON file, which is replaced as a whole or not at all.
+        """Write the messages, in the OpenAI form, to a JSON file. It replaces the file whole or not at all.
 
         Raises:
             OSError: it cannot be written.
@@ -153,11 +152,12 @@ class Conversation:
                 raise
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Go on with the messages that `save` wrote; they take the place of those that are here.
+        """Replace the messages by those of a file that `save` wrote.
 
         Raises:
             OSError: the file cannot be read.
-            InvalidMessagesError: it is none of `save`, or a newer version's.
+            InvalidMessagesError: `save` did not write it, or a newer version did.
+            InvalidImageError: an image in it cannot be read.
 
         Example:
             chat = QwenSpace("qwen-2.5").conversation()
@@ -177,8 +177,8 @@ class Conversation:
 
 
 def _plain(message: Message) -> dict[str, object]:
-    """Return a message in the OpenAI form."""
-    if not message.image_urls:
+    """Return a message in the OpenAI form, in which an image is an address."""
+    if not message.images:
         return {"role": message.role, "content": message.content}
     images = [{"type": "image_url", "image_url": {"url": url}} for url in message.image_urls]
     return {"role": message.role, "content": [{"type": "text", "text": message.content}, *images]}
@@ -188,7 +188,7 @@ def _read(path: str | os.PathLike[str]) -> str:
     try:
         with Path(path).open(encoding="utf-8") as file:
             text = file.read(MAX_FILE_CHARS + 1)
-    except (ValueError, TypeError) as error:  # binary, or no path
+    except (ValueError, TypeError) as error:  # a binary file, or no path
         raise InvalidMessagesError(f"{path!r} holds no conversation that was saved here.") from error
     if len(text) > MAX_FILE_CHARS:
         raise InvalidMessagesError(f"{path} is too large for a conversation that was saved here.")

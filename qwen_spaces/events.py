@@ -1,4 +1,4 @@
-"""What happens to a request, and what it ends with: the events of a stream, and its reply."""
+"""The events of a stream, and the reply at its end."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _IN_WORDS: dict[Stage, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a request stands before and while it is answered.
+    """Where a request stands before and during its answer.
 
     Attributes:
         stage: ``"connecting"``, ``"waking"``, ``"queued"`` or ``"running"``.
-        position: rank in the Space's queue, 0 is next; ``None`` where unknown.
-        queue_size: requests waiting in that queue.
-        eta: seconds until it is our turn, as the Space guesses; or until the next try.
-        reason: why it waits for another try, ``""`` if it does not.
-        upload: bytes of images that are on their way to the Space, ``None`` if there are none.
+        position: rank in the Space's queue, 0 is next; ``None`` if unknown.
+        queue_size: number of requests in that queue.
+        eta: seconds until the request's turn, by the Space's estimate, or until the next try.
+        reason: why the request waits for another try, ``""`` if it does not.
+        upload: bytes of the images that go to the Space now, ``None`` if there are none.
     """
 
     stage: Stage
@@ -39,7 +39,7 @@ class Status:
     type: Literal["status"] = field(default="status", init=False, repr=False)
 
     def __str__(self) -> str:
-        """In words, without the seconds.
+        """Return the status in words, without the seconds.
 
         >>> str(Status("queued", position=0, queue_size=3))
         'Waiting in the queue, at place 1 of 3'
@@ -57,14 +57,14 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """How long an answer took, in seconds; ``None`` where that was not seen.
+    """How long an answer took, in seconds; ``None`` if unknown.
 
     Attributes:
-        connect: to reach the Space; about 0 if it was reached before.
+        connect: to reach the Space; about 0 over a connection that exists already.
         queued: from submit until the Space began to work on it.
         first: from submit to the first text or reasoning.
         total: from submit to the end.
-        deltas: how many pieces of text and reasoning there were.
+        deltas: number of pieces of text and reasoning.
     """
 
     connect: float | None = None
@@ -80,10 +80,10 @@ class Reply:
 
     Attributes:
         text: the answer.
-        reasoning: the thinking before it, where the Space marks it.
-        rewritten: whether the Space changed text that it had already given.
+        reasoning: the thinking before it, if the Space marks it.
+        rewritten: whether the Space changed text that it had already sent.
         metrics: how long it took.
-        raw: the Space's last output as `gradio_client` gave it.
+        raw: the Space's last output, as `gradio_client` returns it.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""An image in any of the usual Python forms, checked and made into what can be uploaded."""
+"""Images: what users pass, in any of the usual Python forms, checked and ready for upload."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import os
 import re
 import urllib.parse
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 class SupportsArray(Protocol):
-    """A numpy array, or anything that gives itself as one."""
+    """A numpy array, or any object with the interface of one."""
 
     @property
     def __array_interface__(self) -> dict[str, Any]: ...
 
 
 ImageLike: TypeAlias = (
-    "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | PIL.Image.Image | SupportsArray"
+    "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | PIL.Image.Image | SupportsArray | Image"
 )
 Images: TypeAlias = "ImageLike | Sequence[ImageLike] | None"
 
-# First bytes -> file suffix; Gradio tells the format of an upload by its suffix.
+# First bytes -> file suffix, from which Gradio takes the format of an upload.
 _SIGNATURES = (
     (0, b"\x89PNG\r\n\x1a\n", "png"),
     (0, b"\xff\xd8\xff", "jpg"),
@@ -57,36 +57,42 @@ _LIMIT = re.compile(r"maximum (?:allowed )?(?:file )?size of (\d{1,15}) bytes", 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image that can be sent: either an address the Space fetches, a local file, or its bytes."""
+    """One image to send: an address that the Space fetches, a local file, or its bytes."""
 
     url: str | None = None
     path: Path | None = None
-    data: bytes | None = None
+    data: bytes | None = field(default=None, repr=False)
     suffix: str = ""
 
-    def as_url(self) -> str:
-        """Return its address, or its bytes as a ``data:`` URI: a form that outlives the file.
+    def in_memory(self) -> Image:
+        """Return the image with its bytes in place of a path, so that it outlives the file.
 
         Raises:
-            InvalidImageError: the file has gone.
+            InvalidImageError: the file is gone.
         """
-        if self.url:
-            return self.url
+        if self.path is None:
+            return self
         try:
-            data = self.path.read_bytes() if self.path else self.data or b""
+            return Image(data=self.path.read_bytes(), suffix=self.suffix)
         except OSError as error:
             raise InvalidImageError(
                 f"{str(self.path)!r} cannot be read any more: {error.strerror}."
             ) from error
+
+    def as_url(self) -> str:
+        """Return the address, or the bytes as a ``data:`` URI; see `in_memory`."""
+        if self.url:
+            return self.url
+        data = self.in_memory().data or b""
         kind = {"jpg": "jpeg"}.get(self.suffix, self.suffix)
         return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
     def named(self, place: int) -> str:
-        """Return what an error calls it, the image at `place` of a request."""
+        """Return how an error names the image at `place` of a request."""
         return f"Image {place}, {str(self.path)!r}," if self.path else f"Image {place}"
 
-    def saved(self, folder: Path, name: str = "image") -> str | Path:
-        """Return what can be handed to Gradio: the address, the path, or a file called `name` in `folder`."""
+    def to_upload(self, folder: Path, name: str = "image") -> str | Path:
+        """Return what Gradio takes: the address, the path, or a new file called `name` in `folder`."""
         if self.data is None:
             return self.url or self.path or ""
         path = folder / f"{name}.{self.suffix}"
@@ -95,15 +101,15 @@ class Image:
 
 
 def as_images(given: Images) -> tuple[Image, ...]:
-    """Check the images the user passed: one, or several in a list; ``None`` is none.
+    """Return the images that the user passed, checked: one, or several in a list; ``None`` is none.
 
     Each is a path, an address (``https:``, ``http:``), a ``data:`` URI, bytes, a binary file, a PIL image
     or a numpy array of shape (height, width), (height, width, 3) or (height, width, 4), of type ``uint8``
     or of floats from 0 to 1.
 
     Raises:
-        InvalidImageError: one cannot be read or is no image; it names which by index.
-        MissingExtraError: an array was given and Pillow is not installed.
+        InvalidImageError: one cannot be read or is no image; the error has its index.
+        MissingExtraError: one is an array, and Pillow is not installed.
 
     Example:
         >>> as_images("https://example.org/cat.png")[0].url
@@ -118,7 +124,7 @@ def as_images(given: Images) -> tuple[Image, ...]:
 
 
 def check_size(what: str, size: int, limit: object, space: str) -> None:
-    """Raise `InvalidImageError` where a file has more bytes than a Space takes, as its config says."""
+    """Raise `InvalidImageError` if a file has more bytes than the limit in a Space's config."""
     if isinstance(limit, (int, float)) and size > limit:
         raise InvalidImageError(
             f"{what} is too large for {space}: it has {_bytes(size)}, and the limit is {_bytes(limit)}. "
@@ -130,10 +136,10 @@ def too_large(what: str, space: str, *, size: int | None, detail: str) -> Invali
     """Return the error for a request that is too large for a server.
 
     Args:
-        what: is too large.
-        space: where it was sent.
-        size: of the request in bytes.
-        detail: the server's words, which may say the limit.
+        what: the subject of the error's sentence.
+        space: the Space that refused it.
+        size: bytes of the request.
+        detail: the server's message, which may contain the limit.
     """
     limit = _LIMIT.search(detail)
     ours = f": it has {_bytes(size)}" if size else ""
@@ -142,12 +148,12 @@ def too_large(what: str, space: str, *, size: int | None, detail: str) -> Invali
 
 
 def unfetched(addresses: Sequence[str], space: str, message: str) -> InvalidImageError | None:
-    """Return the error where a Space says that it cannot fetch an image, ``None`` where it says another.
+    """Return the error if a Space's message is that it cannot fetch an image, ``None`` for any other.
 
     Args:
-        addresses: of the images that it was to fetch.
-        space: where they were sent.
-        message: its words.
+        addresses: the images that the Space had to fetch.
+        space: its name.
+        message: its message.
     """
     if not addresses or not _UNFETCHED.search(message):
         return None
@@ -160,7 +166,7 @@ def unfetched(addresses: Sequence[str], space: str, message: str) -> InvalidImag
 
 
 def shown_address(address: str) -> str:
-    """Return an address as an error may quote it, without password and query.
+    """Return an address as errors quote it, without password and query.
 
     Example:
         >>> shown_address("https://ada:secret@example.org/cat.png?signature=secret")
@@ -172,16 +178,16 @@ def shown_address(address: str) -> str:
 
 
 def _bytes(size: float) -> str:
-    """Return a size in words, exact where rounding could hide the difference of two."""
+    """Return a size in words, exact if rounding could hide the difference of two sizes."""
     return f"{size / 1e6:,.1f} MB" if size >= 10e6 else f"{size:,.0f} bytes"
 
 
 def _image(where: str, given: object) -> Image:
-    if isinstance(given, str) and given.lower().startswith(("http://", "https://")):
-        return Image(url=_checked_url(where, given))
-    if isinstance(given, str) and given.lower().startswith("data:"):
-        return _from_bytes(where, _data_uri(where, given))
-    if isinstance(given, (str, os.PathLike)):
+    if isinstance(given, Image):
+        return given if given.url is None else _from_text(where, given.url)
+    if isinstance(given, str):
+        return _from_text(where, given)
+    if isinstance(given, os.PathLike):
         return _from_path(where, Path(given))
     if isinstance(given, (bytes, bytearray)):
         return _from_bytes(where, bytes(given))
@@ -197,13 +203,21 @@ def _image(where: str, given: object) -> Image:
     )
 
 
+def _from_text(where: str, text: str) -> Image:
+    if text.lower().startswith(("http://", "https://")):
+        return Image(url=_checked_url(where, text))
+    if text.lower().startswith("data:"):
+        return _from_bytes(where, _data_uri(where, text))
+    return _from_path(where, Path(text))
+
+
 def _checked_url(where: str, url: str) -> str:
     try:
         parts = urllib.parse.urlsplit(url)
         if not parts.hostname:
             raise ValueError("without a host")
         if "[" in parts.netloc:
-            ipaddress.IPv6Address(parts.hostname)  # which Python 3.10 does not look at
+            ipaddress.IPv6Address(parts.hostname)  # which Python 3.10 does not check
         url.encode()
     except ValueError as error:
         raise InvalidImageError(f"{where} is no address of an image: {url!r} ({error}).") from None
@@ -237,7 +251,7 @@ def _suffix(where: str, header: bytes) -> str:
 def _read(where: str, file: Any) -> bytes:
     try:
         data = file.read()
-    except (OSError, ValueError) as error:  # closed, or not there any more
+    except (OSError, ValueError) as error:  # closed, or gone
         raise InvalidImageError(f"{where} is a file that cannot be read: {error}.") from error
     if not isinstance(data, bytes):
         raise InvalidImageError(f"{where} is a file opened as text; open it with mode 'rb'.")
@@ -275,7 +289,7 @@ def _from_array(where: str, array: Any) -> object:
 def _from_pil(where: str, picture: Any) -> Image:
     buffer = io.BytesIO()
     try:
-        # PNG holds these modes only; the rest (CMYK, YCbCr, F ...) has no form of its own on the way.
+        # PNG has these modes only, so the others (CMYK, YCbCr, F ...) are converted.
         kept = picture.mode in ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
         (picture if kept else picture.convert("RGB")).save(buffer, format="PNG")
     except Exception as error:

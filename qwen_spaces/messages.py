@@ -1,42 +1,64 @@
-"""What users pass as messages, made into one checked form, and that form into what Spaces take."""
+"""Messages: what users pass, in one checked form, and that form as Spaces take it."""
 
 from __future__ import annotations
 
+import itertools
 import reprlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from .errors import InvalidMessagesError
+from .images import Image, as_images
 
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Message:
     """One turn of a conversation.
 
     Attributes:
         role: ``"system"``, ``"user"`` or ``"assistant"``.
         content: the text.
-        image_urls: addresses (``https:``, ``http:``) or ``data:`` URIs of the images that go with it.
+        images: the user's images; a string is an address (``https:``, ``http:``) or a ``data:`` URI.
 
     Example:
         >>> Message("user", "Why is the sky blue?").content
         'Why is the sky blue?'
+        >>> Message("user", "What is this?", ["https://example.org/cat.png"]).image_urls
+        ('https://example.org/cat.png',)
     """
 
     role: Role
     content: str
-    image_urls: tuple[str, ...] = ()
+    images: tuple[Image, ...] = ()
+
+    def __init__(
+        self,
+        role: Role,
+        content: str,
+        images: Iterable[Image | str] = (),
+        *,
+        image_urls: Iterable[str] = (),
+    ) -> None:
+        given = (*images, *image_urls)
+        made = tuple(each if isinstance(each, Image) else Image(url=each) for each in given)
+        for name, value in (("role", role), ("content", content), ("images", made)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def image_urls(self) -> tuple[str, ...]:
+        """The addresses of the images, each file and its bytes as a ``data:`` URI."""
+        return tuple(image.as_url() for image in self.images)
 
 
 Messages: TypeAlias = str | Message | Iterable[Message | Mapping[str, Any]]
 
 
 def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ...]:
-    r"""Check what the user passed and give it one form.
+    r"""Return what the user passed as messages in one form, checked.
 
     Args:
         given: a string (one user message), a `Message`, or an iterable of `Message` and
@@ -46,10 +68,11 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
     Raises:
         InvalidMessagesError: nothing to send, an unknown role, content of another shape, an image
             where none can be, or a last message that is not the user's. It names the message by index.
+        InvalidImageError: an image of a message cannot be sent.
 
     Example:
         >>> as_messages([{"role": "user", "content": [{"type": "text", "text": "Hi"}]}])
-        (Message(role='user', content='Hi', image_urls=()),)
+        (Message(role='user', content='Hi', images=()),)
     """
     if isinstance(given, str):
         given = (Message("user", given),)
@@ -59,7 +82,7 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
         raise InvalidMessagesError(
             f"Messages are a string or a list of messages, not {type(given).__name__}."
         )
-    messages = checked(given)
+    messages = check_messages(given)
     if not messages:
         raise InvalidMessagesError("There are no messages to send.")
     last = messages[-1]
@@ -67,22 +90,24 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
         raise InvalidMessagesError(
             f"Message {len(messages) - 1} is the last one and must be the user's, not {last.role!r}."
         )
-    if not (last.content.strip() or last.image_urls):
+    if not (last.content.strip() or last.images):
         raise InvalidMessagesError(f"Message {len(messages) - 1}, the one to answer, is empty.")
     if system is not None:
         messages = (Message("system", _text(system, "The system prompt")), *messages)
     return messages
 
 
-def checked(given: Iterable[object]) -> tuple[Message, ...]:
-    """Return the messages in one form, whoever's the last one is; see `as_messages`."""
+def check_messages(given: Iterable[object]) -> tuple[Message, ...]:
+    """Return the messages in one form; the last one may be anybody's. See `as_messages`."""
     if not isinstance(given, Iterable):
         raise InvalidMessagesError(f"Messages are a list of messages, not {type(given).__name__}.")
-    return tuple(_message(index, item) for index, item in enumerate(given))
+    messages = [_message(index, item) for index, item in enumerate(given)]
+    images = iter(as_images([image for message in messages for image in message.images]))
+    return tuple(replace(each, images=tuple(itertools.islice(images, len(each.images)))) for each in messages)
 
 
 def system_prompt(messages: Iterable[Message]) -> str | None:
-    """All system messages, joined with a newline; ``None`` if there is none."""
+    """Return all system messages, joined with a newline; ``None`` if there are none."""
     texts = [message.content for message in messages if message.role == "system"]
     return "\n".join(texts) if texts else None
 
@@ -90,17 +115,17 @@ def system_prompt(messages: Iterable[Message]) -> str | None:
 def split(messages: Iterable[Message]) -> tuple[tuple[Message, ...], str]:
     r"""Return the earlier turns and the prompt, without the system messages.
 
-    The prompt is all that the user said since the last answer.
+    The prompt is every message of the user since the last answer.
 
     Example:
         >>> split((Message("user", "Hi"), Message("assistant", "Hello."), Message("user", "And now?")))[1]
         'And now?'
     """
     turns = [message for message in messages if message.role != "system"]
-    asked = len(turns)
-    while asked and turns[asked - 1].role == "user":
-        asked -= 1
-    return tuple(turns[:asked]), "\n".join(message.content for message in turns[asked:])
+    answered = len(turns)
+    while answered and turns[answered - 1].role == "user":
+        answered -= 1
+    return tuple(turns[:answered]), "\n".join(message.content for message in turns[answered:])
 
 
 def pairs(messages: Iterable[Message]) -> list[list[str]]:
@@ -121,7 +146,7 @@ def pairs(messages: Iterable[Message]) -> list[list[str]]:
 
 
 def folded(messages: Iterable[Message]) -> str:
-    r"""All messages as one prompt, for a Space that takes a prompt only.
+    r"""Return all messages as one prompt, for a Space that takes nothing else.
 
     Example:
         >>> folded(as_messages("Hi"))
@@ -129,21 +154,21 @@ def folded(messages: Iterable[Message]) -> str:
         >>> folded(as_messages("Hi", system="Be brief."))
         'System: Be brief.\nUser: Hi\nAssistant:'
     """
-    spoken = [message for message in messages if message.content.strip()]
-    if all(message.role == "user" for message in spoken) and len(spoken) < 2:
-        return spoken[0].content if spoken else ""
-    lines = [f"{message.role.capitalize()}: {message.content}" for message in spoken]
+    written = [message for message in messages if message.content.strip()]
+    if all(message.role == "user" for message in written) and len(written) < 2:
+        return written[0].content if written else ""
+    lines = [f"{message.role.capitalize()}: {message.content}" for message in written]
     return "\n".join([*lines, "Assistant:"])
 
 
 def _message(index: int, given: object) -> Message:
-    """One checked message; `index` is where it stands, for the error."""
+    """Return one message, checked except for what its images hold; errors name it by `index`."""
     where = f"Message {index}"
     role: object
     content: object
-    image_urls: tuple[str, ...] = ()
+    images: tuple[Image, ...] = ()
     if isinstance(given, Message):
-        role, content, image_urls = given.role, given.content, given.image_urls
+        role, content, images = given.role, given.content, given.images
     elif isinstance(given, Mapping):
         role, content = given.get("role"), given.get("content")
     else:
@@ -155,33 +180,34 @@ def _message(index: int, given: object) -> Message:
             f"{where} has the role {reprlib.repr(role)}; a role is one of {', '.join(ROLES)}."
         )
     if isinstance(content, (list, tuple)):
-        content, image_urls = _parts(content, where)
-    if image_urls and role != "user":
+        content, images = _parts(content, where)
+    if images and role != "user":
         raise InvalidMessagesError(f"{where} is the {role}'s and has an image; only the user's may.")
-    for url in image_urls:
-        _check_image_url(url, where)
-    return Message(cast("Role", role), _text(content, where), tuple(image_urls))
+    for image in images:
+        if image.path is None and image.data is None:
+            _check_image_url(image.url, where)
+    return Message(cast("Role", role), _text(content, where), images)
 
 
-def _parts(content: Iterable[object], where: str) -> tuple[str, tuple[str, ...]]:
-    """Return the text and the image addresses of a content that is a list of OpenAI parts."""
-    texts, urls = [], []
+def _parts(content: Iterable[object], where: str) -> tuple[str, tuple[Image, ...]]:
+    """Return the text and the images of a content that is a list of OpenAI parts."""
+    texts, images = [], []
     for part in content:
         kind = part.get("type") if isinstance(part, Mapping) else None
         if isinstance(part, Mapping) and kind == "text":
             texts.append(_text(part.get("text"), f"{where}, a text part"))
         elif isinstance(part, Mapping) and kind == "image_url":
             url = part.get("image_url")
-            urls.append(url.get("url") if isinstance(url, Mapping) else url)
+            images.append(Image(url=cast("str", url.get("url") if isinstance(url, Mapping) else url)))
         else:
             raise InvalidMessagesError(
                 f"{where} has a part of type {reprlib.repr(kind)}; a part is of type 'text' or 'image_url'."
             )
-    return "\n".join(texts), cast("tuple[str, ...]", tuple(urls))
+    return "\n".join(texts), tuple(images)
 
 
 def _check_image_url(url: object, where: str) -> None:
-    # A path is never taken from a message: its text may come from somebody else's network.
+    # A message may come from the network, so it cannot name a file of this machine.
     if not isinstance(url, str) or not url.lower().startswith(("https://", "http://", "data:")):
         raise InvalidMessagesError(
             f"{where} has an image_url that is not an https:, http: or data: address. "

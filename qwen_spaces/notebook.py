@@ -1,4 +1,4 @@
-"""The cell magic ``%%qwen``; ``%load_ext qwen_spaces.notebook`` brings it, ``%%qwen?`` explains it."""
+"""The cell magic ``%%qwen``: ``%load_ext qwen_spaces.notebook`` loads it, ``%%qwen?`` explains it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .space import QwenSpace
 
 
 class NoAnswerError(QwenSpacesError):
-    """No answer, in a cell that shows why: IPython shows one line and no traceback."""
+    """No answer, in a cell that shows the reason already: IPython prints one line and no traceback."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
@@ -27,12 +27,12 @@ class NoAnswerError(QwenSpacesError):
 
 @magics_class
 class QwenMagics(Magics):
-    """The magic, and the Spaces that its cells have asked."""
+    """The magic, and the Spaces that its cells have used."""
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self._names: dict[str, Any] = shell.user_ns
-        self._opened = functools.cache(QwenSpace)
+        self._cached_space = functools.cache(QwenSpace)
 
     @magic_arguments()
     @argument(
@@ -54,13 +54,13 @@ class QwenMagics(Magics):
         "-c",
         "--conversation",
         metavar="NAME",
-        help="Go on with the conversation in this variable. Where there is none it begins, with the model, "
-        "the system prompt and the src of this cell, which later cells need not repeat.",
+        help="Continue the conversation in this variable. If there is none, start one with the model, the "
+        "system prompt and the src of this cell, which later cells need not repeat.",
     )
-    @argument("-o", "--output", metavar="NAME", help="Keep the reply in this variable; it is in _, too.")
+    @argument("-o", "--output", metavar="NAME", help="Store the reply in this variable, as well as in _.")
     @cell_magic
     def qwen(self, line: str, cell: str) -> Reply:
-        """Ask what the cell says, and show the answer as it arrives.
+        """Send the cell's text, and show the answer as it arrives.
 
         Examples::
 
@@ -70,16 +70,16 @@ class QwenMagics(Magics):
             %%qwen -c chat -s "Be brief."
             My name is Ada.
 
-            %%qwen -m qvq-72b -i cat.png -o seen
+            %%qwen -m qvq-72b -i cat.png -o reply
             What is this?
         """
-        given = self._given(line)
+        given = self._parse(line)
         try:
-            shown = self._open(given, cell.strip())
+            live = self._open(given, cell.strip())
         except QwenSpacesError as error:
             raise UsageError(str(error)) from error
         try:
-            reply = shown.result()
+            reply = live.result()
         except QwenSpacesError as error:
             raise NoAnswerError("No answer: the reason is above.") from error
         except KeyboardInterrupt:
@@ -88,9 +88,9 @@ class QwenMagics(Magics):
             self._names[given.output] = reply
         return reply
 
-    def _given(self, line: str) -> argparse.Namespace:
+    def _parse(self, line: str) -> argparse.Namespace:
         try:
-            words = shlex.split(line)  # IPython's own splitter would leave the quotes where they are
+            words = shlex.split(line)  # IPython's own splitter keeps the quotes
         except ValueError as error:
             raise UsageError(f"{error}: {line}") from error
         given: argparse.Namespace = self.qwen.parser.parse_args(words)
@@ -116,7 +116,7 @@ class QwenMagics(Magics):
     def _space(self, given: argparse.Namespace) -> QwenSpace:
         if isinstance(named := self._names.get(given.model), QwenSpace):
             return named
-        return self._opened(given.model, src=given.src)
+        return self._cached_space(given.model, src=given.src)
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -1,7 +1,7 @@
-"""The three provider classes of a larger library, for programs that come from there.
+"""The three provider classes of a larger library, for programs that move from there to here.
 
-Only the import changes. Unlike the old ones these stream, use the whole history, honour `proxy`, never
-repeat or lose text, and raise what goes wrong.
+Only the import changes. Unlike the old ones these stream, send the whole history, honour `proxy`, never
+repeat or lose text, and raise every error.
 
 Example:
     from qwen_spaces.providers import Messages, Qwen_Qwen_2_5
@@ -34,11 +34,11 @@ _FACTS = (
     *("label", "url", "api_endpoint", "default_model", "default_vision_model", "models", "vision_models"),
     *("model_aliases", "supports_stream", "supports_system_message", "supports_message_history"),
 )
-_HARMLESS = {"stream", "return_conversation", "conversation"}  # they change nothing in what is answered
+_HARMLESS = {"stream", "return_conversation", "conversation"}  # they do not change the answer
 
 
 class AsyncResult:
-    """The deltas of one answer, for ``async for``; awaiting it first changes nothing."""
+    """The deltas of one answer, for ``async for``, with or without an ``await`` before it."""
 
     def __init__(self, deltas: StreamIterator[str]) -> None:
         self._deltas = deltas
@@ -55,6 +55,8 @@ class AsyncResult:
 
 
 class _Provider:
+    """What the three have in common: the facts of a facade, and one way to send a request."""
+
     working: ClassVar[bool] = True
     label: ClassVar[str]
     url: ClassVar[str]
@@ -84,20 +86,20 @@ class _Provider:
         proxy: str | None = None,
         **kwargs: Any,
     ) -> AsyncResult:
-        """Ask; the answer's deltas, to iterate over directly or after ``await``.
+        """Send a request, and return the deltas of its answer.
 
         Args:
-            model: an alias or long name of this provider's model; nothing means that model.
-            messages: dicts with ``role`` and ``content``; all of them are used.
-            media: images as ``(data, filename)``, where the Space takes one.
+            model: an alias or long name of this provider's model, which is the default.
+            messages: dicts with ``role`` and ``content``; all of them are sent.
+            media: images as ``(data, filename)``, if the Space takes any.
             api_key: a Hugging Face token.
             proxy: the address of a proxy.
             kwargs: the facade's options such as ``size``; ``timeout``, seconds for the whole answer;
-                ``src``, where the Space really is. Others are ignored with a warning.
+                ``src``, where the Space is if not in its usual place. Others are ignored with a warning.
 
         Raises:
             UnknownSpaceError: the provider has no such model.
-            QwenSpacesError: one of its kinds; while reading, a `ResponseError` if the Space failed.
+            QwenSpacesError: one of its kinds; while reading, a `ResponseError` if the Space fails.
         """
         facade = cls._facade
         if model and model.lower() not in facade.aliases:
@@ -105,14 +107,8 @@ class _Provider:
                 f"{cls.__name__} has no model {model!r}. It has: {', '.join(facade.aliases)}."
             )
         options = {name: kwargs.pop(name) for name in facade.options if name in kwargs}
-        space = _space(
-            os.getpid(),  # a fork cannot share its parent's
-            facade.aliases[0],
-            kwargs.pop("src", None),
-            api_key,
-            proxy,
-            kwargs.pop("timeout", None),
-        )
+        src, timeout = kwargs.pop("src", None), kwargs.pop("timeout", None)
+        space = _space(os.getpid(), facade.alias, src, api_key, proxy, timeout)
         if ignored := sorted(set(kwargs) - _HARMLESS):
             warnings.warn(f"{cls.__name__} ignores {', '.join(ignored)}.", stacklevel=2)
         images = [data for data, _ in media or ()]
@@ -135,6 +131,6 @@ class Qwen_QVQ_72B(_Provider, facade=QVQ_72B):  # noqa: N801  (the old name)
 def _space(
     process: int, alias: str, src: str | None, token: str | None, proxy: str | None, total: float | None
 ) -> QwenSpace:
-    """One object for a process and calls of one kind, so that a Space's API is fetched once."""
-    del process  # a fork cannot share the object of its parent
+    """Return one object for equal arguments, so that the API of a Space is fetched once."""
+    del process  # a fork cannot share its parent's object
     return QwenSpace(alias, src=src, token=token, proxy=proxy, timeouts=Timeouts(total=total))

@@ -1,32 +1,22 @@
-"""`QwenSpace`: what the facades of all Spaces have in common."""
+"""`QwenSpace`: a Space, and what the facades of all Spaces have in common."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
-
-import anyio
-import anyio.to_thread
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from . import _markup as markup
 from ._client.client import SpaceClient
 from ._client.request import Request, SessionStore
 from ._client.status import SpaceStatus
 from ._closeable import Closeable
-from ._contract.contract import Contract
 from ._contract.endpoint import check_addresses, check_images
 from ._contract.options import check_options
-from ._registry import FACADES, OTHERS, find, find_source
-from ._settings import (
-    MAX_CHARS,
-    RETRIES,
-    check_connection,
-    check_max_chars,
-    check_retries,
-    check_timeouts,
-)
+from ._registry import FACADES, Facade, find, find_source
+from ._settings import MAX_CHARS, RETRIES, check_settings
+from ._signatures import ANY, P, Streams, parameters, show_options, takes_what
 from ._stream.task import Task
 from .conversation import Conversation
 from .errors import UnknownSpaceError, UnsupportedOptionError
@@ -41,76 +31,47 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+    from . import spaces
     from ._display.live_reply import LiveReply
     from ._settings import NoOptions, Settings
-    from .spaces import (
-        QVQ_72B,
-        Qwen2_5,
-        Qwen2_5_1M,
-        Qwen2_5_72B,
-        Qwen2_5_Coder,
-        Qwen2_5_Max,
-        Qwen2_5_VL_72B,
-        Qwen2_72B,
-        Qwen3,
-        Qwen3_VL,
-    )
 
 
-class QwenSpace(Closeable):
-    """A Qwen model on a Hugging Face Space. Making one is instant: the network waits for the first use.
+class QwenSpace(Facade, Closeable):
+    """A Qwen model on a Hugging Face Space. It is made at once, and connects at its first use.
 
-    `QwenSpace(name)` gives the facade of that Space, as `pathlib.Path` gives the path of a system; any
-    other Gradio chat goes by its address. One object may be shared by threads, tasks and event loops.
+    `QwenSpace(name)` returns the facade of that Space, as `pathlib.Path` returns the path of a system; any
+    other Gradio chat goes by its address. Threads, tasks and event loops may share one object.
 
-    A pickle of it is its recipe: name, src and the arguments below, with a `token`, `auth`, `headers` and a
-    proxy's password that were given here **in the clear**. Keep it as you keep them. What comes from the
-    environment (a saved token, ``HF_TOKEN``, proxies) is not in it.
+    A pickle of it has its name, src and the arguments below, with the `token`, `auth`, `headers` and proxy's
+    password **in the clear** if they were given here, so keep it as you keep them. It has nothing from the
+    environment (a saved token, ``HF_TOKEN``, proxies).
 
     Args:
         name: an alias such as ``"qwen-2.5"`` (see `available_spaces`), a Space id ``owner/name``, its page on
             the Hub, or the address of a Gradio app; ``user:password@`` before its host is sent as basic
             authentication.
-        src: where that Space really is, any such address, if not in its usual place.
-        token: ``None`` sends the saved Hugging Face token, to Hugging Face hosts only; a string is sent to
-            this Space wherever it is; ``False`` sends none.
+        src: any such address, where the Space is if not in its usual place.
+        token: ``None`` sends the saved Hugging Face token, to Hugging Face hosts only; a string goes to this
+            Space wherever it is; ``False`` sends none.
         proxy: the address of a proxy for all requests.
-        headers: added to every request.
+        headers: headers to add to every request.
         auth: user and password of the app's own login.
         ssl_verify: ``False`` accepts any certificate; an `ssl.SSLContext` is used as it is.
-        timeouts: a `Timeouts`, or the seconds that a whole answer may take; ``None`` means the defaults.
-        retries: how often a request is tried again before its first text, where the Space was busy or
-            could not be reached; ``None`` means 2.
-        max_chars: characters of an answer and its reasoning; one beyond it is `UnexpectedOutputError`, with
-            what came as its ``partial_text``.
+        timeouts: a `Timeouts`, or seconds for a whole answer; ``None`` means the defaults.
+        retries: how often to retry a request before its first text, where the Space is busy or cannot be
+            reached; ``None`` means 2.
+        max_chars: characters of an answer and its reasoning; a longer one is `UnexpectedOutputError`, whose
+            ``partial_text`` is what arrived.
 
     Raises:
         UnknownSpaceError: no Space is called `name`, or `src` is no address; offers a near match.
-        AuthenticationError: the token is none.
-        UnsupportedOptionError: another argument cannot be used; says which, and what to pass.
+        AuthenticationError: the token cannot be one.
+        UnsupportedOptionError: another argument cannot be used; it names the argument and what to pass.
 
     Example:
         >>> QwenSpace("qwen-2.5")
         Qwen2_5('qwen-2.5')
     """
-
-    contract: ClassVar[Contract] = Contract("")
-    aliases: ClassVar[tuple[str, ...]] = ()  # the short name first, then the long one of the old providers
-    options: ClassVar[Mapping[str, Sequence[object]]] = {}  # option -> the values it takes
-    max_images: ClassVar[int | None] = 0  # in a request; ``None``: as many as one likes
-    reasons: ClassVar[bool] = False  # whether it marks its thinking, apart from the answer
-    label: ClassVar[str] = ""
-    url: ClassVar[str] = ""
-    api_endpoint: ClassVar[str] = ""
-    space_id: ClassVar[str] = ""
-    default_model: ClassVar[str] = ""
-    default_vision_model: ClassVar[str | None] = None
-    model_aliases: ClassVar[Mapping[str, str]] = {}
-    models: ClassVar[list[str]] = []
-    vision_models: ClassVar[list[str]] = []
-    supports_stream: ClassVar[bool] = True
-    supports_system_message: ClassVar[bool] = True  # natively, or folded into the prompt; as the next
-    supports_message_history: ClassVar[bool] = True
 
     name: str
     src: str
@@ -120,53 +81,48 @@ class QwenSpace(Closeable):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.contract.discover:
-            OTHERS.append(cls)
-        if "aliases" not in vars(cls):
-            return
-        short, long = cls.aliases
-        cls.space_id, cls.default_model = cls.contract.space_id, long
-        cls.models, cls.model_aliases = [short], {short: long}
-        if cls.max_images != 0:
-            cls.vision_models, cls.default_vision_model = [short], long
-        FACADES.update(dict.fromkeys(cls.aliases, cls))
+        if "contract" in vars(cls):
+            any_option = cls.contract.discover
+            show_options(cls, ANY if any_option else parameters(cls.options, cls.contract.defaults))
 
     @overload
-    def __new__(cls, name: Literal["qwen-2.5", "qwen-qwen2-5"], **how: Unpack[Settings]) -> Qwen2_5: ...
+    def __new__(
+        cls, name: Literal["qwen-2.5", "qwen-qwen2-5"], **how: Unpack[Settings]
+    ) -> spaces.Qwen2_5: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2-72b", "qwen-qwen2-72b-instruct"], **how: Unpack[Settings]
-    ) -> Qwen2_72B: ...
+    ) -> spaces.Qwen2_72B: ...
     @overload
     def __new__(
         cls, name: Literal["qvq-72b", "qwen-qvq-72b-preview"], **how: Unpack[Settings]
-    ) -> QVQ_72B: ...
+    ) -> spaces.QVQ_72B: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2.5-72b", "qwen-qwen2-5-72b-instruct"], **how: Unpack[Settings]
-    ) -> Qwen2_5_72B: ...
+    ) -> spaces.Qwen2_5_72B: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2.5-max", "qwen-qwen2-5-max-demo"], **how: Unpack[Settings]
-    ) -> Qwen2_5_Max: ...
+    ) -> spaces.Qwen2_5_Max: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2.5-coder", "qwen-qwen2-5-coder-demo"], **how: Unpack[Settings]
-    ) -> Qwen2_5_Coder: ...
+    ) -> spaces.Qwen2_5_Coder: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2.5-vl-72b", "qwen-qwen2-5-vl-72b-instruct"], **how: Unpack[Settings]
-    ) -> Qwen2_5_VL_72B: ...
+    ) -> spaces.Qwen2_5_VL_72B: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-2.5-1m", "qwen-qwen2-5-1m-demo"], **how: Unpack[Settings]
-    ) -> Qwen2_5_1M: ...
+    ) -> spaces.Qwen2_5_1M: ...
     @overload
-    def __new__(cls, name: Literal["qwen-3", "qwen-qwen3-demo"], **how: Unpack[Settings]) -> Qwen3: ...
+    def __new__(cls, name: Literal["qwen-3", "qwen-qwen3-demo"], **how: Unpack[Settings]) -> spaces.Qwen3: ...
     @overload
     def __new__(
         cls, name: Literal["qwen-3-vl", "qwen-qwen3-vl-demo"], **how: Unpack[Settings]
-    ) -> Qwen3_VL: ...
+    ) -> spaces.Qwen3_VL: ...
     @overload
     def __new__(cls, name: str = "qwen-2.5", **how: Unpack[Settings]) -> Self: ...
     def __new__(
@@ -183,27 +139,23 @@ class QwenSpace(Closeable):
         retries: int | None = RETRIES,
         max_chars: int = MAX_CHARS,
     ) -> QwenSpace:
-        """Pick the facade and keep the recipe; see the class."""
+        """Return the facade for a name; see the class."""
         facade, named = find(cls, name)
         address = find_source(src) or named
-        self = object.__new__(facade)
+        self = cast("QwenSpace", object.__new__(facade))
         self.src = address.place if address else facade.space_id
         if not self.src:
             raise UnknownSpaceError(f"{facade.__name__} goes by an address: 'owner/name' or a URL.")
-        self.name = named.place if named else (facade.aliases[0] if facade.aliases else self.src)
-        self.timeouts, retries = check_timeouts(timeouts), check_retries(retries)
-        how = check_connection(
-            token=token,
-            proxy=proxy,
-            headers=headers,
-            auth=auth,
-            ssl_verify=ssl_verify,
-            credentials=address and address.credentials,
-        )
-        bounds = {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
-        limits = {"retries": retries, "max_chars": check_max_chars(max_chars)}
-        self._client = SpaceClient(self.src, facade.contract, **limits, settings={**how, **bounds})
-        self._recipe = {**how, **limits, "src": self.src, "timeouts": self.timeouts}
+        self.name = named.place if named else facade.alias or self.src
+        given = {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
+        limits = {"timeouts": timeouts, "retries": retries, "max_chars": max_chars}
+        recipe = check_settings(**given, **limits, credentials=address and address.credentials)
+        self.timeouts = recipe["timeouts"]
+        how = {name: recipe[name] for name in given}
+        how |= {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
+        most = {name: recipe[name] for name in ("retries", "max_chars")}
+        self._client = SpaceClient(self.src, facade.contract, **most, settings=how)
+        self._recipe = {**recipe, "src": self.src}
         return self
 
     def __repr__(self) -> str:
@@ -231,19 +183,19 @@ class QwenSpace(Closeable):
         images: Images = (),
         **options: Unpack[NoOptions],
     ) -> TextStream:
-        """Ask, and read the answer as it arrives. Sends nothing yet: the first read does.
+        """Send a request, and read the answer as it arrives. Nothing is sent before the first read.
 
         Args:
             messages: a string, or messages as dicts with ``role`` and ``content`` or as `Message`; the
                 last one is the user's.
             system: a system prompt. Without one the Space uses its own.
             images: one image or several: path, URL, bytes, binary file, ``data:`` URI, PIL image, array.
-            options: what this Space has beyond that, such as ``size="7B"``.
+            options: the Space's own, such as ``size="7B"``.
 
         Raises:
             InvalidMessagesError: the messages cannot be sent.
             InvalidImageError: an image cannot be sent, or there are more than the Space takes.
-            UnsupportedOptionError: the Space has no such option, or it does not take that value.
+            UnsupportedOptionError: the Space has no such option, or the option no such value.
 
         Example:
             async for delta in QwenSpace("qwen-2.5").stream("Why is the sky blue?"):
@@ -251,62 +203,50 @@ class QwenSpace(Closeable):
         """
         return self._open(messages, system=system, images=images, options=dict(options))
 
-    def ask(
-        self,
-        messages: Messages,
-        *,
-        system: str | None = None,
-        images: Images = (),
-        **options: Unpack[NoOptions],
-    ) -> Reply:
-        """Ask, and wait for the whole answer; blocks. Takes what `stream` takes.
+    @takes_what(stream)
+    def ask(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> Reply:
+        """Send a request, and wait for the whole answer; blocks. It takes what `stream` takes.
 
         Raises:
-            QwenSpacesError: one of its kinds, whatever went wrong.
+            QwenSpacesError: one of its kinds, whatever goes wrong.
 
         Example:
             print(QwenSpace("qwen-2.5").ask("Why is the sky blue?").text)
         """
-        with self.stream(messages, system=system, images=images, **options) as stream:
+        with self.stream(*args, **kwargs) as stream:
             return stream.result()
 
-    def show(
-        self,
-        messages: Messages,
-        *,
-        system: str | None = None,
-        images: Images = (),
-        **options: Unpack[NoOptions],
-    ) -> LiveReply:
-        """Ask, and show the answer in a notebook as it arrives. Takes what `stream` takes.
+    @takes_what(stream)
+    def show(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> LiveReply:
+        """Send a request, and show the answer in a notebook as it arrives. It takes what `stream` takes.
 
-        Nothing is asked before it is used: as the last line of a cell, awaited, or by its `result()`. HTML
-        in the answer is shown, not run, and an image as a link to it. With ``QWEN_SPACES_REMOTE_IMAGES=1`` in
-        the environment, images are loaded from where the Space says.
+        Nothing is sent before its use: as the last line of a cell, by ``await``, or by its `result()`. HTML
+        in the answer is shown as text, and an image as a link. With ``QWEN_SPACES_REMOTE_IMAGES=1`` in the
+        environment, the notebook loads images from any address in the answer.
 
         Example:
             reply = await QwenSpace("qwen-2.5").show("Why is the sky blue?")
         """
         from ._display.live_reply import LiveReply
 
-        return LiveReply(self.stream(messages, system=system, images=images, **options))
+        return LiveReply(self.stream(*args, **kwargs))
 
     def conversation(self, system: str | None = None, **options: Unpack[NoOptions]) -> Conversation:
-        """Begin a chat that remembers its turns.
+        """Start a chat that remembers its turns.
 
         Args:
-            system: a system prompt for all of it.
-            options: as for `stream`, for every turn.
+            system: a system prompt for all turns.
+            options: as for `stream`, for all turns.
         """
         given = self._check_options(options)
         memory = SessionStore() if self.contract.stateful else None
         return Conversation(functools.partial(self._open, options=given, memory=memory), system=system)
 
     def status(self) -> SpaceStatus:
-        """Reach the Space and tell what was found there; blocks.
+        """Return what the Space is and does, from its API and the Hub; blocks.
 
         Raises:
-            ConnectError: or one of its kinds, if it cannot be opened.
+            ConnectError: or one of its kinds, if the Space cannot be reached.
         """
         probe, status = self._probe()
         probe.wait()
@@ -319,18 +259,13 @@ class QwenSpace(Closeable):
         return status.result()
 
     def close(self) -> None:
-        """Cancel the streams that run, and forget the connection; the next use makes a new one."""
+        """Cancel all running streams and drop the connection; the next use makes a new one."""
         self._client.close()
-
-    async def aclose(self) -> None:
-        """Like `close`, without blocking the event loop."""
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self.close)
 
     def _check_options(self, options: Mapping[str, object]) -> dict[str, object]:
         if self.contract.discover:  # what it has is found when it is reached
             return dict(options)
-        return check_options(options, self.options, space=self.aliases[0])
+        return check_options(options, self.options, space=self.alias)
 
     def _probe(self) -> tuple[Task, Future[SpaceStatus]]:
         """Start to look at the Space."""
@@ -349,9 +284,20 @@ class QwenSpace(Closeable):
         on_reply: Callable[[Reply], None] | None = None,
         memory: SessionStore | None = None,
     ) -> TextStream:
-        checked = as_messages(messages, system)
-        pictures = as_images([url for message in checked for url in message.image_urls]) + as_images(images)
-        check_images(len(pictures), self.max_images, self.name)
-        check_addresses(pictures, self.src)
-        request = Request(checked, self._check_options(options), pictures, memory, on_reply)
+        turns = as_messages(messages, system)
+        uploads = (*(image for message in turns for image in message.images), *as_images(images))
+        check_images(len(uploads), self.max_images, self.name)
+        check_addresses(uploads, self.src)
+        request = Request(turns, self._check_options(options), uploads, memory, on_reply)
         return TextStream(self._client, request, timeouts=self.timeouts, space=self.name)
+
+
+def available_spaces() -> list[type[QwenSpace]]:
+    """Return the facades, with their facts.
+
+    Example:
+        >>> [facade.alias for facade in available_spaces()][:3]
+        ['qvq-72b', 'qwen-2-72b', 'qwen-2.5']
+    """
+    facades = [facade for facade in set(FACADES.values()) if issubclass(facade, QwenSpace)]
+    return sorted(facades, key=lambda facade: facade.alias)

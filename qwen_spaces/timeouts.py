@@ -47,13 +47,13 @@ class Timeouts:
 
     Attributes:
         connect: to reach the Space and read its API.
-        wake: for a sleeping or building Space to run.
+        wake: until a sleeping or building Space runs.
         first: from submit to the first text, the queue included.
         gap: from text to more text; heartbeats do not count.
         total: from submit to the end.
 
     Raises:
-        UnsupportedOptionError: one is no number of seconds.
+        UnsupportedOptionError: one of them is no number of seconds.
     """
 
     connect: float | None = 30.0
@@ -91,7 +91,7 @@ class Timeouts:
 
 
 def is_seconds(value: object) -> bool:
-    """Return whether this is a number of seconds that can be waited for."""
+    """Return whether this is a number of seconds that a thread can wait."""
     if isinstance(value, bool) or not hasattr(type(value), "__float__"):
         return False
     try:

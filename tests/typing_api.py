@@ -1,6 +1,6 @@
-"""The public API as type checkers see it: type-checked by mypy --strict, never run.
+"""The public API as type checkers see it: mypy --strict and pyright check this file, nothing runs it.
 
-The wrong uses carry the error that mypy must give; a `type: ignore` that is not needed is an error itself.
+Each wrong use has the error that mypy must report; a `type: ignore` without an error is an error itself.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from qwen_spaces import (
     Timeouts,
     available_spaces,
 )
+from qwen_spaces._display.live_reply import LiveReply
+from qwen_spaces.images import Image
 
 # An alias gives its facade.
 assert_type(QwenSpace("qwen-2.5"), Qwen2_5)
@@ -49,10 +51,21 @@ assert_type(QwenSpace("qwen-2.5").ask("Hi", system="Be brief.", size="Coder-7B")
 assert_type(QwenSpace("qwen-2.5").conversation(size="Math-7B"), Conversation)
 assert_type(QwenSpace("qvq-72b").ask("Hi", images=["cat.png", b"...", Path("cat.png")]), Reply)
 
+assert_type(QwenSpace("qwen-2.5").ask("Hi", size="7B"), Reply)
+assert_type(QwenSpace("qwen-2.5").show("Hi", size="7B"), LiveReply)
 assert_type(QwenSpace("qwen-2.5").show("Hi", size="7B").result(), Reply)
+assert_type(QwenSpace("qwen-2-72b").show("Hi", system="Be brief."), LiveReply)
+assert_type(GradioChat("someone/their-chat-space").show("Hi", temperature=0.2), LiveReply)
+assert_type(Qwen3().conversation(thinking_budget=4).show("Hi"), LiveReply)
 
 assert_type(QwenSpace("qwen-3").ask("Hi", model="qwen3-8b", thinking_budget=4), Reply)
 
+QwenSpace("qwen-2.5").ask("Hi", size="9B")  # type: ignore[arg-type]
+QwenSpace("qwen-2.5").show("Hi", size="9B")  # type: ignore[arg-type]
+QwenSpace("qwen-2.5").conversation(size="9B")  # type: ignore[arg-type]
+QwenSpace("qwen-2.5").ask("Hi", "Be brief.")  # type: ignore[call-arg]
+QwenSpace("qwen-2.5").show(7)  # type: ignore[arg-type]
+QwenSpace("qwen-2.5").ask()  # type: ignore[call-arg]
 QwenSpace("qwen-3").ask("Hi", model="qwen3-9b")  # type: ignore[arg-type]
 QwenSpace("qwen-3").ask("Hi", thinking_budget="much")  # type: ignore[arg-type]
 QwenSpace("qwen-2.5-coder").ask("Hi", size="72B")  # type: ignore[arg-type]
@@ -67,16 +80,19 @@ QwenSpace("qwen-2.5", timeout=20.0)  # type: ignore[call-overload]
 QwenSpace("qwen-2.5", "http://127.0.0.1:7860")  # type: ignore[call-overload]
 QwenSpace("qwen-2.5").stream(7)  # type: ignore[arg-type]
 Message("robot", "Hi")  # type: ignore[arg-type]
+Message("user", "Hi", images=[7])  # type: ignore[list-item]
 
 # Messages come in every usual form.
 space = QwenSpace("qwen-2.5")
 space.stream([{"role": "user", "content": "Hi"}])
 space.stream([Message("user", "Hi"), {"role": "assistant", "content": "Hello."}, Message("user", "Hi")])
 space.stream([{"role": "user", "content": [{"type": "text", "text": "Hi"}]}])
+space.stream(Message("user", "Hi", images=["https://example.org/cat.png"]))
+assert_type(Message("user", "Hi").images, tuple[Image, ...])
 
 
 def a_script() -> None:
-    """The sync mode."""
+    """Read in sync code."""
     for delta in space.stream("Hi"):
         assert_type(delta, str)
     for event in space.stream("Hi").events():
@@ -97,7 +113,7 @@ def a_script() -> None:
 
 
 async def a_notebook() -> None:
-    """The async mode."""
+    """Read in async code."""
     async for delta in space.stream("Hi"):
         assert_type(delta, str)
     assert_type(await space.stream("Hi"), Reply)

@@ -213,7 +213,7 @@ def _saved(images: Sequence[Image]) -> Iterator[list[Path | str]]:
         yield []
         return
     with tempfile.TemporaryDirectory(prefix="qwen_spaces_") as folder:
-        yield [image.saved(Path(folder), f"image{place or ''}") for place, image in enumerate(images)]
+        yield [image.to_upload(Path(folder), f"image{place or ''}") for place, image in enumerate(images)]
 
 
 def _awaited(

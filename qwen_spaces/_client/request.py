@@ -63,7 +63,7 @@ class Request:
             return self.messages, self.images, 0
         *earlier, last = self.messages
         system = [message for message in earlier if message.role == "system"]
-        new = self.images[len(self.images) - len(last.image_urls) :]
+        new = self.images[len(self.images) - len(last.images) :]
         return [*system, last], new, self.turns
 
     def complete(self, reply: Reply) -> None:

@@ -1,1 +1,1 @@
-"""An answer in a notebook's cell, or on plain output."""
+"""An answer in a notebook cell or on plain output."""

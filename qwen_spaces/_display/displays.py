@@ -1,4 +1,4 @@
-"""Where a growing answer is shown: the outputs of a notebook cell, or the lines of a terminal."""
+"""Displays of an answer that grows: the outputs of a notebook cell, or plain output."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ import itertools
 import sys
 import time
 import uuid
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from .. import _markup as markup
 from ..errors import QwenSpacesError, StreamCancelledError
 from ..events import Status
-from ..stream import TextStream
 
-Bundle: TypeAlias = dict[str, str]  # MIME type -> what is shown of that type
+if TYPE_CHECKING:
+    from ..stream import TextStream
+
+Bundle: TypeAlias = dict[str, str]  # MIME type -> content
 
 NO_MATH = 'class="mathjax_ignore"'  # MathJax looks for formulas in all HTML but this
 
 
-class Cell:
-    """The outputs of one answer in a notebook cell: its reasoning, its text, and how it ended."""
+class CellDisplay:
+    """One answer in the outputs of a notebook cell: its reasoning, its text, and how it ended."""
 
     def __init__(self, shell: Any) -> None:
         self._publish = shell.display_pub.publish
         self._began = time.monotonic()
         self._name = uuid.uuid4().hex
-        self._shown: list[Bundle] = []  # by each output
+        self._shown: list[Bundle] = []  # one for each output
 
     def draw(self, stream: TextStream, *ending: Bundle) -> None:
-        """Show what there is now, and below it how it ended."""
+        """Show all text so far, and below it how the answer ended."""
         bundles = []
         if stream.reasoning:
             bundles.append(_folded(stream.reasoning, unfolded=not stream.text))
@@ -39,7 +41,7 @@ class Cell:
         bundles.extend(ending)
         if not bundles:
             bundles.append(_dim(waiting(stream.status, time.monotonic() - self._began)))
-        bundles += [_dim("")] * (len(self._shown) - len(bundles))  # for text that the Space took back
+        bundles += [_dim("")] * (len(self._shown) - len(bundles))  # in place of text that the Space removed
         for place, (bundle, shown) in enumerate(itertools.zip_longest(bundles, self._shown)):
             if bundle != shown:
                 name = f"{self._name}-{place}"
@@ -47,51 +49,51 @@ class Cell:
         self._shown = bundles
 
     def end(self, stream: TextStream, error: BaseException | None = None) -> None:
-        """Show the last of it."""
+        """Show the rest of the answer, and its error."""
         endings = [_dim("Interrupted.")] if error else []
         if isinstance(error, QwenSpacesError) and not isinstance(error, StreamCancelledError):
             endings = [_box(error)]
         self.draw(stream, *endings)
 
 
-class Paper:
-    """Where nothing can be drawn again, as in a terminal: the text is printed as it comes."""
+class PlainDisplay:
+    """One answer on an output that cannot be redrawn, as in a terminal: it prints the text as it comes."""
 
     def __init__(self) -> None:
         self._printed = 0  # characters
-        self._over = False
+        self._ended = False
 
     def draw(self, stream: TextStream) -> None:
-        """Print what is new."""
-        more = stream.text[self._printed :]
-        self._printed += len(more)
-        click.echo(more, nl=False)
+        """Print the new text."""
+        new = stream.text[self._printed :]
+        self._printed += len(new)
+        click.echo(new, nl=False)
 
     def end(self, stream: TextStream, error: BaseException | None = None) -> None:  # noqa: ARG002
-        """Print the last of it; the error is for whoever catches it."""
+        """Print the rest of the answer; the caller raises the error."""
         self.draw(stream)
-        if self._printed and not self._over:
+        if self._printed and not self._ended:
             click.echo()
-        self._over = True
+        self._ended = True
 
 
-def screen() -> Cell | Paper:
-    """Return what can show an answer here."""
+def current_display() -> CellDisplay | PlainDisplay:
+    """Return a new display for the program that runs: a notebook, or any other."""
     running = shell()
     names = [kind.__name__ for kind in type(running).__mro__]
-    if running is None or "TerminalInteractiveShell" in names:  # which cannot draw again what it has shown
-        return Paper()
-    return Cell(running)
+    if running is None or "TerminalInteractiveShell" in names:  # which cannot redraw its output
+        return PlainDisplay()
+    return CellDisplay(running)
 
 
 def shell() -> Any:
-    """Return the IPython we run in, or ``None``; where it is not imported, we do not."""
+    """Return the IPython that runs this program, or ``None``. It has imported IPython if there is one."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython else None
 
 
 def waiting(status: Status | None, seconds: float) -> str:
-    """Where a request stands, in words, `seconds` after its start.
+    """Return the status of a request in words, `seconds` after its start.
 
     Example:
         >>> waiting(Status("queued", position=3, queue_size=8, eta=20.4), 5.2)
@@ -104,8 +106,8 @@ def waiting(status: Status | None, seconds: float) -> str:
 
 
 def _folded(reasoning: str, *, unfolded: bool) -> Bundle:
-    """Return the thinking, unfolded while there is nothing else."""
-    # In one line, for a blank one would end the HTML and let Markdown read on.
+    """Return the reasoning in a fold, which is open if `unfolded`."""
+    # On one line: a blank line would end the HTML, and the rest would be Markdown.
     start = f"<details{' open' if unfolded else ''}><summary>Reasoning</summary><blockquote {NO_MATH}>"
     return {
         "text/markdown": f"{start}{markup.line(reasoning)}</blockquote></details>",

@@ -7,28 +7,30 @@ import sys
 import warnings
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 
 from ..errors import QwenSpacesError, SpaceTimeoutError
 from ..events import Reply
-from ..stream import TextStream
-from .displays import Cell, Paper, screen, shell
+from .displays import CellDisplay, PlainDisplay, current_display, shell
 
-TICK = 0.08  # seconds between two looks at the answer: with the first and the last, fewer than 15 a second
-SLOWER = 4e-6  # seconds more for each character, as a page takes ever longer to draw it all again
+if TYPE_CHECKING:
+    from ..stream import TextStream
+
+REFRESH_INTERVAL = 0.08  # seconds; with the first and the last one, fewer than 15 refreshes a second
+REFRESH_SECONDS_PER_CHAR = 4e-6  # more for each character: a page redraws a long text more slowly
 
 
 class LiveReply:
-    """An answer that shows itself. Nothing is sent before it is run, in one of three ways.
+    """An answer that shows itself. Nothing is sent before its use, in one of three ways.
 
-    As the value of a cell's last line it is shown there, and an error is, too; awaited, or asked for its
-    `result`, it gives the reply and raises the error besides. Interrupting the kernel ends the job on the
-    server and leaves what had come.
+    As the value of a cell's last line it appears below the cell, and so does an error. ``await`` and `result`
+    also return the reply or raise the error. An interrupt of the kernel ends the job on the server; the text
+    so far stays.
 
     Attributes:
-        stream: the answer itself.
+        stream: the answer as a `TextStream`.
 
     Example:
         QwenSpace("qwen-2.5").show("Why is the sky blue?")
@@ -36,16 +38,16 @@ class LiveReply:
 
     def __init__(self, stream: TextStream) -> None:
         self.stream = stream
-        self._screen: Cell | Paper | None = None
+        self._display: CellDisplay | PlainDisplay | None = None
 
     def __repr__(self) -> str:
         return f"<LiveReply {self.stream!r}; await it, or call its result()>"
 
     def __del__(self) -> None:
-        if self._screen is None and self.stream.status is None and not sys.is_finalizing():
+        if self._display is None and self.stream.status is None and not sys.is_finalizing():
             warnings.warn(
-                "A show() was neither awaited, nor the last line of its cell, nor asked for its result(): "
-                "so nothing was asked.",
+                "A show() was not awaited, nor the last line of its cell, nor was its result() called: "
+                "so nothing was sent.",
                 stacklevel=2,
             )
 
@@ -58,59 +60,62 @@ class LiveReply:
         Raises:
             QwenSpacesError: whatever went wrong; a notebook shows it above as well.
         """
-        with self._showing() as place:
+        with self._open_display() as display:
             while not self.stream.done:
-                place.draw(self.stream)
-                # This wait may be over, the stream goes on; what is late for good is raised below.
+                display.draw(self.stream)
+                # Only this wait timed out; a timeout of the stream itself is raised below.
                 with contextlib.suppress(SpaceTimeoutError):
                     self.stream.result(_pause(self.stream))
-            return _seen(self.stream.result())
+            return _mark_displayed(self.stream.result())
 
     async def _whole(self) -> Reply:
-        with self._showing() as place:
+        with self._open_display() as display:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._keep_drawing, place)
+                tasks.start_soon(self._keep_drawing, display)
                 with contextlib.suppress(QwenSpacesError):  # raised below: the group would wrap it
                     await self.stream
                 tasks.cancel_scope.cancel()
-            return _seen(self.stream.result())
+            return _mark_displayed(self.stream.result())
 
-    async def _keep_drawing(self, place: Cell | Paper) -> None:
+    async def _keep_drawing(self, display: CellDisplay | PlainDisplay) -> None:
         while True:
-            place.draw(self.stream)
+            display.draw(self.stream)
             await anyio.sleep(_pause(self.stream))
 
     @contextlib.contextmanager
-    def _showing(self) -> Iterator[Cell | Paper]:
-        """Give the display of this answer, and end it as the answer ends."""
-        if self._screen is None:
-            self._screen = screen()
+    def _open_display(self) -> Iterator[CellDisplay | PlainDisplay]:
+        """Yield the display of this answer, and end it as the answer ends."""
+        if self._display is None:
+            self._display = current_display()
         try:
-            yield self._screen
+            yield self._display
         except BaseException as error:
-            self.stream.cancel()  # it runs still if Ctrl-C came while we drew
-            self._screen.end(self.stream, error)
+            self.stream.cancel()  # it still runs if Ctrl-C came during `draw`
+            self._display.end(self.stream, error)
             raise
-        self._screen.end(self.stream)
+        self._display.end(self.stream)
 
     def _ipython_display_(self) -> None:
         """Show the answer; IPython calls this for the value of a cell's last line."""
         if self.stream.done:
-            self._screen = None  # once more, in this cell
+            self._display = None  # a new one, for this cell
         try:
             self.result()
         except QwenSpacesError:
-            if not isinstance(self._screen, Cell):
+            if not isinstance(self._display, CellDisplay):
                 raise
         except KeyboardInterrupt:
-            # The hook that has called us is not going to; left open, it fails later cells (ipykernel 7.4).
+            # The calling hook does not finish after an interrupt, and breaks later cells (ipykernel 7.4).
             shell().displayhook.finish_displayhook()
             raise InterruptedCell from None
 
 
+Shown: TypeAlias = LiveReply  # its old name
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DisplayedReply(Reply):
-    """A reply that a cell has shown, and so does not show again as the value of its last line."""
+    """A reply that a cell shows already, so not again as the value of its last line."""
 
     cell: int = field(default=0, repr=False)  # the cell's number
 
@@ -122,23 +127,23 @@ class DisplayedReply(Reply):
     def _ipython_display_(self) -> None:
         running = shell()
         if running is None or running.execution_count != self.cell:
-            raise NotImplementedError  # IPython shows it as any other reply
+            raise NotImplementedError  # IPython then shows it as any other reply
 
 
 class InterruptedCell(KeyboardInterrupt):
-    """The user's interrupt, in a cell that says so itself: IPython shows one line and no traceback."""
+    """The user's interrupt of a cell that shows it already: IPython prints one line and no traceback."""
 
     def _render_traceback_(self) -> list[str]:
         return ["KeyboardInterrupt"]
 
 
 def _pause(stream: TextStream) -> float:
-    """Seconds until the answer is looked at again."""
-    return TICK + SLOWER * len(stream.text)
+    """Return the seconds until the next refresh."""
+    return REFRESH_INTERVAL + REFRESH_SECONDS_PER_CHAR * len(stream.text)
 
 
-def _seen(reply: Reply) -> Reply:
-    """Return the reply, which the cell that runs will not show again."""
+def _mark_displayed(reply: Reply) -> Reply:
+    """Return the reply as one that the running cell does not show again."""
     running = shell()
     return DisplayedReply(**_fields(reply), cell=running.execution_count) if running else reply
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
-from .._registry import available_spaces
 from ..events import Done
 from ..images import as_images
+from ..space import available_spaces
 from .errors import report
 from .options import Command, Setup, shared_options
 from .terminal import echo, is_terminal

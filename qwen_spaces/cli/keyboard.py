@@ -9,8 +9,8 @@ from typing import TextIO
 
 import click
 
-from .._registry import available_spaces
 from ..errors import MissingExtraError
+from ..space import available_spaces
 from .chat import is_complete, message
 from .safety import unfiltered
 

@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from .._registry import available_spaces
 from ..errors import MissingExtraError
-from ..space import QwenSpace
+from ..space import QwenSpace, available_spaces
 from ..timeouts import Timeouts
 from .errors import TOKEN
 from .output import Output, output_for

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import click
 
 from .._hosts import is_loopback
-from .._registry import available_spaces
 from ..errors import MissingExtraError
+from ..space import available_spaces
 from .errors import TOKEN
 from .options import alias_of, complete_model, replica_of
 from .terminal import echo

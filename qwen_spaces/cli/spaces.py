@@ -15,9 +15,8 @@ from typing import Any
 import click
 
 from .._contract.options import describe_option
-from .._registry import available_spaces
 from ..errors import MissingExtraError, QwenSpacesError
-from ..space import QwenSpace
+from ..space import QwenSpace, available_spaces
 from ..timeouts import Timeouts
 from .options import alias_of, complete_model, src_option, token_option
 from .terminal import StatusLine, echo, is_terminal, size

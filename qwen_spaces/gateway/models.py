@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from openai.types import Model
 
 from .._gradio.connection import is_hugging_face
-from .._registry import FACADES, available_spaces
+from .._registry import FACADES
 from ..errors import UnknownSpaceError
-from ..space import QwenSpace
+from ..space import QwenSpace, available_spaces
 from ..timeouts import Timeouts
 
 LONGEST = 100  # characters of a name that are worth repeating

@@ -23,11 +23,10 @@ from llm.parts import AttachmentPart, Part, StreamEvent, TextPart
 from pydantic import Field, create_model
 
 from .._contract.options import describe_option
-from .._registry import available_spaces
 from ..errors import QwenSpacesError
 from ..events import Done, Event, Reasoning, Reply, Text
 from ..images import as_images
-from ..space import QwenSpace
+from ..space import QwenSpace, available_spaces
 from ..stream import TextStream
 
 KEY = "huggingface"  # as in `llm keys set huggingface`

@@ -1,4 +1,4 @@
-"""The Spaces, a file each. A new file here is found by itself; nothing else names the Spaces."""
+"""The Spaces, one file each. The import below finds a new file; only type checkers need its name."""
 
 import importlib
 import pkgutil

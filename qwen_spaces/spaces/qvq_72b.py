@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .._contract.contract import Contract
 from ..space import QwenSpace
 
@@ -13,9 +15,10 @@ class QVQ_72B(QwenSpace):  # noqa: N801  (the model's own name)
     output is the text so far (callers of the Space, read 2026-11, Gradio 5). Parameter names unknown.
     """
 
-    contract = Contract("Qwen/QVQ-72B-preview", endpoints=("/generate",), positional=("image", "prompt"))
-    aliases = ("qvq-72b", "qwen-qvq-72b-preview")
-    max_images = 1
+    contract: ClassVar[Contract] = Contract(
+        "Qwen/QVQ-72B-preview", endpoints=("/generate",), positional=("image", "prompt")
+    )
+    alias = "qvq-72b"
+    max_images: ClassVar[int | None] = 1
     label = "Qwen QVQ-72B"
-    url = "https://qwen-qvq-72b-preview.hf.space"
     api_endpoint = "/gradio_api/call/generate"

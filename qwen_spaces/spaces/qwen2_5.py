@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict, get_args
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict, get_args
 
 from .._contract.contract import Contract
 from ..space import QwenSpace
@@ -10,9 +11,7 @@ from ..space import QwenSpace
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._display.live_reply import LiveReply
     from ..conversation import Conversation
-    from ..events import Reply
     from ..images import Images
     from ..messages import Messages
     from ..stream import TextStream
@@ -49,7 +48,7 @@ class Qwen2_5(QwenSpace):  # noqa: N801  (the model's own name)
     history is ``{"text": ...}`` (the ModelScope copy of the app, read 2026-11, Gradio 4).
     """
 
-    contract = Contract(
+    contract: ClassVar[Contract] = Contract(
         "Qwen/Qwen2.5",
         endpoints=("/model_chat",),
         options={"size": ("radio",)},
@@ -58,10 +57,9 @@ class Qwen2_5(QwenSpace):  # noqa: N801  (the model's own name)
             "system": "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
         },
     )
-    aliases = ("qwen-2.5", "qwen-qwen2-5")
-    options = {"size": get_args(Size)}
+    alias = "qwen-2.5"
+    options: ClassVar[Mapping[str, Sequence[object]]] = {"size": get_args(Size)}
     label = "Qwen Qwen-2.5"
-    url = "https://qwen-qwen2-5.hf.space"
     api_endpoint = "https://qwen-qwen2-5.hf.space/queue/join"
 
     if TYPE_CHECKING:
@@ -74,23 +72,5 @@ class Qwen2_5(QwenSpace):  # noqa: N801  (the model's own name)
             images: Images = (),
             **options: Unpack[Options],
         ) -> TextStream: ...
-
-        def ask(
-            self,
-            messages: Messages,
-            *,
-            system: str | None = None,
-            images: Images = (),
-            **options: Unpack[Options],
-        ) -> Reply: ...
-
-        def show(
-            self,
-            messages: Messages,
-            *,
-            system: str | None = None,
-            images: Images = (),
-            **options: Unpack[Options],
-        ) -> LiveReply: ...
 
         def conversation(self, system: str | None = None, **options: Unpack[Options]) -> Conversation: ...

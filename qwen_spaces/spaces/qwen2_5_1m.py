@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .._contract.contract import Contract, Step
 from ..space import QwenSpace
 
@@ -14,7 +16,7 @@ class Qwen2_5_1M(QwenSpace):  # noqa: N801  (the model's own name)
     2026-11).
     """
 
-    contract = Contract(
+    contract: ClassVar[Contract] = Contract(
         "Qwen/Qwen2.5-1M-Demo",
         endpoints=("/agent_run",),
         parameters={"chat": "_chatbot"},
@@ -26,7 +28,6 @@ class Qwen2_5_1M(QwenSpace):  # noqa: N801  (the model's own name)
             ),
         ),
     )
-    aliases = ("qwen-2.5-1m", "qwen-qwen2-5-1m-demo")
+    alias = "qwen-2.5-1m"
     label = "Qwen Qwen-2.5-1M"
-    url = "https://qwen-qwen2-5-1m-demo.hf.space"
     api_endpoint = "https://qwen-qwen2-5-1m-demo.hf.space/queue/join?__theme=light"

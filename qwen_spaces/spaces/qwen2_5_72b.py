@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .._contract.contract import Contract
 from ..space import QwenSpace
 
@@ -13,12 +15,11 @@ class Qwen2_5_72B(QwenSpace):  # noqa: N801  (the model's own name)
     (its API info, as a caller of the Space keeps it, read 2026-11).
     """
 
-    contract = Contract(
+    contract: ClassVar[Contract] = Contract(
         "Qwen/Qwen2.5-72B-Instruct",
         endpoints=("/model_chat",),
         defaults={"system": "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
     )
-    aliases = ("qwen-2.5-72b", "qwen-qwen2-5-72b-instruct")
+    alias = "qwen-2.5-72b"
     label = "Qwen Qwen-2.5-72B"
-    url = "https://qwen-qwen2-5-72b-instruct.hf.space"
     api_endpoint = "https://qwen-qwen2-5-72b-instruct.hf.space/gradio_api/queue/join"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict, get_args
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict, get_args
 
 from .._contract.contract import Contract
 from ..space import QwenSpace
@@ -10,9 +11,7 @@ from ..space import QwenSpace
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._display.live_reply import LiveReply
     from ..conversation import Conversation
-    from ..events import Reply
     from ..images import Images
     from ..messages import Messages
     from ..stream import TextStream
@@ -32,11 +31,11 @@ class Qwen2_5_Coder(QwenSpace):  # noqa: N801  (the model's own name)
     Options:
         size: which Qwen2.5-Coder answers; see `Size`. Without it the Space uses its own, ``"32B"`` probably.
 
-    Its endpoint is ``/model_chat(query, history, system, radio)``; some callers of the Space leave the last
-    one out (read 2026-11). The sizes are those in which the model was published.
+    Its endpoint is ``/model_chat(query, history, system, radio)``; some callers of the Space omit the last
+    one (read 2026-11). The sizes are those in which the model was published.
     """
 
-    contract = Contract(
+    contract: ClassVar[Contract] = Contract(
         "Qwen/Qwen2.5-Coder-demo",
         endpoints=("/model_chat",),
         options={"size": ("radio",)},
@@ -45,10 +44,9 @@ class Qwen2_5_Coder(QwenSpace):  # noqa: N801  (the model's own name)
             "system": "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
         },
     )
-    aliases = ("qwen-2.5-coder", "qwen-qwen2-5-coder-demo")
-    options = {"size": get_args(Size)}
+    alias = "qwen-2.5-coder"
+    options: ClassVar[Mapping[str, Sequence[object]]] = {"size": get_args(Size)}
     label = "Qwen Qwen-2.5-Coder"
-    url = "https://qwen-qwen2-5-coder-demo.hf.space"
     api_endpoint = "https://qwen-qwen2-5-coder-demo.hf.space/gradio_api/queue/join"
 
     if TYPE_CHECKING:
@@ -61,23 +59,5 @@ class Qwen2_5_Coder(QwenSpace):  # noqa: N801  (the model's own name)
             images: Images = (),
             **options: Unpack[Options],
         ) -> TextStream: ...
-
-        def ask(
-            self,
-            messages: Messages,
-            *,
-            system: str | None = None,
-            images: Images = (),
-            **options: Unpack[Options],
-        ) -> Reply: ...
-
-        def show(
-            self,
-            messages: Messages,
-            *,
-            system: str | None = None,
-            images: Images = (),
-            **options: Unpack[Options],
-        ) -> LiveReply: ...
 
         def conversation(self, system: str | None = None, **options: Unpack[Options]) -> Conversation: ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .._contract.contract import Contract
 from ..space import QwenSpace
 
@@ -13,12 +15,11 @@ class Qwen2_5_Max(QwenSpace):  # noqa: N801  (the model's own name)
     (callers of the Space, read 2026-11, Gradio 5).
     """
 
-    contract = Contract(
+    contract: ClassVar[Contract] = Contract(
         "Qwen/Qwen2.5-Max-Demo",
         endpoints=("/model_chat",),
         defaults={"system": "You are a helpful assistant."},
     )
-    aliases = ("qwen-2.5-max", "qwen-qwen2-5-max-demo")
+    alias = "qwen-2.5-max"
     label = "Qwen Qwen-2.5-Max"
-    url = "https://qwen-qwen2-5-max-demo.hf.space"
     api_endpoint = "https://qwen-qwen2-5-max-demo.hf.space/gradio_api/queue/join?"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .._contract.contract import Contract, Step
 from ..space import QwenSpace
 
@@ -14,7 +16,7 @@ class Qwen2_5_VL_72B(QwenSpace):  # noqa: N801  (the model's own name)
     web demo, read 2026-11).
     """
 
-    contract = Contract(
+    contract: ClassVar[Contract] = Contract(
         "Qwen/Qwen2.5-VL-72B-Instruct",
         endpoints=("/predict",),
         parameters={"chat": "_chatbot"},
@@ -23,8 +25,7 @@ class Qwen2_5_VL_72B(QwenSpace):  # noqa: N801  (the model's own name)
             Step("/add_text", {"prompt": "text", "chat": "history"}),
         ),
     )
-    aliases = ("qwen-2.5-vl-72b", "qwen-qwen2-5-vl-72b-instruct")
-    max_images = None
+    alias = "qwen-2.5-vl-72b"
+    max_images: ClassVar[int | None] = None
     label = "Qwen Qwen-2.5-VL-72B"
-    url = "https://qwen-qwen2-5-vl-72b-instruct.hf.space"
     api_endpoint = "https://qwen-qwen2-5-vl-72b-instruct.hf.space/gradio_api/queue/join"

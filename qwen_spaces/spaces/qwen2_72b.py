@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .._contract.contract import Contract
 from ..space import QwenSpace
 
@@ -13,12 +15,11 @@ class Qwen2_72B(QwenSpace):  # noqa: N801  (the model's own name)
     ``("", history with the new turn, system)`` (a public copy of the Space's app, read 2026-11, Gradio 4).
     """
 
-    contract = Contract(
+    contract: ClassVar[Contract] = Contract(
         "Qwen/Qwen2-72B-Instruct",
         endpoints=("/model_chat",),
         defaults={"system": "You are a helpful assistant."},
     )
-    aliases = ("qwen-2-72b", "qwen-qwen2-72b-instruct")
+    alias = "qwen-2-72b"
     label = "Qwen Qwen-2.72B"
-    url = "https://qwen-qwen2-72b-instruct.hf.space"
     api_endpoint = "https://qwen-qwen2-72b-instruct.hf.space/queue/join?"

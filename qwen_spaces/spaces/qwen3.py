@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict, get_args
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict, get_args
 
 from .._contract.contract import Contract
 from ..space import QwenSpace
@@ -10,9 +11,7 @@ from ..space import QwenSpace
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .._display.live_reply import LiveReply
     from ..conversation import Conversation
-    from ..events import Reply
     from ..images import Images
     from ..messages import Messages
     from ..stream import TextStream
@@ -37,18 +36,18 @@ class Options(TypedDict, total=False):
 
 
 class Qwen3(QwenSpace):
-    """`Qwen/Qwen3-Demo`: text, its own system prompt; reasoning apart; a conversation is kept in its session.
+    """`Qwen/Qwen3-Demo`: text, its own system prompt; reasoning apart; a session keeps the conversation.
 
     Options:
         model: which Qwen3 answers, ``"qwen3-235b-a22b"`` by default; see `Model`.
         thinking_budget: how long it may think, 1 to 38, in units of 1,024 tokens; 38 by default.
 
     Its endpoint is ``/add_message(input_value, settings_form_value)``, the latter a dict of model, budget and
-    ``sys_prompt``. It puts out an update of the chat, where an answer is a list of parts: the reasoning is
-    one of type ``"tool"`` (a fork of the Space, and its callers, read 2026-11, Gradio 5).
+    ``sys_prompt``. Its output is an update of the chat, where an answer is a list of parts: the reasoning
+    is one of type ``"tool"`` (a fork of the Space, and its callers, read 2026-11, Gradio 5).
     """
 
-    contract = Contract(
+    contract: ClassVar[Contract] = Contract(
         "Qwen/Qwen3-Demo",
         endpoints=("/add_message",),
         parameters={"prompt": "input_value", "system": "settings_form_value.sys_prompt"},
@@ -63,11 +62,13 @@ class Qwen3(QwenSpace):
         },
         stateful=True,
     )
-    aliases = ("qwen-3", "qwen-qwen3-demo")
-    options = {"model": get_args(Model), "thinking_budget": range(1, 39)}
+    alias = "qwen-3"
+    options: ClassVar[Mapping[str, Sequence[object]]] = {
+        "model": get_args(Model),
+        "thinking_budget": range(1, 39),
+    }
     reasons = True
     label = "Qwen Qwen-3"
-    url = "https://qwen-qwen3-demo.hf.space"
     api_endpoint = "https://qwen-qwen3-demo.hf.space/gradio_api/queue/join?__theme=system"
 
     if TYPE_CHECKING:
@@ -80,23 +81,5 @@ class Qwen3(QwenSpace):
             images: Images = (),
             **options: Unpack[Options],
         ) -> TextStream: ...
-
-        def ask(
-            self,
-            messages: Messages,
-            *,
-            system: str | None = None,
-            images: Images = (),
-            **options: Unpack[Options],
-        ) -> Reply: ...
-
-        def show(
-            self,
-            messages: Messages,
-            *,
-            system: str | None = None,
-            images: Images = (),
-            **options: Unpack[Options],
-        ) -> LiveReply: ...
 
         def conversation(self, system: str | None = None, **options: Unpack[Options]) -> Conversation: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pickle
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from qwen_spaces import (
     Conversation,
@@ -21,14 +23,13 @@ from qwen_spaces import (
 )
 from qwen_spaces._client.request import Request, SessionStore
 from qwen_spaces._markup import markdown
-from qwen_spaces.images import as_images
 
 from ..support.images import picture
 from ..support.modes import run_async
 from ..support.servers import Servers
 
 
-def test_the_space_is_told_the_earlier_turns(servers: Servers) -> None:
+def test_earlier_turns_reach_the_space(servers: Servers) -> None:
     chat = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).conversation(system="Be brief.", size="7B")
     first = chat.ask("My name is Ada.")
     second = chat.ask("What is my name?")
@@ -47,7 +48,7 @@ def test_the_space_is_told_the_earlier_turns(servers: Servers) -> None:
     )
 
 
-def test_a_turn_that_failed_or_was_left_leaves_no_trace(servers: Servers) -> None:
+def test_a_turn_that_failed_or_was_cancelled_is_not_kept(servers: Servers) -> None:
     chat = QwenSpace("qwen-2-72b", src=servers["qwen-2-72b"]).conversation()
     with pytest.raises(SpaceError):
         chat.ask("Fail [[error-after=3]]")
@@ -82,6 +83,34 @@ def test_the_image_of_an_earlier_turn_stays(servers: Servers) -> None:
         chat.ask("And this?", images=picture("PNG", (10, 20), "blue"))
 
 
+def test_earlier_images_are_sent_as_they_are_and_only_saving_encodes_them(
+    servers: Servers, tmp_path: Path, mocker: MockerFixture
+) -> None:
+    encode, decode = mocker.spy(base64, "b64encode"), mocker.spy(base64, "b64decode")
+    file = tmp_path / "red.png"
+    file.write_bytes(picture("PNG", (10, 20), "red"))
+    chat = QwenSpace("qwen-3-vl", src=servers["qwen-3-vl"]).conversation()
+    assert "10x20" in chat.ask("What is this?", images=file).text
+    file.unlink()
+    image = chat.messages[0].images[0]
+    assert "30x40" in chat.ask("And this?", images=picture("PNG", (30, 40), "blue")).text
+    chat.ask("Which is larger?")
+    assert chat.messages[0].images[0].data is image.data
+    assert (encode.call_count, decode.call_count) == (0, 0)
+
+    chat.save(tmp_path / "talk.json")
+    assert (encode.call_count, decode.call_count) == (2, 0)
+    # Another conversation has no session to resume, so it sends the images of all turns.
+    other = QwenSpace("qwen-3-vl", src=servers["qwen-3-vl"]).conversation()
+    other.load(tmp_path / "talk.json")
+    assert other.messages == chat.messages
+    assert decode.call_count == 2
+    text = other.ask("Compare them.").text
+    assert "10x20" in text
+    assert "30x40" in text
+    assert decode.call_count == 2
+
+
 def test_a_space_is_pickled_as_its_recipe(servers: Servers) -> None:
     space = QwenSpace("qwen-2.5", src=servers["qwen-2.5"], token="hf_secret", timeouts=30)
     space.status()
@@ -101,18 +130,19 @@ def talk(servers: Servers) -> Conversation:
     return chat
 
 
-def test_a_turn_can_be_taken_back_and_asked_again(talk: Conversation) -> None:
+def test_a_turn_can_be_undone_and_repeated(talk: Conversation) -> None:
     before = talk.messages
-    asked = talk.undo()
-    assert asked == before[1]
-    assert talk.messages == before[:1]
-    talk.ask(asked.content, images=asked.image_urls)
-    assert talk.messages == before
+    for images in ("images", "image_urls"):
+        message = talk.undo()
+        assert message == before[1]
+        assert talk.messages == before[:1]
+        talk.ask(message.content, images=getattr(message, images))
+        assert talk.messages == before
     talk.undo()
     assert talk.undo() is None
 
 
-def test_the_system_prompt_can_be_changed_and_taken_away(talk: Conversation) -> None:
+def test_the_system_prompt_can_be_changed_and_removed(talk: Conversation) -> None:
     turns = talk.messages[1:]
     talk.system = "Be long."
     assert talk.messages == (Message("system", "Be long."), *turns)
@@ -139,7 +169,7 @@ def test_what_was_saved_is_loaded_in_another_conversation(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_notebook_shows_who_said_what_and_a_reply_as_its_markdown(talk: Conversation) -> None:
+def test_a_notebook_shows_each_message_with_its_role_and_a_reply_as_its_markdown(talk: Conversation) -> None:
     shown = talk._repr_markdown_()
     for message in talk.messages:
         assert f"**{message.role}**\n\n{markdown(message.content)}" in shown
@@ -150,7 +180,7 @@ def test_a_notebook_shows_who_said_what_and_a_reply_as_its_markdown(talk: Conver
     )
 
 
-def test_a_file_that_cannot_be_written_whole_is_left_as_it_was(
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(
     talk: Conversation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "talk.json"
@@ -177,6 +207,11 @@ def test_a_file_that_cannot_be_written_whole_is_left_as_it_was(
             '{"qwen_spaces": 1, "messages": [{"role": "king", "content": ""}]}',
             "Message 0 has the role 'king'",
         ),
+        (
+            '{"qwen_spaces": 1, "messages": [{"role": "user", "content": [{"type": "image_url", '
+            '"image_url": {"url": "data:image/png;base64,AAAA"}}]}]}',
+            "Image 0 is not an image",
+        ),
         ('{"qwen_spaces": 1, "messages": 5}', "holds no conversation"),
     ],
 )
@@ -184,13 +219,13 @@ def test_a_file_of_something_else_is_refused(text: str, why: str, tmp_path: Path
     path = tmp_path / "talk.json"
     path.write_text(text)
     chat = QwenSpace("qvq-72b").conversation(system="Be brief.")
-    with pytest.raises(InvalidMessagesError, match=why):
+    with pytest.raises((InvalidMessagesError, InvalidImageError), match=why):
         chat.load(path)
     assert chat.system == "Be brief."
 
 
 def test_a_session_is_resumed_by_the_next_turn_and_by_one_alone() -> None:
-    said = [
+    dialogue = [
         Message("user", f"q{place}") if place % 2 == 0 else Message("assistant", "a") for place in range(8)
     ]
     memory = SessionStore()
@@ -200,39 +235,43 @@ def test_a_session_is_resumed_by_the_next_turn_and_by_one_alone() -> None:
         sent, _, turns = request.unsent()
         return request, sent, turns
 
-    # The first three messages are told at once, so that they are one turn of the session.
-    first, sent, turns = ask(*said[:3])
-    assert (list(sent), turns) == (said[:3], 0)
-    first.complete(Reply(said[3].content))
-    second, sent, turns = ask(*said[:5])
-    assert (list(sent), turns, second.session_hash) == (said[4:5], 2, first.session_hash)
-    at_once, sent, turns = ask(*said[:5])
-    assert (list(sent), turns) == (said[:5], 0)
-    second.complete(Reply(said[5].content))
-    third, sent, turns = ask(*said[:7])
-    assert (list(sent), turns, third.session_hash) == (said[6:7], 3, first.session_hash)
-    after_a_failure, sent, turns = ask(*said[:7])
-    assert (list(sent), turns) == (said[:7], 0)
-    after_a_failure.complete(Reply(said[7].content))
-    changed, sent, turns = ask(said[2], said[1], said[0])
-    assert (list(sent), turns) == ([said[2], said[1], said[0]], 0)
+    # The first three messages are sent at once, so they are one turn of the session.
+    first, sent, turns = ask(*dialogue[:3])
+    assert (list(sent), turns) == (dialogue[:3], 0)
+    first.complete(Reply(dialogue[3].content))
+    second, sent, turns = ask(*dialogue[:5])
+    assert (list(sent), turns, second.session_hash) == (dialogue[4:5], 2, first.session_hash)
+    at_once, sent, turns = ask(*dialogue[:5])
+    assert (list(sent), turns) == (dialogue[:5], 0)
+    second.complete(Reply(dialogue[5].content))
+    third, sent, turns = ask(*dialogue[:7])
+    assert (list(sent), turns, third.session_hash) == (dialogue[6:7], 3, first.session_hash)
+    after_a_failure, sent, turns = ask(*dialogue[:7])
+    assert (list(sent), turns) == (dialogue[:7], 0)
+    after_a_failure.complete(Reply(dialogue[7].content))
+    changed, sent, turns = ask(dialogue[2], dialogue[1], dialogue[0])
+    assert (list(sent), turns) == ([dialogue[2], dialogue[1], dialogue[0]], 0)
     sessions = {request.session_hash for request in (first, at_once, after_a_failure, changed)}
     assert len(sessions - {None}) == 4
-    assert Request(said[:1], {}, ()).unsent() == (said[:1], (), 0)
+    assert Request(dialogue[:1], {}, ()).unsent() == (dialogue[:1], (), 0)
 
 
 def test_a_resumed_session_gets_the_new_images_and_the_system_prompt() -> None:
     url = "https://example.org/{}.png".format
     system, answer = Message("system", "S"), Message("assistant", "a")
-    asked = [Message("user", "q", (url(1), url(2))), Message("user", "q", (url(3),)), Message("user", "q")]
+    questions = [
+        Message("user", "q", (url(1), url(2))),
+        Message("user", "q", (url(3),)),
+        Message("user", "q"),
+    ]
     memory = SessionStore()
     messages = [system]
-    for message, new in zip(asked, ([1, 2], [3], []), strict=True):
+    for message, new in zip(questions, ([1, 2], [3], []), strict=True):
         messages.append(message)
-        urls = [url for message in messages for url in message.image_urls]
-        request = Request(tuple(messages), {}, as_images(urls), memory)
-        sent, images, _ = request.unsent()
+        images = [image for message in messages for image in message.images]
+        request = Request(tuple(messages), {}, images, memory)
+        sent, uploads, _ = request.unsent()
         assert list(sent) == [system, message]
-        assert [image.url for image in images] == [url(number) for number in new]
+        assert [image.url for image in uploads] == [url(number) for number in new]
         messages.append(answer)
         request.complete(Reply(answer.content))

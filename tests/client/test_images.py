@@ -68,13 +68,15 @@ def test_an_image_is_sent_in_every_mode(servers: Servers, mode: str) -> None:
     assert "31x17" in "".join(deltas_through(mode, stream))
 
 
-def test_a_reader_is_told_how_much_is_uploaded(servers: Servers, prompt: str) -> None:
+def test_the_status_has_the_size_of_the_upload(servers: Servers, prompt: str) -> None:
     image = picture("PNG", (40, 30), "red")
     space = QwenSpace("qvq-72b", src=servers["qvq-72b"])
     for images, upload in ((image, len(image)), ((), None)):
         with space.stream(f"{prompt} [[wait=0.1]]", images=images) as stream:
-            told = [event for event in stream.events() if event.type == "status" and event.stage == "queued"]
-        assert told[0].upload == upload
+            queued = [
+                event for event in stream.events() if event.type == "status" and event.stage == "queued"
+            ]
+        assert queued[0].upload == upload
 
 
 def test_an_image_in_a_message_reaches_the_space(servers: Servers) -> None:
@@ -95,6 +97,6 @@ def test_temporary_files_are_gone_when_the_job_has_ended(
     assert "".join(deltas)
     stream.close()
     assert list(tmp_path.iterdir()) == []
-    with space.stream("Hi [[forever]]", images=PNG) as left:
-        next(iter(left))
+    with space.stream("Hi [[forever]]", images=PNG) as stream:
+        next(iter(stream))
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from qwen_spaces import InvalidImageError, StreamError, UnknownSpaceError
+from qwen_spaces import InvalidImageError, QwenSpace, StreamError, UnknownSpaceError
 from qwen_spaces.providers import Messages, Qwen_QVQ_72B, Qwen_Qwen_2_5, Qwen_Qwen_2_72B, ResponseError
 
 from ..support.images import picture
@@ -123,20 +123,80 @@ def test_leaving_the_loop_stops_the_server(name: str, prompt: str, servers: Serv
     run_async("asyncio", leave)
 
 
+# Of the seeds (the classes of gpt4free 0.4.9.9 to 0.5.2.9), except that these dropped the history.
+FACTS: dict[str, dict[str, object]] = {
+    "qwen-2-72b": {
+        "label": "Qwen Qwen-2.72B",
+        "url": "https://qwen-qwen2-72b-instruct.hf.space",
+        "api_endpoint": "https://qwen-qwen2-72b-instruct.hf.space/queue/join?",
+        "default_model": "qwen-qwen2-72b-instruct",
+        "default_vision_model": None,
+        "model_aliases": {"qwen-2-72b": "qwen-qwen2-72b-instruct"},
+        "models": ["qwen-2-72b"],
+        "vision_models": [],
+    },
+    "qwen-2.5": {
+        "label": "Qwen Qwen-2.5",
+        "url": "https://qwen-qwen2-5.hf.space",
+        "api_endpoint": "https://qwen-qwen2-5.hf.space/queue/join",
+        "default_model": "qwen-qwen2-5",
+        "default_vision_model": None,
+        "model_aliases": {"qwen-2.5": "qwen-qwen2-5"},
+        "models": ["qwen-2.5"],
+        "vision_models": [],
+    },
+    "qvq-72b": {
+        "label": "Qwen QVQ-72B",
+        "url": "https://qwen-qvq-72b-preview.hf.space",
+        "api_endpoint": "/gradio_api/call/generate",
+        "default_model": "qwen-qvq-72b-preview",
+        "default_vision_model": "qwen-qvq-72b-preview",
+        "model_aliases": {"qvq-72b": "qwen-qvq-72b-preview"},
+        "models": ["qvq-72b"],
+        "vision_models": ["qvq-72b"],
+    },
+}
+SPACE_IDS = {
+    "qwen-2-72b": "Qwen/Qwen2-72B-Instruct",
+    "qwen-2.5": "Qwen/Qwen2.5",
+    "qvq-72b": "Qwen/QVQ-72B-preview",
+}
+
+
 def test_the_class_facts_are_those_of_the_old_classes(name: str) -> None:
-    provider = PROVIDERS[name]
-    assert provider.working is True
-    assert provider.supports_stream is provider.supports_system_message is True
-    assert provider.supports_message_history is True  # the old ones dropped it
-    assert provider.default_model == LONG[name]
-    assert provider.models == [name]
-    assert provider.model_aliases == {name: LONG[name]}
-    assert provider.url.startswith("https://qwen-")
-    assert provider.url.endswith(".hf.space")
-    assert provider.label.startswith("Qwen ")
-    assert provider.api_endpoint
-    assert provider.vision_models == (["qvq-72b"] if name == "qvq-72b" else [])
-    assert provider.default_vision_model == (LONG[name] if name == "qvq-72b" else None)
+    supported = dict.fromkeys(
+        ["supports_stream", "supports_system_message", "supports_message_history"], True
+    )
+    facade = type(QwenSpace(name))
+    for owner in (PROVIDERS[name], facade):
+        facts = {fact: getattr(owner, fact) for fact in (*FACTS[name], *supported)}
+        assert facts == {**FACTS[name], **supported}
+    assert PROVIDERS[name].working is True
+    assert facade.space_id == SPACE_IDS[name]
+    assert facade.aliases == (name, FACTS[name]["default_model"])
+    assert type(QwenSpace(LONG[name])) is facade
+
+
+@pytest.mark.parametrize(
+    ("alias", "long", "api_endpoint"),
+    [
+        ("qwen-2.5-max", "qwen-qwen2-5-max-demo", "/gradio_api/queue/join?"),
+        ("qwen-2.5-1m", "qwen-qwen2-5-1m-demo", "/queue/join?__theme=light"),
+        ("qwen-3", "qwen-qwen3-demo", "/gradio_api/queue/join?__theme=system"),
+        ("qwen-2.5-72b", "qwen-qwen2-5-72b-instruct", "/gradio_api/queue/join"),
+        ("qwen-2.5-coder", "qwen-qwen2-5-coder-demo", "/gradio_api/queue/join"),
+        ("qwen-2.5-vl-72b", "qwen-qwen2-5-vl-72b-instruct", "/gradio_api/queue/join"),
+        ("qwen-3-vl", "qwen-qwen3-vl-demo", "/gradio_api/queue/join"),
+    ],
+)
+def test_the_long_name_and_the_addresses_of_the_other_spaces(
+    alias: str, long: str, api_endpoint: str
+) -> None:
+    facade = type(QwenSpace(alias))
+    assert facade.aliases == (alias, long)
+    assert facade.url == f"https://{long}.hf.space"
+    assert facade.api_endpoint == f"https://{long}.hf.space{api_endpoint}"
+    assert type(QwenSpace(long)) is facade
 
 
 def test_an_unknown_model_is_a_clear_error(name: str) -> None:

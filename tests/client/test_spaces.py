@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pytest_mock import MockerFixture
 
 from qwen_spaces import (
     QVQ_72B,
     Done,
+    GradioChat,
     Message,
     Qwen2_5,
     Qwen2_72B,
+    Qwen3,
     QwenSpace,
     Status,
     Text,
+    TextStream,
     Timeouts,
 )
 from qwen_spaces.cli import main
@@ -100,16 +106,14 @@ def test_each_size_reaches_the_space(size: str, servers: Servers) -> None:
     assert f"Model: {size}." in reply.text
 
 
-def test_the_whole_answer_can_be_awaited_or_asked_for(space: QwenSpace, backend: str, prompt: str) -> None:
+def test_the_whole_answer_can_be_awaited_or_waited_for(space: QwenSpace, backend: str, prompt: str) -> None:
     async def ask() -> str:
         return (await space.stream(prompt)).text
 
     assert run_async(backend, ask) == space.ask(prompt).text
 
 
-def test_events_tell_the_status_then_the_text_then_the_reply(
-    space: QwenSpace, mode: str, prompt: str
-) -> None:
+def test_events_are_the_status_then_the_text_then_the_reply(space: QwenSpace, mode: str, prompt: str) -> None:
     stream = space.stream(prompt)
     if mode == "sync":
         events = list(stream.events())
@@ -155,7 +159,7 @@ def test_an_answer_split_after_each_code_point_arrives_whole(space: QwenSpace) -
     assert "".join(deltas).strip() == "".join(PASSAGES).strip()  # QVQ's Markdown strips the ends
 
 
-def test_a_rewrite_is_told_and_the_reply_is_right(space: QwenSpace, prompt: str) -> None:
+def test_a_rewrite_is_an_event_and_the_reply_is_right(space: QwenSpace, prompt: str) -> None:
     answer = ""
     stream = space.stream(f"{prompt} [[rewrite]] [[pace=0.01]]")
     for event in stream.events():
@@ -234,7 +238,7 @@ def test_a_slow_reader_gets_the_newest_text_at_once(servers: Servers) -> None:
     assert first + rest[0] == stream.result().text
 
 
-def test_status_tells_the_endpoint_and_its_parameters(servers: Servers, backend: str) -> None:
+def test_status_has_the_endpoint_and_its_parameters(servers: Servers, backend: str) -> None:
     status = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).status()
     assert status.endpoint == "/model_chat"
     assert status.parameters == {"prompt": "query", "history": "history", "system": "system", "size": "radio"}
@@ -280,3 +284,51 @@ def test_a_server_is_reached_by_each_form_of_its_address(servers: Servers) -> No
     assert (ended.exit_code, ended.stderr) == (0, "")
     ended = CliRunner().invoke(main, ["status", "qwen-2.5", "--src", f"localhost:{port}/?__theme=dark"])
     assert ended.exit_code == 0
+
+
+COMMON = "self, messages: 'Messages', *, system: 'str | None' = None, images: 'Images' = ()"
+SIZES = ", ".join(map(repr, Qwen2_5.options["size"]))
+
+
+@pytest.mark.parametrize(
+    ("method", "result"), [("stream", "TextStream"), ("ask", "Reply"), ("show", "LiveReply")]
+)
+def test_a_signature_has_the_options_of_its_facade(method: str, result: str) -> None:
+    def signature(facade: type[QwenSpace]) -> str:
+        return str(inspect.signature(getattr(facade, method)))
+
+    assert signature(Qwen2_5) == f"({COMMON}, size: Literal[{SIZES}] = '72B') -> '{result}'"
+    assert signature(Qwen2_72B) == f"({COMMON}) -> '{result}'"
+    assert signature(Qwen3).endswith(f", thinking_budget: int = 38) -> '{result}'")
+    assert signature(GradioChat) == f"({COMMON}, **options: Any) -> '{result}'"
+    assert signature(QwenSpace) == f"({COMMON}, **options: 'Unpack[NoOptions]') -> '{result}'"
+    bound = inspect.signature(getattr(QwenSpace("qwen-2.5"), method))
+    assert list(bound.parameters) == ["messages", "system", "images", "size"]
+    assert getattr(Qwen2_5, method).__doc__ == getattr(QwenSpace, method).__doc__
+
+
+def test_the_signature_of_a_conversation_has_the_options_too() -> None:
+    signature = str(inspect.signature(Qwen2_5().conversation))
+    assert signature == f"(system: 'str | None' = None, *, size: Literal[{SIZES}] = '72B') -> 'Conversation'"
+
+
+def test_a_facade_keeps_a_method_of_its_own() -> None:
+    class Own(QwenSpace):
+        contract = Qwen2_5.contract
+
+        def stream(self, *args: Any, **options: Any) -> TextStream:
+            raise NotImplementedError
+
+    class Other(Qwen2_5):
+        contract = Qwen2_5.contract
+
+    with pytest.raises(NotImplementedError):
+        object.__new__(Own).ask("Hi", temperature=0.5)
+    assert inspect.signature(Other.ask) == inspect.signature(Qwen2_5.ask)
+
+
+def test_a_method_that_is_replaced_is_so_for_all_facades(mocker: MockerFixture) -> None:
+    stream = mocker.patch.object(QwenSpace, "stream", autospec=True)
+    space = QwenSpace("qwen-2.5")
+    assert space.ask("Hi", size="7B") is stream.return_value.__enter__.return_value.result.return_value
+    stream.assert_called_once_with(space, "Hi", size="7B")

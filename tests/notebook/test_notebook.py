@@ -36,15 +36,15 @@ def magic(page: Page, servers: Servers) -> Callable[[str], Any]:
 
 
 def test_the_magic_asks_and_keeps_the_reply(magic: Callable[[str], Any], page: Page) -> None:
-    ended = magic('%%qwen --src $url -s "Be brief." -o said\nWhy is\nthe sky blue?\n')
+    ended = magic('%%qwen --src $url -s "Be brief." -o reply\nWhy is\nthe sky blue?\n')
     assert (ended.text, ended.error) == ("", None)
     assert 'You asked: "Why is\nthe sky blue?"' in page.shown[0]
     assert 'System prompt: "Be brief."' in page.shown[0]
-    assert page.names["said"] is page.names["_"] is ended.value
+    assert page.names["reply"] is page.names["_"] is ended.value
     assert ended.value.text == page.shown[0]
 
 
-def test_the_magic_goes_on_with_a_conversation(magic: Callable[[str], Any], page: Page) -> None:
+def test_the_magic_continues_a_conversation(magic: Callable[[str], Any], page: Page) -> None:
     magic("%%qwen --src $url -c chat -s 'Be brief.'\nMy name is Ada.")
     magic("%%qwen -c chat\nWhat is my name?")
     first, second = page.shown
@@ -86,19 +86,19 @@ def test_wrong_usage_of_the_magic_is_one_line(line: str, message: str, magic: Ca
 
 
 def test_a_failing_magic_shows_the_box_and_one_line(magic: Callable[[str], Any], page: Page) -> None:
-    ended = magic("%%qwen --src $url -o said\nFail. [[gr-error=Out of tokens]]")
+    ended = magic("%%qwen --src $url -o reply\nFail. [[gr-error=Out of tokens]]")
     (box,) = page.shown
     assert box.startswith("SpaceError: ")
     assert "Out of tokens" in box
     assert ended.error is not None
     assert ended.text == "No answer: the reason is above.\n"
-    assert "said" not in page.names
+    assert "reply" not in page.names
 
 
 def test_the_magic_explains_itself(magic: Callable[[str], Any]) -> None:
-    told = magic("%%qwen?").text
+    explanation = magic("%%qwen?").text
     for part in ("-m MODEL, --model MODEL", "-c NAME", "-o NAME", "Be brief.", "Where the Space really is"):
-        assert part in told
+        assert part in explanation
 
 
 KERNEL_SETUP = "from qwen_spaces import QwenSpace\nspace = QwenSpace('qwen-2.5', src={url!r})"
@@ -157,7 +157,7 @@ def kernel(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     ],
     ids=["last line of a cell", "magic", "awaited"],
 )
-def test_interrupting_a_kernel_ends_the_job_and_leaves_what_had_come(
+def test_interrupting_a_kernel_ends_the_job_and_keeps_the_text_so_far(
     code: str, last: str, kernel: Kernel, servers: Servers, prompt: str
 ) -> None:
     endless = f"{prompt} [[forever]] [[pace=0.01]]"

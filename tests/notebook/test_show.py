@@ -17,7 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from qwen_spaces import QwenSpace, Reply, SpaceError, SpaceTimeoutError, Status, Timeouts
 from qwen_spaces._display.displays import NO_MATH
-from qwen_spaces._display.live_reply import DisplayedReply, LiveReply
+from qwen_spaces._display.live_reply import DisplayedReply, LiveReply, Shown
 
 from ..support.modes import run_async
 from ..support.page import Page, new_page, thinking, told
@@ -69,13 +69,13 @@ def test_the_status_stands_where_the_answer_will(page: Page) -> None:
 
 
 def test_reasoning_is_unfolded_until_the_answer_begins(page: Page) -> None:
-    said = [
+    steps = [
         thinking("Hm."),
         thinking("Hm. Yes."),
         thinking("Hm. Yes.", "It is"),
         thinking("Hm. Yes.", "It is."),
     ]
-    page.run(AWAITED, shown=LiveReply(told(*said, page=page)))
+    page.run(AWAITED, shown=LiveReply(told(*steps, page=page)))
     drawn = [data["text/markdown"] for data in page.seen if "text/markdown" in data]
     folded = f"<details><summary>Reasoning</summary><blockquote {NO_MATH}>Hm. Yes.</blockquote></details>"
     unfolded = folded.replace("<details>", "<details open>")
@@ -100,14 +100,14 @@ def test_an_answer_is_never_made_into_html(page: Page) -> None:
     assert [list(data) for data in page.outputs.values()] == [["text/markdown", "text/plain"]]
 
 
-def test_text_that_the_space_took_back_does_not_stay(page: Page) -> None:
-    said = [thinking("Hm.", "No"), thinking("Hm. Wait.")]
-    page.run(LAST_LINE, shown=LiveReply(told(*said, page=page)))
+def test_text_that_the_space_removes_is_removed(page: Page) -> None:
+    steps = [thinking("Hm.", "No"), thinking("Hm. Wait.")]
+    page.run(LAST_LINE, shown=LiveReply(told(*steps, page=page)))
     assert page.shown == ["Hm. Wait.", ""]
 
 
 @WAYS
-def test_an_error_is_a_box_below_what_had_come(way: str, page: Page) -> None:
+def test_an_error_is_a_box_below_the_text_so_far(way: str, page: Page) -> None:
     error = SpaceError("<b>a Space</b> failed.\nAsk again.")
     ended = page.run(way, shown=LiveReply(told("Half of", pace=0.1, error=error)))
     assert page.shown == ["Half of", f"SpaceError: {error}"]
@@ -128,7 +128,7 @@ def test_an_error_before_the_answer_stands_in_its_place(way: str, page: Page) ->
 
 
 @WAYS
-def test_a_stream_that_is_late_for_good_says_so(way: str, page: Page) -> None:
+def test_a_stream_that_times_out_shows_the_error(way: str, page: Page) -> None:
     stream = scripted_stream(lambda mailbox: time.sleep(0.6), timeouts=Timeouts(connect=0.2))
     ended = page.run(way, shown=LiveReply(stream))
     assert len(page.shown) == 1
@@ -168,6 +168,7 @@ def test_a_shown_reply_is_a_reply(page: Page) -> None:
     assert hash(shown) == hash(same)
     assert pickle.loads(pickle.dumps(shown)) == shown
     assert str(shown) == "Hello."
+    assert Shown is LiveReply
 
 
 def test_several_answers_grow_at_once_in_one_cell(page: Page, servers: Servers) -> None:
@@ -180,7 +181,7 @@ def test_several_answers_grow_at_once_in_one_cell(page: Page, servers: Servers) 
     assert len({data["text/plain"] for data in page.seen}) > 6
 
 
-def test_a_task_that_is_cancelled_leaves_what_had_come(
+def test_a_cancelled_task_keeps_the_text_so_far(
     page: Page, servers: Servers, prompt: str, backend: str
 ) -> None:
     endless = f"{prompt} [[forever]]"
@@ -202,7 +203,7 @@ def test_a_task_that_is_cancelled_leaves_what_had_come(
     assert note == "Interrupted."
 
 
-def test_a_stream_that_somebody_cancels_is_no_error(page: Page) -> None:
+def test_a_cancelled_stream_is_no_error(page: Page) -> None:
     shown = LiveReply(told("Half of", pace=0.4))
     threading.Timer(0.2, shown.stream.cancel).start()
     page.run(LAST_LINE, shown=shown)
@@ -226,7 +227,7 @@ def test_an_interrupt_while_it_is_drawn_ends_the_job_as_well(
     servers.wait_for("end", endless)
 
 
-def test_an_error_reaches_who_awaits_as_it_is(backend: str, page: Page) -> None:
+def test_await_raises_the_error_itself(backend: str, page: Page) -> None:
     async def ask() -> None:
         with pytest.raises(SpaceError, match="It failed"):
             await LiveReply(told(error=SpaceError("It failed.")))
@@ -235,9 +236,9 @@ def test_an_error_reaches_who_awaits_as_it_is(backend: str, page: Page) -> None:
     assert page.shown == ["SpaceError: It failed."]
 
 
-def test_one_that_is_dropped_says_that_nothing_was_asked(servers: Servers, prompt: str) -> None:
+def test_one_that_is_dropped_warns_that_nothing_was_sent(servers: Servers, prompt: str) -> None:
     space = QwenSpace("qwen-2.5", src=servers["qwen-2.5"])
-    with pytest.warns(UserWarning, match="nothing was asked"):
+    with pytest.warns(UserWarning, match="nothing was sent"):
         space.show(prompt)
     shown = space.show(f"{prompt} [[pace=0]]")
     shown.result()
@@ -272,7 +273,7 @@ def test_without_ipython_an_error_is_only_raised(capsys: pytest.CaptureFixture[s
 
 
 class TerminalInteractiveShell(InteractiveShell):
-    """By its name, one that cannot draw again what it has shown."""
+    """By its name, one that cannot redraw its output."""
 
 
 def test_in_a_terminal_the_text_is_printed(

@@ -19,7 +19,7 @@ from qwen_spaces import (
     Status,
     UnexpectedOutputError,
 )
-from qwen_spaces._display.displays import Cell
+from qwen_spaces._display.displays import CellDisplay
 
 Bundles: TypeAlias = list[dict[str, str]]
 
@@ -35,7 +35,7 @@ def value(shown: object) -> Bundles:
 
 
 def conversation(text: str) -> Bundles:
-    chat = Conversation(lambda *_args, **_how: pytest.fail("asked"))
+    chat = Conversation(lambda *_args, **_how: pytest.fail("called"))
     text = whole(text) or "x"
     chat.messages = (Message("system", text), Message("user", text), Message("assistant", text))
     return value(chat)
@@ -58,7 +58,7 @@ def shown(text: str, *, growing: bool = False) -> Bundles:
     published: Bundles = []
     shell = SimpleNamespace(display_pub=SimpleNamespace(publish=lambda data, **_: published.append(data)))
     stream = SimpleNamespace(reasoning="", text="", status=Status("queued", reason=text))
-    cell = Cell(shell)
+    cell = CellDisplay(shell)
     cell.draw(stream)  # type: ignore[arg-type]
     stream.reasoning = text
     cell.draw(stream)  # type: ignore[arg-type]

@@ -62,7 +62,7 @@ def live(texts: list[str]) -> None:
 
 def reasoning_and_error(texts: list[str]) -> None:
     """Show each as the status, the reasoning, the answer and the error of one request."""
-    live_reply.TICK = 0.01
+    live_reply.REFRESH_INTERVAL = 0.01
     for text in texts:
         said = Status("queued", reason=text), thinking(text), thinking(text, text)
         display(LiveReply(told(*said, pace=0.03, error=SpaceError(text))))

@@ -17,7 +17,7 @@ from ..support.images import PNG
 
 def test_an_address_is_left_for_the_space_to_fetch() -> None:
     (image,) = as_images("https://example.org/cat.png")
-    assert image.saved(Path("unused")) == image.as_url() == "https://example.org/cat.png"
+    assert image.to_upload(Path("unused")) == image.as_url() == "https://example.org/cat.png"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from qwen_spaces import (
     Status,
 )
 from qwen_spaces._display.displays import NO_MATH
-from qwen_spaces._markup import LONGEST, MOST_BRACKETS, REMOTE_IMAGES, markdown
+from qwen_spaces._markup import MAX_BRACKETS, MAX_CHARS, REMOTE_IMAGES, markdown
 
 from ..support.harmless import faults, faults_of, renderings
 from ..support.page import Page, new_page, thinking, told
@@ -114,7 +114,7 @@ def test_reasoning_is_a_fold_of_ours() -> None:
 
 
 def test_a_text_too_long_or_too_deep_is_shown_as_it_is_written() -> None:
-    for text in ("<" * LONGEST + "x", "[" * (MOST_BRACKETS + 1), "> " * 50 + "<i>"):
+    for text in ("<" * MAX_CHARS + "x", "[" * (MAX_BRACKETS + 1), "> " * 50 + "<i>"):
         published = markdown(text)
         assert published.startswith("<pre><code>")
         assert faults_of({"text/markdown": published}) == []
@@ -128,7 +128,7 @@ def wire() -> Iterator[Wire]:
 
 @pytest.fixture
 def page(tmp_path: Path, mocker: MockerFixture) -> Iterator[Page]:
-    mocker.patch("qwen_spaces._display.live_reply.TICK", 0.005)
+    mocker.patch("qwen_spaces._display.live_reply.REFRESH_INTERVAL", 0.005)
     with new_page(tmp_path) as page:
         page.run("%load_ext qwen_spaces.notebook")
         yield page
@@ -138,10 +138,10 @@ def test_nothing_is_live_of_what_the_magic_shows(page: Page, wire: Wire) -> None
     for name, text in PAYLOADS.items():
         payload = armed(text)
         wire.script = Script(events=well(whole(payload)))
-        ended = page.run("%%qwen -m qwen-2-72b --src $url -o said\nGo.", url=wire.url)
+        ended = page.run("%%qwen -m qwen-2-72b --src $url -o reply\nGo.", url=wire.url)
         assert ended.text == "", name
         assert [fault for bundle in page.seen for fault in faults_of(bundle)] == [], name
-        assert page.names["said"].text
+        assert page.names["reply"].text
         page.seen.clear()
 
 

@@ -1,16 +1,24 @@
-"""Messages: liberal in what is taken, strict inside."""
+"""Messages: every usual form is taken, and checked once."""
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import pickle
 from typing import Any
 
 import pytest
 from hypothesis import given
 
-from qwen_spaces import InvalidMessagesError, Message
+from qwen_spaces import InvalidImageError, InvalidMessagesError, Message
+from qwen_spaces.images import Image, as_images
 from qwen_spaces.messages import as_messages, folded, pairs, split, system_prompt
 
 from ..support.strategies import requests, words
+
+PNG = b"\x89PNG\r\n\x1a\n"
+DATA_URI = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+USER = {"role": "user", "content": "Hi"}
 
 
 def test_a_string_is_the_users_message() -> None:
@@ -34,16 +42,45 @@ def test_parts_become_text_and_image_addresses() -> None:
                     {"type": "text", "text": "What"},
                     {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}},
                     {"type": "text", "text": "is this?"},
-                    {"type": "image_url", "image_url": "data:image/png;base64,AAAA"},
+                    {"type": "image_url", "image_url": DATA_URI},
                 ],
             }
         ]
     )
     assert message.content == "What\nis this?"
-    assert message.image_urls == ("https://example.org/cat.png", "data:image/png;base64,AAAA")
+    assert message.images == (Image(url="https://example.org/cat.png"), Image(data=PNG, suffix="png"))
+    assert message.image_urls == ("https://example.org/cat.png", DATA_URI)
 
 
-USER = {"role": "user", "content": "Hi"}
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message("user", "Hi", (Image(url=DATA_URI),)),
+        Message("user", "Hi", [DATA_URI]),
+        Message("user", "Hi", image_urls=(DATA_URI,)),
+        Message("user", "Hi", as_images(PNG)),
+    ],
+    ids=["image", "address", "image_urls", "bytes"],
+)
+def test_a_message_takes_its_images_in_each_form(message: Message) -> None:
+    assert message.image_urls == (DATA_URI,)
+    (checked,) = as_messages(message)
+    assert checked == Message("user", "Hi", (Image(data=PNG, suffix="png"),))
+    assert pickle.loads(pickle.dumps(message)) == message
+    assert dataclasses.replace(message, content="Bye").image_urls == (DATA_URI,)
+
+
+@pytest.mark.parametrize("url", ["cat.png", "/etc/passwd", "", None, 7])
+def test_a_message_cannot_name_a_file(url: Any) -> None:
+    for message in (Message("user", "Hi", [url]), Message("user", "Hi", [Image(url=url)])):
+        with pytest.raises(InvalidMessagesError, match="Message 1 has an image_url that is not an https:"):
+            as_messages([USER, message])
+
+
+def test_an_image_that_cannot_be_read_is_named_by_its_place_in_all_messages() -> None:
+    message = Message("user", "Hi", ["https://example.org/cat.png", DATA_URI])
+    with pytest.raises(InvalidImageError, match="Image 2 is a data: URI that cannot be read"):
+        as_messages([message, Message("user", "Hi", ["data:image/png;base64,!!!"])])
 
 
 @pytest.mark.parametrize(
