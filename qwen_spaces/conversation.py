@@ -16,7 +16,7 @@ from ._markup import markdown
 from .errors import InvalidMessagesError
 from .events import Reply
 from .images import Images, as_images
-from .messages import Message, Messages, as_messages
+from .messages import Message, Messages, as_messages, check_messages
 from .stream import TextStream
 
 if TYPE_CHECKING:
