@@ -1,4 +1,4 @@
-"""Markdown in a terminal, by `rich`, so imported only when needed: where blocks begin, and their lines."""
+"""Render Markdown for a terminal with `rich`; imported when used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import re
 import sys
 
+import click
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
@@ -15,32 +16,34 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text
 
-from .terminal import STYLES, max_width, sanitize_styled
+from .safety import strip_controls
+from .terminal import max_width
 
-COLOURS = "ansi_dark"  # the terminal's own sixteen, so that they suit its background
-NARROWEST = 20  # columns
+CODE_THEME = "ansi_dark"  # the terminal's own sixteen colours, which suit its background
+MIN_COLUMNS = 20
+_STYLES = re.compile(r"(\x1b\[[0-9;]*m)")
 _MATH = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$", re.DOTALL)
 
 
-def _math(state: StateInline, silent: bool) -> bool:
-    """Return a rule that leaves LaTeX as it is, where Markdown would take its backslashes away."""
-    found = _MATH.match(state.src, state.pos)
-    if not found:
+def _parse_math(state: StateInline, silent: bool) -> bool:
+    """Keep LaTeX as it is: a rule for `markdown_it`, before the one that drops backslashes."""
+    match = _MATH.match(state.src, state.pos)
+    if not match:
         return False
     if not silent:
-        state.push("text", "", 0).content = found[0]
-    state.pos = found.end()
+        state.push("text", "", 0).content = match[0]
+    state.pos = match.end()
     return True
 
 
-# Without what would be read and not shown: HTML, references, where an image is; a bare address says itself.
-PARSER = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
+# Without syntax whose source would not be shown: HTML, references, images, and brackets around an address.
+PARSER: MarkdownIt = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
 PARSER.disable(["reference", "image", "autolink"])
-PARSER.inline.ruler.before("escape", "math", _math)
+PARSER.inline.ruler.before("escape", "math", _parse_math)
 
 
 def block_starts(text: str) -> list[int]:
-    r"""Return the lines at which the blocks of `text` begin; all but the last are complete if its lines are.
+    r"""Return the line numbers at which blocks start. All blocks but the last are final if the lines are.
 
     >>> block_starts("# One\n\ntwo\nand three\n- four\n\n- five\n")
     [0, 2, 4]
@@ -50,58 +53,66 @@ def block_starts(text: str) -> list[int]:
     return [token.map[0] for token in tokens if token.level == 0 and token.nesting >= 0 and token.map]
 
 
-class Renderer:
-    """Turns Markdown into lines with styles, for the terminal that stdout is."""
+def render(text: str, columns: int, *, crop: bool = False) -> list[str]:
+    """Return the styled lines of the blocks in `text`, with an empty line between blocks.
 
-    def __init__(self) -> None:
-        self._console = Console(file=sys.stdout, highlight=False)
-
-    def lines(self, text: str, columns: int, *, crop: bool = False) -> list[str]:
-        """Return the lines of the blocks, an empty one between two.
-
-        Args:
-            text: Markdown.
-            columns: no line is wider; one of code is as long as it is, so that it can be copied.
-            crop: whether code is cropped, too.
-        """
-        given, lines = text.split("\n"), list[str]()
-        for start, end in itertools.pairwise([*block_starts(text), len(given)]):
-            shown = self._block("\n".join(given[start:end]), columns, crop)
-            lines += ["", *shown] if lines and shown else shown
-        return lines
-
-    def _block(self, text: str, columns: int, crop: bool) -> list[str]:
-        block, width = _renderable(text, crop), columns
-        while True:
-            self._console.width = width
-            with self._console.capture() as captured:
-                self._console.print(block, crop=False)
-            lines = [sanitize_styled(line).rstrip() for line in captured.get().split("\n")]
-            excess = (
-                max(map(max_width, lines)) - columns
-            )  # a terminal may need more of them than `rich` thinks
-            if excess <= 0 or width <= NARROWEST or (isinstance(block, Group) and not crop):
-                full = [place for place, line in enumerate(lines) if STYLES.sub("", line).strip()]
-                return lines[full[0] : full[-1] + 1] if full else []
-            width = max(NARROWEST, width - excess)
+    Args:
+        text: Markdown.
+        columns: the greatest width; lines of code may be longer, so that they can be copied.
+        crop: whether to crop lines of code, too.
+    """
+    source, lines = text.split("\n"), list[str]()
+    for start, end in itertools.pairwise([*block_starts(text), len(source)]):
+        block = _render_block("\n".join(source[start:end]), columns, crop)
+        lines += ["", *block] if lines and block else block
+    return lines
 
 
-def _renderable(text: str, crop: bool) -> RenderableType:
+def _render_block(text: str, columns: int, crop: bool) -> list[str]:
+    block, width = _parse_block(text, crop), columns
+    may_exceed = isinstance(block, Group) and not crop
+    while True:
+        lines = _render_lines(block, width)
+        # Some terminals draw wider than `rich` counts.
+        excess = max(map(max_width, lines), default=0) - columns
+        if excess <= 0 or width <= MIN_COLUMNS or may_exceed:
+            return lines
+        width = max(MIN_COLUMNS, width - excess)
+
+
+def _render_lines(block: RenderableType, width: int) -> list[str]:
+    """Return the lines without blank ones at both ends."""
+    console = Console(file=sys.stdout, highlight=False, width=width)
+    with console.capture() as capture:
+        console.print(block, crop=False)
+    lines = [_strip_controls(line).rstrip() for line in capture.get().split("\n")]
+    filled = [number for number, line in enumerate(lines) if click.unstyle(line).strip()]
+    return lines[filled[0] : filled[-1] + 1] if filled else []
+
+
+def _strip_controls(line: str) -> str:
+    """Filter a line except for its styles: Markdown's entities can spell control characters."""
+    parts = _STYLES.split(line)
+    parts[::2] = map(strip_controls, parts[::2])
+    return "".join(parts)
+
+
+def _parse_block(text: str, crop: bool) -> RenderableType:
     tokens = PARSER.parse(text)
     if tokens and tokens[0].type in ("fence", "code_block"):
         return _code(tokens[0], crop)
     for token in tokens:
         for child in token.children or ():
             child.type = child.type.replace("softbreak", "hardbreak")  # as Gradio's chat shows it
-    block = Markdown("", code_theme=COLOURS, hyperlinks=False)
+    block = Markdown("", code_theme=CODE_THEME, hyperlinks=False)
     block.parsed = tokens
     return block
 
 
 def _code(token: Token, crop: bool) -> Group:
-    """Code between two rules."""
+    """Return code between two rules."""
     title = token.info.strip()
-    syntax = Syntax("", title.partition(" ")[0] or "text", theme=COLOURS, background_color="default")
+    syntax = Syntax("", title.partition(" ")[0] or "text", theme=CODE_THEME, background_color="default")
     code = syntax.highlight(token.content.expandtabs(4))
     code.rstrip()
     code.overflow = "crop" if crop else "ignore"
