@@ -19,7 +19,6 @@ from ..events import Done
 from ..images import as_images
 from ..messages import Message
 from .errors import report
-from .multiline import read_messages
 from .options import Command, Setup, shared_options
 from .terminal import echo, is_terminal
 
@@ -54,14 +53,14 @@ def chat(**shared: Any) -> None:
       qwen-spaces chat -m qwen-2-72b -s "Be brief."
       printf 'My name is Ada.\\nWhat is my name?\\n' | qwen-spaces chat
     """  # noqa: D301  (click reads the \b)
-    interactive, lines = is_terminal(sys.stdin), read_messages()
+    interactive, inputs = is_terminal(sys.stdin), read_stdin()
     if interactive:
         from .keyboard import PromptReader
 
-        lines = PromptReader(list(COMMANDS))
+        inputs = PromptReader(list(COMMANDS), is_complete)
     with contextlib.ExitStack() as stack:
         session = ChatSession(Setup(**shared), stack, interactive=interactive)
-        session.run(lines)
+        session.run(inputs)
     sys.exit(0 if interactive else session.exit_code)
 
 
@@ -89,11 +88,11 @@ class ChatSession:
         self._unanswered: tuple[str, tuple[str, ...]] | None = None  # the last message and its images
         self._note(f"{self._space.name}. /help lists the commands, Ctrl-D exits.")
 
-    def run(self, lines: Iterator[str]) -> None:
-        """Handle the lines until they end."""
+    def run(self, inputs: Iterator[str]) -> None:
+        """Handle messages and commands until they end."""
         while True:
             try:
-                self._handle(next(lines))
+                self._handle(unquote(next(inputs)))
             except StopIteration:
                 return
             except KeyboardInterrupt:
@@ -111,13 +110,13 @@ class ChatSession:
         if self._interactive:
             echo(text, dim=True, err=True)
 
-    def _handle(self, line: str) -> None:
+    def _handle(self, text: str) -> None:
         """Run a command or send a message; raise ``StopIteration`` to exit."""
-        word, _, argument = line.strip().partition(" ")
+        word, _, argument = text.strip().partition(" ")
         if not re.fullmatch(r"/[a-z?]+", word):
             if word:
                 images, self._images = tuple(self._images), []
-                self._send(line, images)
+                self._send(text, images)
             return
         command = SYNONYMS.get(word, word)
         if command not in COMMANDS:
@@ -196,6 +195,42 @@ class ChatSession:
 
     def _bye(self, _: str) -> None:
         raise StopIteration
+
+
+def is_complete(text: str) -> bool:
+    r'''Return whether the lines so far are a whole message.
+
+    >>> [is_complete(text) for text in ("one", "one\\", '"""one', '"""one"""')]
+    [True, False, False, True]
+    '''
+    text = text.strip()
+    if text.startswith('"""'):
+        return len(text) > 5 and text.endswith('"""')
+    return not text.endswith("\\")
+
+
+def unquote(text: str) -> str:
+    r'''Return the message without its triple quotes and trailing backslashes.
+
+    >>> unquote("one\\\ntwo"), unquote('"""\none\ntwo\n"""')
+    ('one\ntwo', 'one\ntwo')
+    '''
+    quoted = text.strip()
+    if quoted.startswith('"""') and is_complete(quoted):
+        return quoted[3:-3].strip("\n")
+    return text.replace("\\\n", "\n").rstrip("\\\n")
+
+
+def read_stdin() -> Iterator[str]:
+    """Yield the messages and commands on stdin."""
+    text = ""
+    for line in sys.stdin or ():
+        text += line
+        if is_complete(text):
+            yield text
+            text = ""
+    if text:
+        yield text
 
 
 def _path(file: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -11,7 +11,6 @@ import click
 
 from .._registry import available_spaces
 from ..errors import MissingExtraError
-from .multiline import is_complete, unquote
 from .safety import unfiltered
 
 try:
@@ -53,9 +52,11 @@ class PromptReader(Iterator[str]):
 
     Args:
         commands: what the Tab key completes.
+        is_complete: returns whether Enter submits the text, or continues it on a new line.
     """
 
-    def __init__(self, commands: Sequence[str]) -> None:
+    def __init__(self, commands: Sequence[str], is_complete: Callable[[str], bool]) -> None:
+        self._is_complete = is_complete
         self._hint = INPUT_HINT  # shown on the empty line
         self._session: PromptSession[str] = PromptSession(
             [("bold", ">>> ")],
@@ -73,7 +74,7 @@ class PromptReader(Iterator[str]):
     def __next__(self) -> str:
         self._hint = INPUT_HINT
         try:
-            return unquote(self._session.prompt())
+            return self._session.prompt()
         except EOFError:
             raise StopIteration from None
 
@@ -84,7 +85,7 @@ class PromptReader(Iterator[str]):
         @keys.add("enter", filter=in_prompt)
         def submit(event: KeyPressEvent) -> None:
             buffer = event.current_buffer
-            if is_complete(buffer.text):
+            if self._is_complete(buffer.text):
                 buffer.validate_and_handle()
             else:
                 buffer.insert_text("\n")

@@ -12,12 +12,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from .._registry import available_spaces
+from ..errors import MissingExtraError
 from ..space import QwenSpace
 from ..timeouts import Timeouts
 from .errors import keep_secret
-from .local import serve_replica
 from .output import Output, PlainOutput
-from .terminal import is_terminal
+from .terminal import StatusLine, is_terminal
 
 Function: TypeAlias = Callable[..., Any]
 Decorator: TypeAlias = Callable[[Function], Function]
@@ -69,6 +69,35 @@ def alias_of(name: str) -> str:
     return space.aliases[0] if space.aliases else space.name
 
 
+def replica_names() -> tuple[str, ...]:
+    """Return the aliases of the Spaces that have a replica; takes as long as the import of Gradio."""
+    try:
+        from ..replicas import NAMES
+    except ImportError as error:
+        raise MissingExtraError(str(error)) from error
+    return NAMES
+
+
+def check_replica(alias: str) -> None:
+    """Raise if the Space has no replica."""
+    names = replica_names()
+    if alias not in names:
+        raise click.UsageError(f"There is no replica of {alias}. Known: {', '.join(names)}.")
+
+
+@contextlib.contextmanager
+def serve_replica(alias: str) -> Iterator[str]:
+    """Serve a replica on this machine and yield its address."""
+    with contextlib.ExitStack() as stack:
+        with StatusLine() as status:
+            status.show("Starting a replica on this machine")
+            check_replica(alias)
+            from ..replicas import serve
+
+            url = stack.enter_context(serve(alias))
+        yield url
+
+
 class Command(click.Command):
     """A command whose ``-o`` takes ``NAME VALUE`` as well as ``NAME=VALUE``."""
 
@@ -95,9 +124,10 @@ def parse_pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, 
     """Return the NAME=VALUE pairs of an option that may be repeated."""
     pairs = {}
     for pair in values:
-        name, equals, pairs[name] = pair.partition("=")
+        name, equals, value = pair.partition("=")
         if not (name and equals):
             raise click.BadParameter(f"{name!r} lacks a value: write {param.metavar}.")
+        pairs[name] = value
     return pairs
 
 

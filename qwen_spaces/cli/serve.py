@@ -11,8 +11,7 @@ import click
 from .._hosts import is_loopback
 from .._registry import available_spaces
 from .errors import keep_secret
-from .local import replica_names, serve_replica
-from .options import alias_of, complete_model, parse_pairs
+from .options import alias_of, complete_model, parse_pairs, replica_names, serve_replica
 from .terminal import echo
 
 

@@ -16,8 +16,7 @@ from .._registry import available_spaces, in_words
 from ..errors import QwenSpacesError
 from ..space import QwenSpace
 from ..timeouts import Timeouts
-from .local import check_replica
-from .options import Decorator, alias_of, complete_model, src_option, token_option
+from .options import Decorator, alias_of, check_replica, complete_model, src_option, token_option
 from .terminal import StatusLine, echo, is_terminal, size
 
 CHECK_TIMEOUT = 20.0  # seconds to reach a Space
