@@ -86,7 +86,7 @@ class ChatSession:
         self._conversation = self._space.conversation(setup.system, **options)
         self._images: list[str] = [*setup.images]  # for the next message
         self._unanswered: tuple[str, tuple[str, ...]] | None = None  # the last message and its images
-        self._note(f"{self._space.name}. /help lists the commands, Ctrl-D exits.")
+        self._note(f"{self._space.name}. /help lists the commands, Ctrl-D leaves.")
 
     def run(self, inputs: Iterator[str]) -> None:
         """Handle messages and commands until they end."""

@@ -24,8 +24,8 @@ try:
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
     from prompt_toolkit.output import create_output
     from prompt_toolkit.shortcuts import CompleteStyle
-except ImportError as error:
-    raise MissingExtraError("A chat in a terminal needs: pip install 'qwen-spaces[cli]'") from error
+except ImportError as _error:
+    raise MissingExtraError("A chat in a terminal needs: pip install 'qwen-spaces[cli]'") from _error
 
 INPUT_HINT = "Type a message, or /help"
 EXIT_HINT = "Press Ctrl-C again, or Ctrl-D, to exit"

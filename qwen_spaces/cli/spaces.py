@@ -20,7 +20,7 @@ from .options import Decorator, alias_of, check_replica, complete_model, src_opt
 from .terminal import StatusLine, echo, is_terminal, size
 
 CHECK_TIMEOUT = 20.0  # seconds to reach a Space
-INPUTS = {0: "text", 1: "text, one image", None: "text, images"}  # by the greatest number of images
+INPUTS: dict[int | None, str] = {0: "text", 1: "text, one image", None: "text, images"}  # by `max_images`
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 
 
@@ -146,11 +146,15 @@ async def _check_all(aliases: Sequence[str], token: str | None) -> dict[str, dic
     """Try to reach the Spaces at the same time; return the result for each alias."""
     checks: dict[str, dict[str, Any]] = {}
 
-    async def check(alias: str) -> None:
+    def show_progress() -> None:
         line.show(f"Checking the Spaces: {len(checks)} of {len(aliases)}")
+
+    async def check(alias: str) -> None:
         checks[alias] = await _check(alias, token)
+        show_progress()
 
     with StatusLine() as line:
+        show_progress()
         async with anyio.create_task_group() as tasks:
             for alias in aliases:
                 tasks.start_soon(check, alias)

@@ -125,21 +125,15 @@ class StatusLine:
 @contextlib.contextmanager
 def without_echo() -> Iterator[None]:
     """Turn off the echo of the terminal on stdout; keys typed meanwhile wait for the next reader."""
-    try:
-        import termios
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):  # not POSIX, or not a terminal
+            import termios
 
-        terminal = sys.stdout.fileno()
-        in_foreground = os.tcgetpgrp(terminal) == os.getpgrp()  # else setting attributes would stop us
-    except (ImportError, OSError):  # not POSIX, or not a terminal
-        in_foreground = False
-    if not in_foreground:
+            terminal = sys.stdout.fileno()
+            if os.tcgetpgrp(terminal) == os.getpgrp():  # else, in the background, it would stop us
+                original = termios.tcgetattr(terminal)
+                silent = original.copy()
+                silent[3] &= ~termios.ECHO
+                stack.callback(termios.tcsetattr, terminal, termios.TCSANOW, original)
+                termios.tcsetattr(terminal, termios.TCSANOW, silent)
         yield
-        return
-    original = termios.tcgetattr(terminal)
-    silent = original.copy()
-    silent[3] &= ~termios.ECHO
-    try:
-        termios.tcsetattr(terminal, termios.TCSANOW, silent)
-        yield
-    finally:
-        termios.tcsetattr(terminal, termios.TCSANOW, original)
