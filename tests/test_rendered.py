@@ -46,16 +46,12 @@ def without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.contextmanager
 def stage() -> Iterator[Screen]:
-    """Make stdout and stderr a screen."""
+    """A screen that stdout and stderr are."""
     screen = Screen()
     with pytest.MonkeyPatch.context() as patch:  # no fixture: pytest sets stdout itself before the test
         patch.setattr(sys, "stdout", paper(screen))
         patch.setattr(sys, "stderr", sys.stdout)
         yield screen
-
-
-def output_for(*, plain: bool = False, reasoning: bool = True) -> Output:
-    return Setup(plain=plain, hide_reasoning=not reasoning).output()
 
 
 def pieces(text: str, seed: int) -> list[Text]:
@@ -71,6 +67,10 @@ def show(deltas: list[Text], reply: str, **kwargs: bool) -> list[str]:
             output.show(delta)
         output.show(Done(Reply(reply)))
     return screen.rows()
+
+
+def output_for(*, plain: bool = False, reasoning: bool = True) -> Output:
+    return Setup(plain=plain, hide_reasoning=not reasoning).output()
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ import click
 from .._registry import available_spaces
 from ..events import Done
 from ..images import as_images
-from ..messages import Message
 from .errors import report
 from .options import Command, Setup, shared_options
 from .terminal import echo, is_terminal
@@ -134,11 +133,12 @@ class ChatSession:
                     self._unanswered = None
                 output.show(event)
 
-    def _undo_turn(self) -> Message:
+    def _pop_turn(self) -> tuple[str, tuple[str, ...]]:
+        """Forget the last turn; return its prompt and images."""
         message = self._conversation.undo()
         if message is None:
             raise click.UsageError("The conversation has no turns.")
-        return message
+        return message.content, message.image_urls
 
     def _system(self, text: str) -> None:
         if text:
@@ -155,8 +155,7 @@ class ChatSession:
 
     def _retry(self, _: str) -> None:
         if self._unanswered is None:
-            message = self._undo_turn()
-            self._unanswered = message.content, message.image_urls
+            self._unanswered = self._pop_turn()
         self._send(*self._unanswered)
 
     def _undo(self, _: str) -> None:
@@ -164,7 +163,8 @@ class ChatSession:
             self._unanswered = None
             self._note("Forgot the message without an answer.")
         else:
-            self._note(f"Forgot: {' '.join(self._undo_turn().content.split())[:60]}")
+            prompt, _images = self._pop_turn()
+            self._note(f"Forgot: {' '.join(prompt.split())[:60]}")
 
     def _save(self, file: str) -> None:
         self._conversation.save(_path(file))
