@@ -15,8 +15,7 @@ import pyte
 import pytest
 
 from qwen_spaces import Reply, Status, Text
-from qwen_spaces.cli.markdown import block_starts, render
-from qwen_spaces.cli.markdown_output import MarkdownOutput
+from qwen_spaces.cli.markdown import MarkdownOutput, block_starts, render
 from qwen_spaces.cli.options import Setup
 from qwen_spaces.cli.output import Output, PlainOutput
 from qwen_spaces.cli.safety import strip_controls
@@ -40,7 +39,7 @@ CODE = f"Words\n\n```\n{'x' * 200}\n{'❤️' * 30} {'x' * 40}\n```\n"
 @pytest.fixture(autouse=True)
 def without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(sleep=lambda seconds: None, monotonic=lambda: 0.0)
-    monkeypatch.setattr("qwen_spaces.cli.markdown_output.time", clock)
+    monkeypatch.setattr("qwen_spaces.cli.markdown.time", clock)
     monkeypatch.setenv("TERM", "xterm-256color")
 
 
@@ -190,8 +189,7 @@ def test_revised_plain_text_is_followed_by_the_full_answer() -> None:
 def test_without_rich_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
         monkeypatch.setitem(sys.modules, name, None)
-    for name in ("markdown", "markdown_output"):
-        monkeypatch.delitem(sys.modules, f"qwen_spaces.cli.{name}")
+    monkeypatch.delitem(sys.modules, "qwen_spaces.cli.markdown")
     with stage():
         assert type(output_for()) is PlainOutput
 
@@ -202,7 +200,7 @@ def test_a_terminal_that_became_narrower_shows_nothing_twice(monkeypatch: pytest
         screen.reset()  # and now each line takes two
         screen.set_mode(pyte.modes.LNM)
         print("x" * 40, "x" * 30, "y" * 40, "y" * 30, sep="\n", end="")
-        monkeypatch.setattr("qwen_spaces.cli.markdown_output.size", lambda: (40, 24))
+        monkeypatch.setattr("qwen_spaces.cli.markdown.size", lambda: (40, 24))
         output.show(Done(Reply("z")))
     assert screen.rows() == ["z", ""]
 

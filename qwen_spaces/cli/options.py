@@ -57,7 +57,7 @@ class Setup:
         reasoning = not self.hide_reasoning
         if not self.plain and is_terminal(sys.stdout):
             with contextlib.suppress(ImportError):
-                from .markdown_output import MarkdownOutput
+                from .markdown import MarkdownOutput
 
                 return MarkdownOutput(reasoning=reasoning, stream=stream)
         return PlainOutput(reasoning=reasoning, stream=stream)
