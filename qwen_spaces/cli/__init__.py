@@ -16,20 +16,23 @@ from .spaces import replica, spaces, status
 
 
 class Group(click.Group):
-    """A group whose commands say in one line what went wrong."""
+    """A group whose commands report an error in one line, and whose output is filtered."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the program; all that it writes to a terminal passes the filter."""
+        """Run the program with filtered streams."""
         with safe_streams():
             return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command; exit if it fails."""
         with exit_on_error():
             return super().invoke(ctx)
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+COMMANDS: list[click.Command] = [ask, chat, spaces, status, replica, serve]
+
+
+@click.group(cls=Group, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, envvar="QWEN_SPACES_DEBUG", help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="qwen-spaces")
 def main(debug: bool) -> None:
@@ -42,15 +45,11 @@ def main(debug: bool) -> None:
       qwen-spaces spaces
 
     \b
-    Completion with the Tab key, for bash (or zsh_source, fish_source), in ~/.bashrc:
+    Tab completion for bash (or zsh_source, fish_source), in ~/.bashrc:
       eval "$(_QWEN_SPACES_COMPLETE=bash_source qwen-spaces)"
 
     \b
-    Exit codes: 0 all well, 1 unforeseen, 2 wrong usage or input, 3 the Space could
-    not be opened, 4 the answer failed, 5 it took too long, 130 Ctrl-C, 141 nobody
-    reads stdout any more. $QWEN_SPACES_DEBUG=1 is --debug.
+    Exit codes: 0 success, 1 unexpected error, 2 wrong usage or input, 3 the Space
+    could not be opened, 4 the answer failed, 5 timeout, 130 Ctrl-C, 141 broken pipe.
+    QWEN_SPACES_DEBUG=1 has the effect of --debug.
     """  # noqa: D301  (click reads the \b)
-
-
-for command in (ask, chat, spaces, status, replica, serve):
-    main.add_command(command)

@@ -21,30 +21,30 @@ from .errors import report
 from .options import Command, Setup, shared_options
 from .terminal import echo, is_terminal
 
-HELP = {
-    "/system": ("[TEXT]", 'show the system prompt, or set it; "" takes it away'),
+COMMANDS = {
+    "/system": ("[TEXT]", 'show the system prompt, or set it; "" removes it'),
     "/image": ("PATH", "send an image with the next message; may be repeated"),
-    "/retry": ("", "ask the last thing again"),
+    "/retry": ("", "send the last message again"),
     "/undo": ("", "forget the last turn"),
     "/save": ("FILE", "write the conversation to a file"),
-    "/load": ("FILE", "go on with one that was saved"),
-    "/model": ("[NAME]", "show the Space, or go on with the same messages at another"),
+    "/load": ("FILE", "continue a saved conversation"),
+    "/model": ("[NAME]", "show the Space, or continue the conversation at another"),
     "/help": ("", "show this"),
-    "/bye": ("", "leave, as do /quit and Ctrl-D"),
+    "/bye": ("", "exit, as do /quit and Ctrl-D"),
 }
-SAME = {"/quit": "/bye", "/exit": "/bye", "/?": "/help"}
+SYNONYMS = {"/quit": "/bye", "/exit": "/bye", "/?": "/help"}
 KEYS = """\
-A line that ends in \\ goes on in the next, as does text between two \"\"\".
-Alt-Enter begins a new line. Ctrl-C ends an answer, or clears the line."""
+A line that ends in \\ continues on the next, as does text between two \"\"\".
+Alt-Enter starts a new line. Ctrl-C stops an answer, or clears the line."""
 
 
 @click.command(cls=Command)
 @shared_options
-def chat(**given: Any) -> None:
-    """Talk with a Space, turn after turn; /help lists the commands.
+def chat(**shared: Any) -> None:
+    """Chat with a Space; /help lists the commands.
 
-    Without a terminal the lines of stdin are asked, one after another, and the exit
-    code is that of the last error.
+    If stdin is not a terminal, each of its lines is a message, and the exit code is that of
+    the last error.
 
     \b
     Examples:
@@ -52,140 +52,145 @@ def chat(**given: Any) -> None:
       qwen-spaces chat -m qwen-2-72b -s "Be brief."
       printf 'My name is Ada.\\nWhat is my name?\\n' | qwen-spaces chat
     """  # noqa: D301  (click reads the \b)
-    typed, lines = is_terminal(sys.stdin), piped()
-    if typed:
+    interactive, inputs = is_terminal(sys.stdin), read_stdin()
+    if interactive:
         from .keyboard import PromptReader
 
-        lines = PromptReader(list(HELP))
+        inputs = PromptReader(list(COMMANDS), is_complete)
     with contextlib.ExitStack() as stack:
-        talk = ChatSession(Setup(**given), stack, typed=typed)
-        talk.run(lines)
-    sys.exit(0 if typed else talk.code)
+        session = ChatSession(Setup(**shared), stack, interactive=interactive)
+        session.run(inputs)
+    sys.exit(0 if interactive else session.exit_code)
 
 
 class ChatSession:
     """A conversation and its commands.
 
     Args:
-        setup: what the command line says.
-        stack: closes, at the end, what is opened here.
-        typed: whether somebody sits there, who may go on after a Ctrl-C.
+        setup: the options of the command line.
+        stack: closes the Spaces that the session opens.
+        interactive: whether a person types, and may continue after Ctrl-C.
+
+    Attributes:
+        exit_code: that of the last error.
     """
 
-    def __init__(self, setup: Setup, stack: contextlib.ExitStack, *, typed: bool) -> None:
-        self._setup, self._stack, self._typed = setup, stack, typed
+    exit_code: int
+
+    def __init__(self, setup: Setup, stack: contextlib.ExitStack, *, interactive: bool) -> None:
+        self.exit_code = 0
+        self._setup, self._stack, self._interactive = setup, stack, interactive
         self._space = stack.enter_context(setup.space())
         options: Any = setup.options
         self._conversation = self._space.conversation(setup.system, **options)
         self._images: list[str] = [*setup.images]  # for the next message
-        self._again: tuple[str, tuple[str, ...]] | None = None  # what was asked and not answered
-        self.code = 0  # the exit code of the last error
-        self.note(f"{self._space.name}. /help lists the commands, Ctrl-D leaves.")
+        self._unanswered: tuple[str, tuple[str, ...]] | None = None  # the last message and its images
+        self._note(f"{self._space.name}. /help lists the commands, Ctrl-D leaves.")
 
-    def note(self, text: str) -> None:
-        """Tell the one who sits there."""
-        if self._typed:
-            echo(text, dim=True, err=True)
-
-    def run(self, lines: Iterator[str]) -> None:
-        """Do what they say until they end."""
+    def run(self, inputs: Iterator[str]) -> None:
+        """Handle messages and commands until they end."""
         while True:
             try:
-                self.do(next(lines))
+                self._handle(unquote(next(inputs)))
             except StopIteration:
                 return
             except KeyboardInterrupt:
-                if not self._typed:
+                if not self._interactive:
                     raise
-                self.note("Stopped." if self._again is None else "Stopped. /retry asks it again.")
+                self._note("Stopped. /retry sends it again." if self._unanswered else "Stopped.")
             except BrokenPipeError:
                 raise
             except Exception as error:
-                self.code = report(error)
-            if self._typed:
+                self.exit_code = report(error)
+            if self._interactive:
                 echo(err=True)
 
-    def do(self, line: str) -> None:
-        """Ask, or do what a command says; ``StopIteration`` if that is to leave."""
-        word, _, rest = line.strip().partition(" ")
+    def _note(self, text: str) -> None:
+        if self._interactive:
+            echo(text, dim=True, err=True)
+
+    def _handle(self, text: str) -> None:
+        """Run a command or send a message; raise ``StopIteration`` to exit."""
+        word, _, argument = text.strip().partition(" ")
         if not re.fullmatch(r"/[a-z?]+", word):
             if word:
                 images, self._images = tuple(self._images), []
-                self._ask(line, images)
+                self._send(text, images)
             return
-        word = SAME.get(word, word)
-        if word not in HELP:
-            near = get_close_matches(word, HELP, n=1)
-            hint = f"Did you mean {near[0]}?" if near else "/help lists what there is."
-            raise click.UsageError(f"There is no {word}. {hint}")
-        getattr(self, f"_{word[1:]}")(rest.strip())
+        command = SYNONYMS.get(word, word)
+        if command not in COMMANDS:
+            near = get_close_matches(command, COMMANDS, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "/help lists the commands."
+            raise click.UsageError(f"There is no {command}. {hint}")
+        getattr(self, f"_{command[1:]}")(argument.strip())
 
-    def _ask(self, prompt: str, images: tuple[str, ...]) -> None:
-        self._again = (prompt, images)
+    def _send(self, prompt: str, images: tuple[str, ...]) -> None:
+        self._unanswered = (prompt, images)
         stream = self._conversation.stream(prompt, images=images)
         with self._setup.output() as output, stream:
             for event in stream.events():
                 if isinstance(event, Done):
-                    self._again = None
+                    self._unanswered = None
                 output.show(event)
+
+    def _pop_turn(self) -> tuple[str, tuple[str, ...]]:
+        """Forget the last turn; return its prompt and images."""
+        message = self._conversation.undo()
+        if message is None:
+            raise click.UsageError("The conversation has no turns.")
+        return message.content, message.image_urls
 
     def _system(self, text: str) -> None:
         if text:
             self._conversation.system = None if text in ('""', "''") else text
-        self.note(f"System prompt: {self._conversation.system or 'none; the Space uses its own'}")
+        self._note(f"System prompt: {self._conversation.system or 'none; the Space uses its own'}")
 
     def _image(self, paths: str) -> None:
-        given = shlex.split(paths)
-        if not given:
+        images = shlex.split(paths)
+        if not images:
             raise click.UsageError("/image needs a path or a URL.")
-        as_images(given)  # tells at once what is no image
-        self._images += given
-        many = "1 image goes" if len(self._images) == 1 else f"{len(self._images)} images go"
-        self.note(f"{many} with the next message.")
+        as_images(images)  # raises if one is not an image
+        self._images += images
+        self._note(f"The next message has {len(self._images)} image{'s' * (len(self._images) > 1)}.")
 
     def _retry(self, _: str) -> None:
-        if self._again is None:
-            asked = self._conversation.undo()
-            if asked is None:
-                raise click.UsageError("There is nothing to ask again.")
-            self._again = asked.content, asked.image_urls
-        self._ask(*self._again)
+        if self._unanswered is None:
+            self._unanswered = self._pop_turn()
+        self._send(*self._unanswered)
 
     def _undo(self, _: str) -> None:
-        if self._again is not None:
-            self._again = None
-            self.note("The turn that got no answer is forgotten.")
-            return
-        asked = self._conversation.undo()
-        if asked is None:
-            raise click.UsageError("There is nothing to forget.")
-        self.note(f"Forgotten: {' '.join(asked.content.split())[:60]}")
+        if self._unanswered is not None:
+            self._unanswered = None
+            self._note("Forgot the message without an answer.")
+        else:
+            prompt, _images = self._pop_turn()
+            self._note(f"Forgot: {' '.join(prompt.split())[:60]}")
 
     def _save(self, file: str) -> None:
         self._conversation.save(_path(file))
-        self.note(f"Saved {len(self._conversation.messages)} messages.")
+        self._note(f"Saved {len(self._conversation.messages)} messages.")
 
     def _load(self, file: str) -> None:
         self._conversation.load(_path(file))
-        self._again = None
-        self.note(f"Loaded {len(self._conversation.messages)} messages.")
+        self._unanswered = None
+        self._note(f"Loaded {len(self._conversation.messages)} messages.")
 
     def _model(self, name: str) -> None:
         if not name:
             names = ", ".join(facade.aliases[0] for facade in available_spaces())
-            self.note(f"{self._space.name}, of {names}")
+            self._note(f"{self._space.name}. Known: {names}.")
             return
-        # Without options and addresses, which were for the old one.
+        # The options and the address were for the old Space.
         setup = dataclasses.replace(self._setup, model=name, options={}, src=None)
         space = self._stack.enter_context(setup.space())
         conversation = space.conversation()
         conversation.messages = self._conversation.messages
         self._setup, self._space, self._conversation = setup, space, conversation
-        self.note(f"Now at {space.name}.")
+        self._note(f"Now at {space.name}.")
 
     def _help(self, _: str) -> None:
-        for word, (argument, text) in HELP.items():
-            echo(f"{f'{word} {argument}':15} {text}", err=True)
+        for command, (argument, text) in COMMANDS.items():
+            echo(f"{f'{command} {argument}':15} {text}", err=True)
         echo(KEYS, err=True)
 
     def _bye(self, _: str) -> None:
@@ -193,7 +198,7 @@ class ChatSession:
 
 
 def is_complete(text: str) -> bool:
-    r'''Whether what was typed is a whole message.
+    r'''Return whether the lines so far are a whole message.
 
     >>> [is_complete(text) for text in ("one", "one\\", '"""one', '"""one"""')]
     [True, False, False, True]
@@ -204,10 +209,10 @@ def is_complete(text: str) -> bool:
     return not text.endswith("\\")
 
 
-def message(text: str) -> str:
-    r'''Return what was typed, without the marks of its lines.
+def unquote(text: str) -> str:
+    r'''Return the message without its triple quotes and trailing backslashes.
 
-    >>> message("one\\\ntwo"), message('"""\none\ntwo\n"""')
+    >>> unquote("one\\\ntwo"), unquote('"""\none\ntwo\n"""')
     ('one\ntwo', 'one\ntwo')
     '''
     quoted = text.strip()
@@ -216,19 +221,19 @@ def message(text: str) -> str:
     return text.replace("\\\n", "\n").rstrip("\\\n")
 
 
-def piped() -> Iterator[str]:
-    """Yield the messages on stdin."""
+def read_stdin() -> Iterator[str]:
+    """Yield the messages and commands on stdin."""
     text = ""
     for line in sys.stdin or ():
         text += line
         if is_complete(text):
-            yield message(text)
+            yield text
             text = ""
     if text:
-        yield message(text)
+        yield text
 
 
 def _path(file: str) -> Path:
     if not file:
-        raise click.UsageError("Name the file.")
+        raise click.UsageError("A file name is missing.")
     return Path(file).expanduser()

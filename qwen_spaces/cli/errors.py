@@ -1,4 +1,4 @@
-"""What went wrong, as one line on stderr and an exit code."""
+"""Errors as one line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -15,62 +15,66 @@ import click
 from ..errors import ConnectError, QwenSpacesError, SpaceTimeoutError, StreamError
 from .terminal import echo, is_terminal, size
 
-# Exit codes by family.
-EXITS = (
+EXIT_CODES = (
     (SpaceTimeoutError, 5),
     (StreamError, 4),
     (ConnectError, 3),
     (QwenSpacesError, 2),
     (click.ClickException, 2),
+    (Exception, 1),
 )
-UNFORESEEN = 1
 CTRL_C = 130
-BROKEN_PIPE = 141  # what a shell tells of a program that SIGPIPE ended
-TOKEN = "qwen_spaces.token"  # noqa: S105  (where the context keeps it)
-WORDS = (  # what an error advises in Python -> how the command line says it
+BROKEN_PIPE = 141  # as shells report a program that SIGPIPE ended
+SECRET = "qwen_spaces.secret"  # noqa: S105  (the key in the context)
+CLI_TERMS = (  # advice in an error's text for Python -> for the command line
     (re.compile(r"timeouts=Timeouts\(\w+=\.\.\.\)"), "--timeout SECONDS"),
     (re.compile(r"\bsrc=\.\.\."), "--src"),
     (re.compile(r"\bimages=\[path\]"), "--image PATH"),
 )
 
 
+def keep_secret(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Mask the option's value in every error message."""
+    ctx.meta[SECRET] = value
+    return value
+
+
 def report(error: Exception) -> int:
-    """Say in one line on stderr what went wrong; gives the exit code."""
+    """Write the error to stderr as one line, and return its exit code."""
     context = click.get_current_context()
-    token = context.meta.get(TOKEN)
-    said = _said(error)
+    text = f"Error: {' '.join(_describe(error).split())}"
     if is_terminal(sys.stderr):
-        said = textwrap.fill(said, size(sys.stderr)[0], break_long_words=False, break_on_hyphens=False)
+        text = textwrap.fill(text, size(sys.stderr)[0], break_long_words=False, break_on_hyphens=False)
     if context.find_root().params.get("debug"):
-        said = "".join(traceback.format_exception(error)) + said
-    echo(said.replace(token, "***") if token else said, err=True)
-    return next((code for kind, code in EXITS if isinstance(error, kind)), UNFORESEEN)
+        text = "".join(traceback.format_exception(error)) + text
+    secret = context.meta.get(SECRET)
+    echo(text.replace(secret, "***") if secret else text, err=True)
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
 
 
-def _said(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, click.ClickException):
-        text = error.format_message()
-    elif isinstance(error, QwenSpacesError):
+        return error.format_message()
+    if isinstance(error, QwenSpacesError):
         text = str(error)
-        for python, words in WORDS:
-            text = python.sub(words, text)
-    elif isinstance(error, OSError) and error.strerror:
-        text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    else:
-        text = f"{type(error).__name__}: {error} (run with qwen-spaces --debug ... for the traceback)"
-    return f"Error: {' '.join(text.split())}"
+        for pattern, option in CLI_TERMS:
+            text = pattern.sub(option, text)
+        return text
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {error} (run with qwen-spaces --debug ... for the traceback)"
 
 
 @contextlib.contextmanager
 def exit_on_error() -> Iterator[None]:
-    """End the program with one line and an exit code where something goes wrong."""
+    """Exit with one line and an exit code on an error, Ctrl-C or a broken pipe."""
     try:
         yield
     except KeyboardInterrupt:
         echo("Cancelled.", err=True)
         sys.exit(CTRL_C)
     except BrokenPipeError:
-        # Python flushes stdout at its end, and would complain.
+        # Python flushes stdout when it exits, and would report the error again.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE)

@@ -1,17 +1,15 @@
-"""What is typed at the prompt of `qwen-spaces chat`: lines with a history and completion."""
+"""The prompt of `qwen-spaces chat`, with history and completion by `prompt_toolkit`; imported when used."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import click
 
 from ..errors import MissingExtraError
-from ..space import available_spaces
-from .chat import is_complete, message
 from .safety import unfiltered
 
 try:
@@ -25,43 +23,46 @@ try:
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
     from prompt_toolkit.output import create_output
     from prompt_toolkit.shortcuts import CompleteStyle
-except ImportError as error:
-    raise MissingExtraError("A chat in a terminal needs: pip install 'qwen-spaces[cli]'") from error
+except ImportError as _error:
+    raise MissingExtraError("A chat in a terminal needs: pip install 'qwen-spaces[cli]'") from _error
 
-HINT, LEAVE = "Say something, or /help", "Ctrl-C again leaves, as does Ctrl-D"
+INPUT_HINT = "Type a message, or /help"
+EXIT_HINT = "Press Ctrl-C again, or Ctrl-D, to exit"
 
 
-class Commands(Completer):
-    """Completes the commands, the files behind some, and the Spaces."""
+class CommandCompleter(Completer):
+    """Completes commands, the aliases after /model, and the paths after commands that take one."""
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, commands: Sequence[str]) -> None:
         models = [f"/model {facade.aliases[0]}" for facade in available_spaces()]
-        self._words = WordCompleter([*words, *models], sentence=True)
+        self._words = WordCompleter([*commands, *models], sentence=True)
         self._paths = PathCompleter(expanduser=True)
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """Return what may stand at the cursor."""
-        word, space, rest = document.text_before_cursor.partition(" ")
-        if space and word in ("/image", "/save", "/load"):
-            return self._paths.get_completions(Document(rest), complete_event)
-        return self._words.get_completions(document, complete_event) if word else ()
+        """Return the completions at the cursor."""
+        command, space, argument = document.text_before_cursor.partition(" ")
+        if space and command in ("/image", "/save", "/load"):
+            return self._paths.get_completions(Document(argument), complete_event)
+        return self._words.get_completions(document, complete_event) if command else ()
 
 
 class PromptReader(Iterator[str]):
-    """The messages that are typed, until Ctrl-D.
+    """Reads messages from the keyboard, until Ctrl-D.
 
     Args:
-        words: the commands, for the Tab key.
+        commands: what the Tab key completes.
+        is_complete: returns whether Enter submits the text, or continues it on a new line.
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
-        self._hint = HINT  # what the empty line says
+    def __init__(self, commands: Sequence[str], is_complete: Callable[[str], bool]) -> None:
+        self._is_complete = is_complete
+        self._hint = INPUT_HINT  # shown on the empty line
         self._session: PromptSession[str] = PromptSession(
             [("bold", ">>> ")],
             multiline=True,
             prompt_continuation="... ",
-            key_bindings=self._keys(),
-            completer=Commands(words),
+            key_bindings=self._key_bindings(),
+            completer=CommandCompleter(commands),
             complete_style=CompleteStyle.READLINE_LIKE,
             complete_while_typing=False,
             placeholder=lambda: [("ansibrightblack", "" if get_app().is_done else self._hint)],
@@ -70,41 +71,41 @@ class PromptReader(Iterator[str]):
         )
 
     def __next__(self) -> str:
-        self._hint = HINT
+        self._hint = INPUT_HINT
         try:
-            return message(self._session.prompt())
+            return self._session.prompt()
         except EOFError:
             raise StopIteration from None
 
-    def _keys(self) -> KeyBindings:
+    def _key_bindings(self) -> KeyBindings:
         keys = KeyBindings()
-        here = has_focus(DEFAULT_BUFFER)
+        in_prompt = has_focus(DEFAULT_BUFFER)
 
-        @keys.add("enter", filter=here)
-        def enter(event: KeyPressEvent) -> None:
+        @keys.add("enter", filter=in_prompt)
+        def submit(event: KeyPressEvent) -> None:
             buffer = event.current_buffer
-            if is_complete(buffer.text):
+            if self._is_complete(buffer.text):
                 buffer.validate_and_handle()
             else:
                 buffer.insert_text("\n")
 
-        @keys.add("escape", "enter", filter=here)
-        def new_line(event: KeyPressEvent) -> None:
+        @keys.add("escape", "enter", filter=in_prompt)
+        def break_line(event: KeyPressEvent) -> None:
             event.current_buffer.insert_text("\n")
 
-        @keys.add("c-c", filter=here)
-        def clear(event: KeyPressEvent) -> None:
-            if self._hint == LEAVE and not event.current_buffer.text:
+        @keys.add("c-c", filter=in_prompt)
+        def clear_or_exit(event: KeyPressEvent) -> None:
+            if self._hint == EXIT_HINT and not event.current_buffer.text:
                 event.app.exit(exception=EOFError())
             else:
                 event.current_buffer.reset()
-                self._hint = LEAVE
+                self._hint = EXIT_HINT
 
         return keys
 
 
 def _terminal() -> TextIO:
-    """Return the stream to draw the prompt on, which takes sequences: stderr where stdout is none."""
+    """Return the stream to draw the prompt on: stdout, or stderr if only that is a terminal."""
     streams = [unfiltered(stream) for stream in (sys.stdout, sys.stderr)]
     return next((stream for stream in streams if stream.isatty()), streams[0])
 

@@ -1,11 +1,12 @@
-"""The options that `ask` and `chat` share, and the Space that they describe."""
+"""The options that commands share, and the Space they describe."""
 
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 import click
 from click.shell_completion import CompletionItem
@@ -13,28 +14,29 @@ from click.shell_completion import CompletionItem
 from ..errors import MissingExtraError
 from ..space import QwenSpace, available_spaces
 from ..timeouts import Timeouts
-from .errors import TOKEN
-from .output import Output, output_for
-from .terminal import StatusLine
+from .errors import keep_secret
+from .output import Output, PlainOutput
+from .terminal import StatusLine, is_terminal
 
-F = TypeVar("F", bound=Callable[..., Any])
-CONNECT = 30.0  # seconds to reach a Space, however long its answer may take
+Function: TypeAlias = Callable[..., Any]
+Decorator: TypeAlias = Callable[[Function], Function]
+MAX_CONNECT = 30.0  # seconds to reach a Space, however long its answer may take
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What the command line says of the Space and of how to show its answers."""
+    """The shared options: which Space to use, and how to show its answers."""
 
-    model: str
-    system: str | None
-    images: tuple[str, ...]
-    options: dict[str, str]
-    src: str | None
-    token: str | None = field(repr=False)
-    local: bool
-    timeout: float | None
-    plain: bool
-    hide_reasoning: bool
+    model: str = "qwen-2.5"
+    system: str | None = None
+    images: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+    src: str | None = None
+    token: str | None = field(default=None, repr=False)
+    local: bool = False
+    timeout: float | None = None
+    plain: bool = False
+    hide_reasoning: bool = False
 
     def __post_init__(self) -> None:
         if self.local and self.src:
@@ -42,34 +44,74 @@ class Setup:
 
     @contextlib.contextmanager
     def space(self) -> Iterator[QwenSpace]:
-        """Give the Space, with a replica of it running meanwhile if that is wanted."""
-        where: contextlib.AbstractContextManager[str | None] = contextlib.nullcontext(self.src)
-        if self.local:
-            where = replica_of(alias_of(self.model))
-        bounds = _bounds(self.timeout)
-        with where as src, QwenSpace(self.model, src=src, token=self.token, timeouts=bounds) as space:
-            yield space
+        """Open the Space, or with --local its replica."""
+        with contextlib.ExitStack() as stack:
+            src = stack.enter_context(serve_replica(alias_of(self.model))) if self.local else self.src
+            yield stack.enter_context(
+                QwenSpace(self.model, src=src, token=self.token, timeouts=_timeouts(self.timeout))
+            )
 
     def output(self, *, stream: bool = True) -> Output:
-        """Where an answer goes."""
-        return output_for(plain=self.plain, reasoning=not self.hide_reasoning, stream=stream)
+        """Return an output that renders Markdown on a terminal if `rich` is installed, else a plain one."""
+        reasoning = not self.hide_reasoning
+        if not self.plain and is_terminal(sys.stdout):
+            with contextlib.suppress(ImportError):
+                from .markdown import MarkdownOutput
+
+                return MarkdownOutput(reasoning=reasoning, stream=stream)
+        return PlainOutput(reasoning=reasoning, stream=stream)
+
+
+def alias_of(name: str) -> str:
+    """Return the alias of the Space with this name or address, or the name if it has none."""
+    space = QwenSpace(name)
+    return space.aliases[0] if space.aliases else space.name
+
+
+def replica_names() -> tuple[str, ...]:
+    """Return the aliases of the Spaces that have a replica; takes as long as the import of Gradio."""
+    try:
+        from ..replicas import NAMES
+    except ImportError as error:
+        raise MissingExtraError(str(error)) from error
+    return NAMES
+
+
+def check_replica(alias: str) -> None:
+    """Raise if the Space has no replica."""
+    names = replica_names()
+    if alias not in names:
+        raise click.UsageError(f"There is no replica of {alias}. Known: {', '.join(names)}.")
+
+
+@contextlib.contextmanager
+def serve_replica(alias: str) -> Iterator[str]:
+    """Serve a replica on this machine and yield its address."""
+    with contextlib.ExitStack() as stack:
+        with StatusLine() as status:
+            status.show("Starting a replica on this machine")
+            check_replica(alias)
+            from ..replicas import serve
+
+            url = stack.enter_context(serve(alias))
+        yield url
 
 
 class Command(click.Command):
     """A command whose ``-o`` takes ``NAME VALUE`` as well as ``NAME=VALUE``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse them, every ``-o NAME VALUE`` as ``-o NAME=VALUE``."""
-        left, done = list(args), list[str]()
-        while left and left[0] != "--":
-            done.append(left.pop(0))
-            if done[-1] in ("-o", "--option") and len(left) > 1 and "=" not in left[0]:
-                done.append(f"{left.pop(0)}={left.pop(0)}")
-        return super().parse_args(ctx, done + left)
+        """Parse the arguments, with ``-o NAME VALUE`` as ``-o NAME=VALUE``."""
+        rest, parsed = list(args), list[str]()
+        while rest and rest[0] != "--":
+            parsed.append(rest.pop(0))
+            if parsed[-1] in ("-o", "--option") and len(rest) > 1 and "=" not in rest[0]:
+                parsed.append(f"{rest.pop(0)}={rest.pop(0)}")
+        return super().parse_args(ctx, parsed + rest)
 
 
 def complete_model(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the names of the Spaces there are, for the Tab key."""
+    """Return the aliases that start with `incomplete`, for the Tab key."""
     return [
         CompletionItem(facade.aliases[0], help=facade.space_id)
         for facade in available_spaces()
@@ -77,42 +119,42 @@ def complete_model(_ctx: click.Context, _param: click.Parameter, incomplete: str
     ]
 
 
-def _options(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in given]
-    for name, equals, _ in pairs:
+def parse_pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return the NAME=VALUE pairs of an option that may be repeated."""
+    pairs = {}
+    for pair in values:
+        name, equals, value = pair.partition("=")
         if not (name and equals):
-            raise click.BadParameter(f"{name!r} lacks a value: NAME VALUE or NAME=VALUE, as in size=7B.")
-    return {name: value for name, _, value in pairs}
+            raise click.BadParameter(f"{name!r} lacks a value: write {param.metavar}.")
+        pairs[name] = value
+    return pairs
 
 
-def _remember(ctx: click.Context, _param: click.Parameter, token: str | None) -> str | None:
-    ctx.meta[TOKEN] = token  # so that no error tells it
-    return token
-
-
-src_option = click.option("--src", metavar="URL", help="Where the Space really is: a URL or owner/name.")
-token_option = click.option(
-    "--token",
-    callback=_remember,
-    help="Hugging Face token, seen by all in the list of processes: `hf auth login` saves one for good.",
+src_option: Decorator = click.option(
+    "--src", metavar="URL", help="Address of the Space: a URL or owner/name."
 )
-_SHARED = (
+token_option: Decorator = click.option(
+    "--token",
+    callback=keep_secret,
+    help="Hugging Face token. The list of processes shows it; `hf auth login` saves one instead.",
+)
+_SHARED_OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "-m",
         "--model",
-        default="qwen-2.5",
+        default=Setup.model,
         show_default=True,
         shell_complete=complete_model,
         help="Alias, Space id owner/name, or URL; `qwen-spaces spaces` lists the aliases.",
     ),
-    click.option("-s", "--system", metavar="TEXT", help="System prompt; without one the Space uses its own."),
+    click.option("-s", "--system", metavar="TEXT", help="System prompt. Default: the Space's own."),
     click.option(
         "-i",
         "--image",
         "images",
         multiple=True,
         metavar="PATH",
-        help="Path or URL of an image, for a Space that takes them. May be repeated.",
+        help="Path or URL of an image, for a Space that takes images. May be repeated.",
     ),
     click.option(
         "-o",
@@ -120,56 +162,33 @@ _SHARED = (
         "options",
         multiple=True,
         metavar="NAME VALUE",
-        callback=_options,
+        callback=parse_pairs,
         help="An option of the Space, as in -o size 7B or -o size=7B. May be repeated.",
     ),
     src_option,
     token_option,
-    click.option("--local", is_flag=True, help="Answer from a replica on this machine; nothing leaves it."),
+    click.option("--local", is_flag=True, help="Answer from a replica; nothing leaves this machine."),
     click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help="What an answer may take, with its wait in the queue; "
-        "without it 120 until the first text, then 60 from text to text.",
+        help="Time limit for an answer, the queue included. "
+        "Default: 120 until the first text, then 60 between texts.",
     ),
-    click.option("--plain", is_flag=True, help="Show the text as it comes, not as rendered Markdown."),
-    click.option("--hide-reasoning", is_flag=True, help="Do not show the thinking before the answer."),
+    click.option("--plain", is_flag=True, help="Show the text as it arrives, not as rendered Markdown."),
+    click.option("--hide-reasoning", is_flag=True, help="Hide the reasoning before the answer."),
 )
 
 
-def shared_options(function: F) -> F:
-    """Give a command the options that make a `Setup`."""
-    for option in reversed(_SHARED):
+def shared_options(function: Function) -> Function:
+    """Add the options of a `Setup` to a command."""
+    for option in reversed(_SHARED_OPTIONS):
         function = option(function)
     return function
 
 
-def alias_of(name: str) -> str:
-    """Return the alias of a Space that is known by this name or address, else the name that it goes by."""
-    space = QwenSpace(name)
-    return space.aliases[0] if space.aliases else space.name
-
-
-@contextlib.contextmanager
-def replica_of(name: str) -> Iterator[str]:
-    """Serve a replica on this machine; gives its address."""
-    status = StatusLine()
-    status.show("Starting a replica on this machine")
-    with contextlib.ExitStack() as stack:
-        stack.callback(status.clear)
-        try:
-            from ..replicas import NAMES, serve
-        except ImportError as error:
-            raise MissingExtraError(str(error)) from error
-        if name not in NAMES:
-            raise click.UsageError(f"There is no replica of {name}. There are: {', '.join(NAMES)}.")
-        url = stack.enter_context(serve(name))
-        status.clear()
-        yield url
-
-
-def _bounds(seconds: float | None) -> Timeouts:
+def _timeouts(seconds: float | None) -> Timeouts:
     if seconds is None:
         return Timeouts()
-    return Timeouts(connect=min(CONNECT, seconds), wake=seconds, first=seconds, gap=seconds, total=seconds)
+    connect = min(MAX_CONNECT, seconds)
+    return Timeouts(connect=connect, wake=seconds, first=seconds, gap=seconds, total=seconds)

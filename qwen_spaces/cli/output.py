@@ -1,8 +1,7 @@
-"""Where an answer goes: stdout has the answer, stderr all the rest, and that only if it is a terminal."""
+"""How an answer is written: the answer to stdout, everything else to stderr if that is a terminal."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import sys
@@ -14,18 +13,18 @@ from .terminal import StatusLine, echo, is_terminal
 
 
 class Output:
-    """Takes the events of an answer; a ``with`` brings what is half written to its end.
+    """Shows the events of an answer; the end of its ``with`` block completes what is shown.
 
     Args:
-        reasoning: whether to show the thinking before the answer.
-        stream: whether to show what is not complete.
+        reasoning: whether to show the reasoning before the answer.
+        stream: whether to show the answer before it is complete.
     """
 
     def __init__(self, *, reasoning: bool = True, stream: bool = True) -> None:
         self._status = StatusLine()
-        self._thinks = reasoning and is_terminal(sys.stderr)
+        self._shows_reasoning = reasoning and is_terminal(sys.stderr)
         self._stream = stream
-        self._shown = ""  # what was shown last: of the thinking, or of the answer
+        self._last_text = ""  # of the reasoning or the answer
         self._reply: Reply | None = None
 
     def __enter__(self) -> Output:
@@ -33,50 +32,48 @@ class Output:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
-            self._end_thought()
+            self._end_reasoning()
         finally:
             self.end(self._reply)
 
     def show(self, event: Event) -> None:
-        """Show what is new."""
+        """Show an event."""
         if isinstance(event, Status):
-            if not self._shown:
+            if not self._last_text:
                 self._status.show(str(event), event.eta)
         elif isinstance(event, Reasoning):
-            if self._thinks:
+            if self._shows_reasoning:
                 self._status.clear()
-                self._shown = event.text
-                echo(self._shown, dim=True, err=True, nl=False)
+                self._last_text = event.text
+                echo(event.text, dim=True, err=True, nl=False)
         elif isinstance(event, Done):
             self._reply = event.reply
         elif self._stream:
-            self._end_thought()
-            self._shown = event.text
+            self._end_reasoning()
+            self._last_text = event.text
             self.text(event)
 
     def text(self, text: Text) -> None:
-        """Show an answer that grows, or changes."""
+        """Show a change of the answer."""
 
     def end(self, reply: Reply | None) -> None:
-        """Nothing comes any more; without a `reply` the answer has failed."""
+        """Complete what is shown; `reply` is ``None`` if the answer failed."""
 
-    def _end_thought(self) -> None:
+    def _end_reasoning(self) -> None:
         self._status.clear()
-        if self._thinks and self._shown:
-            echo("\n" if self._shown.endswith("\n") else "\n\n", err=True, nl=False)
-        self._thinks = False
+        if self._shows_reasoning and self._last_text:
+            echo("\n" if self._last_text.endswith("\n") else "\n\n", err=True, nl=False)
+        self._shows_reasoning = False
 
 
-class Plain(Output):
-    """The text as it comes, without anything of ours. What was written cannot be taken back."""
+class PlainOutput(Output):
+    """The text as it arrives, unchanged. What is written cannot be revised."""
 
-    def __init__(self, *, reasoning: bool = True, stream: bool = True) -> None:
-        super().__init__(reasoning=reasoning, stream=stream)
-        self._written = 0  # characters of the answer; -1 if it has changed since
-        self._last = "\n"
+    _written = 0  # characters of the answer; -1 once the Space revised it
+    _last = "\n"  # character
 
     def text(self, text: Text) -> None:
-        """Write it; from the first change on, wait for the whole."""
+        """Write the text; from the first revision on, wait for the full answer."""
         if text.start == self._written:
             self._write(text.text)
             self._written += len(text.text)
@@ -84,10 +81,10 @@ class Plain(Output):
             self._written = -1
 
     def end(self, reply: Reply | None) -> None:
-        """Write an answer that is awaited, or that was changed, as it is; then begin a new line."""
+        """Write the full answer if it was revised or not streamed, and end the line."""
         if reply and self._written < 0:
             self._end_line()
-            echo("The Space changed what it had said. Its whole answer:", dim=True, err=True)
+            echo("The Space revised its answer. The full answer:", dim=True, err=True)
         if reply and (self._written < 0 or not self._stream):
             self._write(reply.text)
         self._end_line()
@@ -102,12 +99,12 @@ class Plain(Output):
             self._last = text[-1]
 
 
-class Json(Output):
-    """One JSON object when the answer is complete, or the events as such objects, one a line, as they come.
+class JsonOutput(Output):
+    """One JSON object when the answer is complete, or one for each event, a line each.
 
     Args:
-        space: the name of the Space, which is in it.
-        stream: whether it is the events.
+        space: the name of the Space.
+        stream: whether to write the events.
     """
 
     def __init__(self, *, space: str, stream: bool) -> None:
@@ -120,35 +117,19 @@ class Json(Output):
             echo(json.dumps({"type": "error", "error": type(error).__name__, "message": str(error)}))
 
     def show(self, event: Event) -> None:
-        """Write it, if it is the events."""
+        """Write the event as JSON, unless only the complete answer is wanted."""
         if self._stream:
             self._status.clear()
-            exit_on_error = (
-                self._object(event.reply) if isinstance(event, Done) else dataclasses.asdict(event)
-            )
-            echo(json.dumps({"type": event.type, **exit_on_error}))
+            fields = self._as_dict(event.reply) if isinstance(event, Done) else dataclasses.asdict(event)
+            echo(json.dumps({"type": event.type, **fields}))
         super().show(event)
 
     def end(self, reply: Reply | None) -> None:
-        """Write it, if it is the one."""
+        """Write the complete answer, unless its events were written."""
         if reply and not self._stream:
-            echo(json.dumps(self._object(reply), indent=2))
+            echo(json.dumps(self._as_dict(reply), indent=2))
 
-    def _object(self, reply: Reply) -> dict[str, Any]:
-        return {
-            "space": self._space,
-            "text": reply.text,
-            "reasoning": reply.reasoning,
-            "rewritten": reply.rewritten,
-            "metrics": dataclasses.asdict(reply.metrics),
-        }
-
-
-def output_for(*, plain: bool, reasoning: bool, stream: bool = True) -> Output:
-    """Return the output of an answer for people: Markdown on a terminal with `rich`, else as it is."""
-    if not plain and is_terminal(sys.stdout):
-        with contextlib.suppress(ImportError):
-            from .rendered import MarkdownOutput
-
-            return MarkdownOutput(reasoning=reasoning, stream=stream)
-    return Plain(reasoning=reasoning, stream=stream)
+    def _as_dict(self, reply: Reply) -> dict[str, Any]:
+        fields = dataclasses.asdict(dataclasses.replace(reply, raw=None))
+        del fields["raw"]
+        return {"space": self._space, **fields}

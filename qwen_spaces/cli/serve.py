@@ -1,37 +1,32 @@
-"""`qwen-spaces serve`: the gateway, for every program that talks to OpenAI."""
+"""`qwen-spaces serve`: the gateway, for every OpenAI client."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import click
 
 from .._hosts import is_loopback
-from ..errors import MissingExtraError
 from ..space import available_spaces
-from .errors import TOKEN
-from .options import alias_of, complete_model, replica_of
+from .errors import keep_secret
+from .options import alias_of, complete_model, parse_pairs, replica_names, serve_replica
 from .terminal import echo
 
 
-def _sources(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in given]
-    for name, _, url in pairs:
-        if not (name and url):
-            raise click.BadParameter(
-                f"{name!r} lacks a place: MODEL=URL, as in qwen-2.5=http://127.0.0.1:7860."
-            )
+def _sources(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    sources = parse_pairs(ctx, param, values)
+    if not all(sources.values()):
+        raise click.BadParameter(f"A URL is missing: write {param.metavar}.")
     aliases = {alias: facade.aliases[0] for facade in available_spaces() for alias in facade.aliases}
-    return {aliases.get(name.lower(), name): url for name, _, url in pairs}
+    return {aliases.get(name.lower(), name): url for name, url in sources.items()}
 
 
-def _key(ctx: click.Context, _param: click.Parameter, key: str | None) -> str | None:
+def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str | None:
     if key is not None and not key.strip():
         raise click.BadParameter("An empty key would let everybody in.")
-    ctx.meta[TOKEN] = key  # so that no error tells it
-    return key
+    return keep_secret(ctx, param, key)
 
 
 @click.command()
@@ -46,23 +41,23 @@ def _key(ctx: click.Context, _param: click.Parameter, key: str | None) -> str | 
     multiple=True,
     metavar="MODEL=URL",
     callback=_sources,
-    help="Where a model really is: a URL or owner/name. A MODEL of your own stands for any Gradio chat. "
-    "May be repeated.",
+    help="Address of a model: a URL or owner/name. A new MODEL is any Gradio chat. May be repeated.",
 )
-@click.option("--local", is_flag=True, help="Answer from replicas on this machine; nothing leaves it.")
+@click.option("--local", is_flag=True, help="Answer from replicas; nothing leaves this machine.")
 @click.option(
     "--api-key",
     envvar="QWEN_SPACES_API_KEY",
     show_envvar=True,
-    callback=_key,
-    help="What clients must send as their key; on the command line it is seen in the list of processes.",
+    callback=_api_key,
+    help="The key that clients must send. Prefer the variable: the list of processes shows options.",
 )
 @click.option(
     "--cors",
     "origins",
     multiple=True,
     metavar="ORIGIN",
-    help="A web page that may use it, as in https://example.org, or '*'; else none may. May be repeated.",
+    help="A web page that may use the gateway, such as https://example.org, or '*'. "
+    "Default: none. May be repeated.",
 )
 @click.option(
     "--max-requests",
@@ -77,7 +72,7 @@ def _key(ctx: click.Context, _param: click.Parameter, key: str | None) -> str | 
     show_default=True,
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="How long answers may go on after Ctrl-C; then they are ended on their Spaces, too.",
+    help="Time for answers to finish after Ctrl-C, before they are cancelled on their Spaces.",
 )
 def serve(
     port: int,
@@ -92,9 +87,9 @@ def serve(
 ) -> None:
     """Serve the Spaces to OpenAI clients on this machine, until Ctrl-C.
 
-    Clients take http://127.0.0.1:8000/v1 as their base URL, and an alias such as qwen-2.5 as the model.
-    Without --api-key any key does; one that is a Hugging Face token (hf_...) is used for that request.
-    With it, the Spaces get the saved token. A JSON line for each request goes to stderr.
+    Clients use http://127.0.0.1:8000/v1 as their base URL, and an alias such as qwen-2.5 as the model.
+    Without --api-key, clients may send any key; a Hugging Face token (hf_...) is used for its request.
+    With --api-key, the Spaces get the saved token. Each request is logged to stderr as a line of JSON.
 
     \b
     Examples:
@@ -112,11 +107,11 @@ def serve(
     from ..gateway.server import run
 
     with contextlib.ExitStack() as stack:
-        wanted = _wanted(models, local=local, besides=sources)
-        places = {name: stack.enter_context(replica_of(name)) if local else None for name in wanted}
+        aliases = _aliases(models, sources, local=local)
+        replicas = {alias: stack.enter_context(serve_replica(alias)) if local else None for alias in aliases}
         listener = stack.enter_context(contextlib.closing(_listen(host, port)))
         app = create_app(
-            {**places, **sources},
+            {**replicas, **sources},
             api_key=api_key,
             origins=origins,
             loopback=is_loopback(host),
@@ -125,33 +120,29 @@ def serve(
         )
         port = listener.getsockname()[1]
         if api_key is None and not is_loopback(host):
-            echo("Anybody who reaches this machine can use it; --api-key asks for a key.", err=True)
-        shown = f"[{host}]" if ":" in host else host
-        echo(f"Gateway: http://{shown}:{port}/v1  (Ctrl-C stops it)")
+            echo("Anybody who reaches this machine can use the gateway; --api-key requires a key.", err=True)
+        netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        echo(f"Gateway: http://{netloc}/v1  (Ctrl-C stops it)")
         run(app, listener, grace=grace)
 
 
-def _wanted(models: Iterable[str], *, local: bool, besides: Iterable[str]) -> list[str]:
-    """Return the aliases of the models to serve, besides those whose place was given."""
-    aliases = [alias_of(name) for name in models if name not in besides]
-    if not models:
+def _aliases(models: Collection[str], sources: Collection[str], *, local: bool) -> list[str]:
+    """Return the aliases of the models to serve that have no source: all of them if `models` is empty."""
+    if models:
+        aliases = [alias_of(name) for name in models if name not in sources]
+    elif local:
+        aliases = sorted(replica_names())
+    else:
         aliases = [facade.aliases[0] for facade in available_spaces()]
-        if local:
-            try:
-                from ..replicas import NAMES
-            except ImportError as error:
-                raise MissingExtraError(str(error)) from error
-            aliases = [alias for alias in aliases if alias in NAMES]
-    return [alias for alias in dict.fromkeys(aliases) if alias not in besides]
+    return [alias for alias in dict.fromkeys(aliases) if alias not in sources]
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
-        )
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
-    # asyncio does it only for sockets that say they are TCP, and these do not: 40 ms a response.
+    # asyncio sets it only on sockets that report the TCP protocol, which these do not; 40 ms a response.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -1,36 +1,35 @@
-"""`qwen-spaces spaces`, `status` and `replica`: what there is."""
+"""`qwen-spaces spaces`, `status` and `replica`: the Spaces, where they are, and replicas of them."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import queue
 import sys
-import textwrap
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import anyio
 import click
 
 from .._contract.options import describe_option
-from ..errors import MissingExtraError, QwenSpacesError
+from ..errors import QwenSpacesError
 from ..space import QwenSpace, available_spaces
 from ..timeouts import Timeouts
-from .options import alias_of, complete_model, src_option, token_option
+from .options import Decorator, alias_of, check_replica, complete_model, src_option, token_option
 from .terminal import StatusLine, echo, is_terminal, size
 
-LOOK = 20.0  # seconds that a look at a Space may take
-JSON = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+CHECK_TIMEOUT = 20.0  # seconds to reach a Space
+INPUTS: dict[int | None, str] = {0: "text", 1: "text, one image", None: "text, images"}  # by `max_images`
+json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 
 
 @click.command()
-@click.option("--check", is_flag=True, help=f"Try to reach each of them, for {LOOK:g} seconds at most.")
-@JSON
+@click.option("--check", is_flag=True, help=f"Try to reach each Space within {CHECK_TIMEOUT:g} seconds.")
+@json_option
 @token_option
 def spaces(check: bool, as_json: bool, token: str | None) -> None:
-    """List the Spaces there are.
+    """List the known Spaces.
 
     \b
     Examples:
@@ -39,64 +38,43 @@ def spaces(check: bool, as_json: bool, token: str | None) -> None:
       qwen-spaces spaces --check --json
     """  # noqa: D301  (click reads the \b)
     facades = available_spaces()
-    found = _looked_at(facades, token) if check else {}
+    checks = anyio.run(_check_all, [facade.aliases[0] for facade in facades], token) if check else {}
     if as_json:
-        objects = [{**_facts(facade), **found.get(facade.aliases[0], {})} for facade in facades]
+        objects = [{**_facts(facade), **checks.get(facade.aliases[0], {})} for facade in facades]
         echo(json.dumps(objects, indent=2))
-        return
-    heads = ("ALIAS", "SPACE", "TAKES", "REASONING")
-    rows = {
-        facade: (facade.aliases[0], facade.space_id, _takes(facade), "apart" if facade.reasons else "-")
-        for facade in facades
-    }
-    widths = [max(map(len, column)) for column in zip(heads, *rows.values(), strict=True)]
-
-    def line(row: Sequence[str]) -> str:
-        return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-    echo(line(heads), bold=True)
-    for facade, row in rows.items():
-        echo(line(row))
-        if look := found.get(row[0]):
-            echo("\n".join(_wrapped(_found(look), 4)), fg="green" if look["reachable"] else "red")
-        for name, values in facade.options.items():
-            echo("\n".join(_wrapped(f"{name}: {describe_option(values)}", 4)))
+    else:
+        _echo_table(facades, checks)
 
 
 @click.command()
 @click.argument("name", shell_complete=complete_model)
 @src_option
 @token_option
-@JSON
+@json_option
 def status(name: str, src: str | None, token: str | None, as_json: bool) -> None:
-    """Tell where the Space NAME is, and what was found there.
+    """Show the state and the API of the Space NAME.
 
     \b
     Examples:
       qwen-spaces status qwen-2.5
       qwen-spaces status qwen-2.5 --json
     """  # noqa: D301  (click reads the \b)
-    line = StatusLine()
-    line.show(f"Connecting to {name}")
-    try:
-        with QwenSpace(name, src=src, token=token, timeouts=Timeouts(connect=LOOK, wake=LOOK)) as space:
-            found = dataclasses.asdict(space.status())
-    finally:
-        line.clear()
+    timeouts = Timeouts(connect=CHECK_TIMEOUT, wake=CHECK_TIMEOUT)
+    with StatusLine() as line:
+        line.show(f"Connecting to {name}")
+        with QwenSpace(name, src=src, token=token, timeouts=timeouts) as space:
+            facts = dataclasses.asdict(space.status())
     if as_json:
-        echo(json.dumps({"space": space.name, **found}, indent=2))
+        echo(json.dumps({"space": space.name, **facts}, indent=2))
         return
-    found["history"] = found["history"] or "folded into the prompt"
-    found["parameters"] = ", ".join(
-        f"{ours}={theirs}" if ours != theirs else ours for ours, theirs in found["parameters"].items()
+    facts["history"] = facts["history"] or "folded into the prompt"
+    facts["parameters"] = ", ".join(
+        f"{ours}={theirs}" if ours != theirs else ours for ours, theirs in facts["parameters"].items()
     )
-    found["options"] = "; ".join(f"{name}: {kind}" for name, kind in found["options"].items()) or None
-    for label, value in found.items():
-        if value is not None:
-            first, *more = _wrapped(str(value), 12)
-            echo(f"{label.replace('_', ' ') + ':':12}{first.lstrip()}")
-            for rest in more:
-                echo(rest)
+    facts["options"] = "; ".join(f"{option}: {kind}" for option, kind in facts["options"].items()) or None
+    for label, fact in facts.items():
+        if fact is not None:
+            echo(f"{label.replace('_', ' ') + ':':12}{_wrap(str(fact), 12).lstrip()}")
 
 
 @click.command()
@@ -104,12 +82,12 @@ def status(name: str, src: str | None, token: str | None, as_json: bool) -> None
 @click.option("--port", default=7860, show_default=True, help="0 is any free one.")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--backend", "url", metavar="URL", help="An OpenAI-compatible server that answers.")
-@click.option("--model", help="The backend's model, if it has several.")
-@click.option("--api-key", envvar="QWEN_SPACES_BACKEND_KEY", show_envvar=True, help="The backend's key.")
+@click.option("--model", help="The model of the backend, if it has several.")
+@click.option("--api-key", envvar="QWEN_SPACES_BACKEND_KEY", show_envvar=True, help="The key of the backend.")
 def replica(name: str, port: int, host: str, url: str | None, model: str | None, api_key: str | None) -> None:
-    """Run the replica of a Space on this machine until Ctrl-C.
+    """Run the replica of the Space NAME on this machine, until Ctrl-C.
 
-    It answers by saying what it was given; with a backend, a real model does.
+    It answers with what it received. With a backend, a real model answers.
 
     \b
     Examples:
@@ -119,28 +97,21 @@ def replica(name: str, port: int, host: str, url: str | None, model: str | None,
     alias = alias_of(name)
     if model and not url:
         raise click.UsageError("--model is the model of a --backend.")
-    try:
-        from ..replicas.server import NAMES, run
+    check_replica(alias)
+    from ..replicas.server import run
 
-        if url:
+    brain = None
+    if url:
+        try:
             from ..replicas.backend import backend
-    except ImportError as error:
-        raise MissingExtraError(str(error)) from error
-    if alias not in NAMES:
-        raise click.UsageError(f"There is no replica of {alias}. There are: {', '.join(NAMES)}.")
-    try:
-        brain = backend(url, model, api_key) if url else None
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
+
+            brain = backend(url, model, api_key)
+        except (ImportError, ValueError) as error:
+            raise click.ClickException(str(error)) from error
     try:
         run(alias, port=port, host=host, brain=brain)
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
-
-
-def _takes(facade: type[QwenSpace]) -> str:
-    takes = {0: "text", 1: "text, one image", None: "text, images"}
-    return takes.get(facade.max_images, f"text, {facade.max_images} images")
 
 
 def _facts(facade: type[QwenSpace]) -> dict[str, Any]:
@@ -155,49 +126,65 @@ def _facts(facade: type[QwenSpace]) -> dict[str, Any]:
     }
 
 
-def _looked_at(facades: Sequence[type[QwenSpace]], token: str | None) -> dict[str, dict[str, Any]]:
-    """Look at each Space, all at once; return alias -> what was found."""
-    answers: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+def _echo_table(facades: Sequence[type[QwenSpace]], checks: Mapping[str, dict[str, Any]]) -> None:
+    rows = [("ALIAS", "SPACE", "TAKES", "REASONING")]
     for facade in facades:
-        # Daemons, which a connection that hangs does not keep from ending with the program.
-        threading.Thread(target=_look, args=(facade.aliases[0], token, answers), daemon=True).start()
-    late = {"reachable": False, "error": f"No answer within {LOOK:g} s."}
-    found = {facade.aliases[0]: late for facade in facades}
-    line, until = StatusLine(), time.monotonic() + LOOK
-    try:
-        for count in range(len(facades)):
-            line.show(f"Looking at the Spaces: {count} of {len(facades)}")
-            alias, look = answers.get(timeout=max(0.0, until - time.monotonic()))
-            found[alias] = look
-    except queue.Empty:
-        pass
-    finally:
-        line.clear()
-    return found
+        takes = INPUTS.get(facade.max_images, f"text, {facade.max_images} images")
+        rows.append((facade.aliases[0], facade.space_id, takes, "apart" if facade.reasons else "-"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    echo(lines[0], bold=True)
+    for facade, line in zip(facades, lines[1:], strict=True):
+        echo(line)
+        if check := checks.get(facade.aliases[0]):
+            echo(_wrap(_check_describe_option(check), 4), fg="green" if check["reachable"] else "red")
+        for name, values in facade.options.items():
+            echo(_wrap(f"{name}: {describe_option(values)}", 4))
 
 
-def _look(alias: str, token: str | None, answers: queue.SimpleQueue[tuple[str, dict[str, Any]]]) -> None:
-    began = time.monotonic()
+async def _check_all(aliases: Sequence[str], token: str | None) -> dict[str, dict[str, Any]]:
+    """Try to reach the Spaces at the same time; return the result for each alias."""
+    checks: dict[str, dict[str, Any]] = {}
+
+    def show_progress() -> None:
+        line.show(f"Checking the Spaces: {len(checks)} of {len(aliases)}")
+
+    async def check(alias: str) -> None:
+        checks[alias] = await _check(alias, token)
+        show_progress()
+
+    with StatusLine() as line:
+        show_progress()
+        async with anyio.create_task_group() as tasks:
+            for alias in aliases:
+                tasks.start_soon(check, alias)
+    return checks
+
+
+async def _check(alias: str, token: str | None) -> dict[str, Any]:
+    start = time.monotonic()
     try:
-        with QwenSpace(alias, token=token, timeouts=Timeouts(connect=LOOK, wake=LOOK)) as space:
-            gradio = space.status().gradio
-        seconds = time.monotonic() - began
-        answers.put((alias, {"reachable": True, "seconds": round(seconds, 3), "gradio": gradio}))
+        with anyio.fail_after(CHECK_TIMEOUT):
+            async with QwenSpace(alias, token=token) as space:
+                gradio = (await space.astatus()).gradio
+        return {"reachable": True, "seconds": round(time.monotonic() - start, 3), "gradio": gradio}
     except QwenSpacesError as error:
-        answers.put((alias, {"reachable": False, "error": str(error)}))
+        problem = str(error)
+    except TimeoutError:
+        problem = f"No answer within {CHECK_TIMEOUT:g} s."
     except Exception as error:
-        answers.put((alias, {"reachable": False, "error": f"{type(error).__name__}: {error}"}))
+        problem = f"{type(error).__name__}: {error}"
+    return {"reachable": False, "error": problem}
 
 
-def _found(look: dict[str, Any]) -> str:
-    if look["reachable"]:
-        return f"reachable in {look['seconds'] * 1000:.0f} ms, Gradio {look['gradio']}"
-    return str(look["error"])
+def _check_describe_option(check: Mapping[str, Any]) -> str:
+    if check["reachable"]:
+        return f"reachable in {check['seconds'] * 1000:.0f} ms, Gradio {check['gradio']}"
+    return str(check["error"])
 
 
-def _wrapped(text: str, indent: int) -> list[str]:
-    text = " ".join(text.split())  # a server's line breaks would make lines that look like ours
-    if not is_terminal(sys.stdout):
-        return [" " * indent + text]
-    width = max(size()[0], indent + 20)
-    return textwrap.wrap(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent) or [""]
+def _wrap(text: str, indent: int) -> str:
+    """Return `text` indented, and wrapped on a terminal. A server's line breaks must not pass for ours."""
+    text = " ".join(text.split())
+    width = max(size()[0], indent + 20) if is_terminal(sys.stdout) else sys.maxsize
+    return click.wrap_text(text, width, " " * indent, " " * indent)

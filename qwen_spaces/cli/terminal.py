@@ -1,10 +1,9 @@
-"""A terminal: whether there is one, what may be written to it, and a line that vanishes."""
+"""The terminal: what it can do, writing to it, and a status line."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 import threading
 import time
@@ -14,136 +13,127 @@ from typing import Any, TextIO
 
 import click
 
-from .safety import sanitize, unfiltered
+from .safety import strip_controls, unfiltered
 
-STYLES = re.compile(r"\x1b\[[0-9;]*m")
-STYLES_OR_TEXT = re.compile(f"({STYLES.pattern})")
-TICK = 0.1  # seconds between two looks of the status line
-PATIENCE = 2.0  # seconds after which it tells how long it waits
+REFRESH_INTERVAL = 0.1  # seconds between two frames of the status line
+SHOW_ELAPSED_AFTER = 2.0  # seconds
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether `stream` is a terminal that knows the usual escape sequences."""
+    """Return whether `stream` is a terminal that understands the usual escape sequences."""
     if stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
         return False
     return os.name != "nt" or "WT_SESSION" in os.environ
 
 
-def echo(text: str = "", *, nl: bool = True, err: bool = False, **style: Any) -> None:
-    """Write a text: filtered, but on stdout to a pipe; on a terminal styled, as `click.style` does."""
-    stream = sys.stderr if err else sys.stdout
-    if stream is None:
-        return
-    shown = sanitize(text) if err or stream.isatty() else text
-    write((click.style(shown, **style) if style and is_terminal(stream) else shown) + "\n" * nl, err=err)
-
-
-def write(text: str, *, err: bool = False) -> None:
-    """Write what has the command line's own sequences in it: no text of a server that was not filtered."""
-    stream = sys.stderr if err else sys.stdout
-    if stream is None:
-        return
-    if stream.isatty():
-        click.echo(text, file=unfiltered(stream), nl=False)
-    else:  # where click would drop some of what looks like its styles
-        unfiltered(stream).write(text)
-        stream.flush()
-
-
-def sanitize_styled(line: str) -> str:
-    """Return the line filtered but for its colours, which a renderer has put into filtered text."""
-    parts = STYLES_OR_TEXT.split(line)
-    return "".join(part if place % 2 else sanitize(part) for place, part in enumerate(parts))
-
-
-def max_width(line: str) -> int:
-    """Return the columns of a styled line in the terminal that needs the most for it.
-
-    Terminals disagree on emoji of several characters: some show one picture, some show each.
-
-    >>> max_width("abc"), max_width("世界"), max_width("👩‍💻")
-    (3, 4, 4)
-    """
-    text = STYLES.sub("", line)
-    flags = sum("\U0001f1e6" <= character <= "\U0001f1ff" for character in text)
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    nothing = sum(unicodedata.category(character) in ("Mn", "Me", "Cf") for character in text)
-    # U+FE0F is nothing itself, and makes the one before it an emoji, which is wide.
-    return len(text) + flags + wide - nothing + text.count("\ufe0f")
-
-
-class StatusLine:
-    """One dim line on stderr, if that is a terminal: what is waited for, and for how long."""
-
-    def __init__(self) -> None:
-        self._lock, self._over = threading.Lock(), threading.Event()
-        self._over.set()
-
-    def show(self, text: str, eta: float | None = None) -> None:
-        """Show `text`, and a countdown of `eta` seconds or else the time since the line came up."""
-        if not is_terminal(sys.stderr):
-            return
-        with self._lock:
-            now = time.monotonic()
-            self._text, self._until = " ".join(sanitize(text).split()), now + (eta or 0.0)
-            if self._over.is_set():
-                self._since, self._over = now, threading.Event()
-                threading.Thread(target=self._tick, args=(self._over,), daemon=True).start()
-            self._draw()
-
-    def clear(self) -> None:
-        """Take it away."""
-        with self._lock:
-            if not self._over.is_set():
-                self._over.set()
-                write("\r\x1b[K", err=True)
-
-    def _tick(self, over: threading.Event) -> None:
-        while not over.wait(TICK):
-            with self._lock:
-                if not over.is_set():
-                    self._draw()
-
-    def _draw(self) -> None:
-        now = time.monotonic()
-        left, gone = self._until - now, now - self._since
-        timing = f" ({gone:.0f} s)" if gone >= PATIENCE else ""
-        if left > 0.5:
-            timing = f" (about {left:.0f} s)"
-        text, room = self._text, size(sys.stderr)[0] - len(timing) - 3
-        while max_width(text) > room:
-            text = text[:-1]
-        frame = SPINNER[int(now / TICK) % len(SPINNER)]
-        write(f"\r\x1b[2m{frame} {text}{timing}\x1b[0m\x1b[K", err=True)
-
-
 def size(stream: TextIO | None = None) -> tuple[int, int]:
-    """Return the columns and rows of the terminal that `stream` is, stdout by default."""
+    """Return the columns and rows of the terminal `stream`, stdout by default."""
     columns, rows = 0, 0
     with contextlib.suppress(OSError, ValueError):
         columns, rows = os.get_terminal_size((stream or sys.stdout).fileno())
     return max(columns or 80, 20), max(rows or 24, 4)
 
 
+def max_width(line: str) -> int:
+    """Return the columns a styled line takes on the terminal that needs most for it.
+
+    Terminals disagree on emoji of several characters: some draw one picture, some draw each.
+
+    >>> max_width("abc"), max_width("世界"), max_width("👩‍💻")
+    (3, 4, 4)
+    """
+    text = click.unstyle(line)
+    flags = sum("\U0001f1e6" <= character <= "\U0001f1ff" for character in text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    zero = sum(unicodedata.category(character) in ("Mn", "Me", "Cf") for character in text)
+    # U+FE0F itself has no width, but makes the character before it a wide emoji.
+    return len(text) + flags + wide - zero + text.count("\ufe0f")
+
+
+def echo(text: str = "", *, nl: bool = True, err: bool = False, **style: Any) -> None:
+    """Write `text`, filtered unless stdout is a pipe, and styled as by `click.style` on a terminal."""
+    stream = sys.stderr if err else sys.stdout
+    if stream is None:
+        return
+    if err or stream.isatty():
+        text = strip_controls(text)
+    if style and is_terminal(stream):
+        text = click.style(text, **style)
+    write(text + "\n" * nl, err=err)
+
+
+def write(text: str, *, err: bool = False) -> None:
+    """Write `text` unfiltered: it may hold our escape sequences, but no server text that is not filtered."""
+    stream = sys.stderr if err else sys.stdout
+    if stream is not None:
+        # To a pipe, `color` keeps what click would take for styles and drop.
+        click.echo(text, file=unfiltered(stream), nl=False, color=True)
+
+
+class StatusLine:
+    """A dim line on stderr, if that is a terminal, that shows what the program waits for, and how long."""
+
+    def __init__(self) -> None:
+        self._lock, self._cleared = threading.Lock(), threading.Event()
+        self._cleared.set()
+
+    def __enter__(self) -> StatusLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+    def show(self, text: str, eta: float | None = None) -> None:
+        """Show `text` with a countdown of `eta` seconds, or else with the time since the line appeared."""
+        if not is_terminal(sys.stderr):
+            return
+        with self._lock:
+            now = time.monotonic()
+            self._text, self._until = " ".join(strip_controls(text).split()), now + (eta or 0.0)
+            if self._cleared.is_set():
+                self._since, self._cleared = now, threading.Event()
+                threading.Thread(target=self._refresh, args=(self._cleared,), daemon=True).start()
+            self._draw()
+
+    def clear(self) -> None:
+        """Erase the line."""
+        with self._lock:
+            if not self._cleared.is_set():
+                self._cleared.set()
+                write("\r\x1b[K", err=True)
+
+    def _refresh(self, cleared: threading.Event) -> None:
+        while not cleared.wait(REFRESH_INTERVAL):
+            with self._lock:
+                if not cleared.is_set():
+                    self._draw()
+
+    def _draw(self) -> None:
+        now = time.monotonic()
+        remaining, elapsed = self._until - now, now - self._since
+        timing = f" ({elapsed:.0f} s)" if elapsed >= SHOW_ELAPSED_AFTER else ""
+        if remaining > 0.5:
+            timing = f" (about {remaining:.0f} s)"
+        text, columns = self._text, size(sys.stderr)[0] - len(timing) - 3
+        while max_width(text) > columns:
+            text = text[:-1]
+        frame = SPINNER[int(now / REFRESH_INTERVAL) % len(SPINNER)]
+        write(f"\r\x1b[2m{frame} {text}{timing}\x1b[0m\x1b[K", err=True)
+
+
 @contextlib.contextmanager
 def without_echo() -> Iterator[None]:
-    """Keep what is typed meanwhile off the terminal that stdout is; it waits for whoever reads it next."""
-    try:
-        import termios
+    """Turn off the echo of the terminal on stdout; keys typed meanwhile wait for the next reader."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):  # not POSIX, or not a terminal
+            import termios
 
-        terminal = sys.stdout.fileno()
-        is_ours = os.tcgetpgrp(terminal) == os.getpgrp()  # else, in the background, this would stop us
-    except (ImportError, OSError):  # another system, no terminal
-        is_ours = False
-    if not is_ours:
+            terminal = sys.stdout.fileno()
+            if os.tcgetpgrp(terminal) == os.getpgrp():  # else, in the background, it would stop us
+                original = termios.tcgetattr(terminal)
+                silent = original.copy()
+                silent[3] &= ~termios.ECHO
+                stack.callback(termios.tcsetattr, terminal, termios.TCSANOW, original)
+                termios.tcsetattr(terminal, termios.TCSANOW, silent)
         yield
-        return
-    before = termios.tcgetattr(terminal)
-    quiet = before.copy()
-    quiet[3] &= ~termios.ECHO
-    try:
-        termios.tcsetattr(terminal, termios.TCSANOW, quiet)
-        yield
-    finally:
-        termios.tcsetattr(terminal, termios.TCSANOW, before)

@@ -12,8 +12,8 @@ import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from qwen_spaces.cli.chat import HELP
-from qwen_spaces.cli.keyboard import Commands
+from qwen_spaces.cli.chat import COMMANDS
+from qwen_spaces.cli.keyboard import CommandCompleter
 
 from ..support.commands import COMMAND, invoke
 from ..support.images import picture
@@ -35,8 +35,8 @@ def test_lines_are_turns_of_one_conversation(servers: Servers) -> None:
 
 def test_a_message_may_have_several_lines(servers: Servers) -> None:
     _, text, _ = chat(servers, "one\\", "two", '"""', "three", 'four"""', '"""five"""')
-    for asked in ("one\ntwo", "three\nfour", "five"):
-        assert f'You asked: "{asked}"' in text
+    for message in ("one\ntwo", "three\nfour", "five"):
+        assert f'You asked: "{message}"' in text
 
 
 def test_the_system_prompt_can_be_changed(servers: Servers) -> None:
@@ -57,10 +57,10 @@ def test_an_image_goes_with_the_next_message(servers: Servers, tmp_path: Path) -
     assert errors.count("\n") == 1
 
 
-def test_retry_asks_again_what_was_answered_and_what_failed(servers: Servers) -> None:
+def test_retry_repeats_an_answered_and_a_failed_message(servers: Servers) -> None:
     code, text, errors = chat(servers, "/retry", "one", "/retry", "[[gr-error=Not now]]", "/retry", "two")
     assert code == 4
-    assert "nothing to ask again" in errors
+    assert "The conversation has no turns" in errors
     assert errors.count("Not now") == 2
     before, after = text.split('You asked: "two"')
     assert before.count('You asked: "one"') == before.count("This is turn 1.") == 2
@@ -70,7 +70,7 @@ def test_retry_asks_again_what_was_answered_and_what_failed(servers: Servers) ->
 def test_undo_forgets_the_last_turn(servers: Servers) -> None:
     _, text, errors = chat(servers, "one", "[[gr-error=No]]", "/undo", "/undo", "two", "/undo", "/undo")
     assert "This is turn 1." in text.split('You asked: "two"')[1]
-    assert "nothing to forget" in errors
+    assert "The conversation has no turns" in errors
 
 
 def test_a_conversation_is_saved_and_loaded(servers: Servers, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_conversation_is_saved_and_loaded(servers: Servers, tmp_path: Path) ->
     assert len(errors.splitlines()) == 3
 
 
-def test_another_space_goes_on_with_the_messages(servers: Servers) -> None:
+def test_another_space_continues_the_conversation(servers: Servers) -> None:
     code, text, errors = chat(
         servers, "one", f"/model {servers['qwen-2-72b']}", "two", "/model nothing", "three"
     )
@@ -99,27 +99,27 @@ def test_another_space_goes_on_with_the_messages(servers: Servers) -> None:
     assert "This is turn 3." in text
 
 
-@pytest.mark.parametrize("leave", ["/bye", "/quit", "/exit"])
-def test_words_that_leave(servers: Servers, leave: str) -> None:
-    code, text, errors = chat(servers, leave, "one")
+@pytest.mark.parametrize("command", ["/bye", "/quit", "/exit"])
+def test_commands_that_exit(servers: Servers, command: str) -> None:
+    code, text, errors = chat(servers, command, "one")
     assert (code, text, errors) == (0, "", "")
 
 
-def test_a_command_that_is_none_is_told_and_a_path_is_a_message(servers: Servers) -> None:
+def test_an_unknown_command_is_an_error_and_a_path_is_a_message(servers: Servers) -> None:
     code, text, errors = chat(servers, "/sistem x", "/etc/hosts: what is it?", "/help")
     assert code == 2
     assert "There is no /sistem. Did you mean /system?" in errors
-    assert all(word in errors for word in HELP)
+    assert all(command in errors for command in COMMANDS)
     assert 'You asked: "/etc/hosts: what is it?"' in text
 
 
 def test_the_tab_key_completes_commands_spaces_and_files(tmp_path: Path) -> None:
     (tmp_path / "picture.png").touch()
-    completer = Commands(list(HELP))
+    completer = CommandCompleter(list(COMMANDS))
 
     def completed(text: str) -> list[str]:
-        found = completer.get_completions(Document(text), CompleteEvent())
-        return [f"{text[: len(text) + one.start_position]}{one.text}" for one in found]
+        completions = completer.get_completions(Document(text), CompleteEvent())
+        return [f"{text[: len(text) + each.start_position]}{each.text}" for each in completions]
 
     assert completed("/s") == ["/system", "/save"]
     assert completed("/model qwen-2-") == ["/model qwen-2-72b"]
@@ -146,7 +146,7 @@ def test_a_chat_in_a_terminal(terminal: Terminal, servers: Servers, prompt: str,
     terminal.type("typed meanwhile\x03")
     servers.wait_for("end", endless)
     shown = terminal.wait_for(lambda shown: shown.count(">>>") == 3)
-    assert "Stopped. /retry asks it again." in shown
+    assert "Stopped. /retry sends it again." in shown
     assert "^C" not in shown
 
     terminal.type("\x03[[gr-error=Not now]]\r")
@@ -158,7 +158,7 @@ def test_a_chat_in_a_terminal(terminal: Terminal, servers: Servers, prompt: str,
     assert "... second" in shown
 
     terminal.type("half a line\x03")
-    terminal.wait_for("Ctrl-C again leaves")
+    terminal.wait_for("Press Ctrl-C again")
     assert "half a line" not in terminal.screen.text()
     terminal.type("\x03")
     assert terminal.wait() == 0
@@ -167,14 +167,14 @@ def test_a_chat_in_a_terminal(terminal: Terminal, servers: Servers, prompt: str,
     assert stat.S_IMODE(history.stat().st_mode) == 0o600
 
 
-def test_ctrl_d_leaves(terminal: Terminal) -> None:
-    terminal.wait_for("Say something, or /help")
+def test_ctrl_d_exits(terminal: Terminal) -> None:
+    terminal.wait_for("Type a message, or /help")
     terminal.type("\x04")
     assert terminal.wait() == 0
     assert terminal.screen.rows()[1:] == [">>>", ""]
 
 
-def test_without_the_extra_a_terminal_is_told_what_to_install(servers: Servers) -> None:
+def test_without_the_extra_a_terminal_shows_what_to_install(servers: Servers) -> None:
     program = "import sys; sys.modules['prompt_toolkit'] = None; from qwen_spaces.cli import main; main()"
     with Terminal([sys.executable, "-c", program, "chat", "--src", servers["qwen-2.5"]]) as terminal:
         assert terminal.wait() == 2

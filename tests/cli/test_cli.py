@@ -57,7 +57,7 @@ EXAMPLES = [
 LOCAL = next(example for example in EXAMPLES if "--local" in example)
 
 
-def test_ask_local_answers_on_a_machine_of_its_own() -> None:
+def test_ask_local_answers_from_a_replica() -> None:
     code, text, errors = invoke(*shlex.split(LOCAL)[1:])
     assert (code, errors) == (0, "")
     assert 'You asked: "Why is the sky blue?"' in text
@@ -76,7 +76,7 @@ def test_ask_takes_a_model_a_system_prompt_and_an_image(servers: Servers, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "stdin", "asked"),
+    ("arguments", "stdin", "prompt"),
     [
         (["-"], "piped words", "piped words"),
         ([], "piped words\n", "piped words"),
@@ -86,16 +86,18 @@ def test_ask_takes_a_model_a_system_prompt_and_an_image(servers: Servers, tmp_pa
     ],
     ids=["dash", "alone", "with a prompt", "nothing piped", "blank piped"],
 )
-def test_what_is_piped_in_is_asked(servers: Servers, arguments: list[str], stdin: str, asked: str) -> None:
+def test_a_prompt_may_come_from_stdin(
+    servers: Servers, arguments: list[str], stdin: str, prompt: str
+) -> None:
     code, text, errors = invoke("ask", "--src", servers["qwen-2.5"], *arguments, stdin=stdin)
     assert (code, errors) == (0, "")
-    assert f'You asked: "{asked}"' in text
+    assert f'You asked: "{prompt}"' in text
 
 
 @pytest.mark.parametrize(
     "option", [["-o", "size", "7B"], ["--option", "size=7B"], ["-osize=7B"]], ids=" ".join
 )
-def test_options_are_given_as_two_words_or_as_one(servers: Servers, option: list[str]) -> None:
+def test_an_option_is_one_argument_or_two(servers: Servers, option: list[str]) -> None:
     code, text, _ = invoke("ask", *option, "--src", servers["qwen-2.5"], "Hi")
     assert code == 0
     assert "Model: 7B." in text
@@ -104,10 +106,10 @@ def test_options_are_given_as_two_words_or_as_one(servers: Servers, option: list
 def test_json_is_one_object(servers: Servers) -> None:
     code, text, errors = invoke("ask", "--json", "--src", servers["qwen-2.5"], "Hi 世界")
     assert (code, errors) == (0, "")
-    told = json.loads(text)
-    assert told["text"].startswith('You asked: "Hi 世界')
-    assert (told["space"], told["reasoning"], told["rewritten"]) == ("qwen-2.5", "", False)
-    assert told["metrics"]["total"] > 0
+    answer = json.loads(text)
+    assert answer["text"].startswith('You asked: "Hi 世界')
+    assert (answer["space"], answer["reasoning"], answer["rewritten"]) == ("qwen-2.5", "", False)
+    assert answer["metrics"]["total"] > 0
     assert text.endswith("}\n")
 
 
@@ -121,7 +123,7 @@ def test_jsonl_is_an_event_a_line(servers: Servers) -> None:
     assert answer == events[-1]["text"]
 
 
-def test_jsonl_tells_the_error_too(servers: Servers) -> None:
+def test_jsonl_ends_with_the_error(servers: Servers) -> None:
     code, text, errors = invoke(
         "ask", "--jsonl", "--src", servers["qwen-2.5"], "[[error-after=2]] [[pace=0.01]]"
     )
@@ -130,10 +132,10 @@ def test_jsonl_tells_the_error_too(servers: Servers) -> None:
     assert errors == f"Error: {last['message']}\n"
 
 
-def test_an_answer_that_was_changed_stands_whole_at_the_end(servers: Servers) -> None:
+def test_a_revised_answer_is_written_in_full_at_the_end(servers: Servers) -> None:
     prompt = "Hi [[rewrite]] [[pace=0.01]]"
     code, text, errors = invoke("ask", "--src", servers["qwen-2.5"], prompt)
-    assert (code, errors) == (0, "The Space changed what it had said. Its whole answer:\n")
+    assert (code, errors) == (0, "The Space revised its answer. The full answer:\n")
     before, answer = text.split(f'\nYou asked: "{prompt}"\n\n')
     assert before.startswith("You(let me think)")
     assert answer.startswith("This is turn 1.")
@@ -147,7 +149,7 @@ def test_no_stream_writes_the_final_answer_only(servers: Servers) -> None:
     assert text.startswith(f'You asked: "{prompt}"')
 
 
-def test_a_space_that_is_no_chat_is_told(servers: Servers) -> None:
+def test_a_space_without_a_chat_is_an_error(servers: Servers) -> None:
     code, text, errors = invoke("ask", "--src", servers["no_chat"], "Hi")
     assert (code, text) == (3, "")
     assert errors.startswith("Error: ")
@@ -173,7 +175,7 @@ def test_a_space_that_is_no_chat_is_told(servers: Servers) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_goes_wrong_is_one_line_and_an_exit_code(arguments: list[str], code: int, why: str) -> None:
+def test_an_error_is_one_line_and_an_exit_code(arguments: list[str], code: int, why: str) -> None:
     got, text, errors = invoke(*arguments)
     assert got == code
     assert why in errors
@@ -181,13 +183,13 @@ def test_what_goes_wrong_is_one_line_and_an_exit_code(arguments: list[str], code
     assert "Traceback" not in errors
 
 
-def test_stdin_that_is_no_text_is_told() -> None:
+def test_binary_stdin_is_an_error() -> None:
     code, _, errors = invoke("ask", stdin=b"\xff\xfe\x00")
     assert code == 2
-    assert "is no text" in errors
+    assert "Stdin is not text" in errors
 
 
-def test_the_text_that_had_arrived_stands_before_the_error(servers: Servers) -> None:
+def test_partial_text_is_written_before_the_error(servers: Servers) -> None:
     code, text, errors = invoke("ask", "--src", servers["qwen-2.5"], "[[error-after=6]] [[pace=0.01]]")
     assert code == 4
     assert text.startswith("You asked:")
@@ -203,7 +205,7 @@ def test_a_timeout_bounds_the_answer_and_names_the_option(servers: Servers, prom
 
 
 @pytest.mark.parametrize("debug", [(), ("--debug",)], ids=["plain", "debug"])
-def test_what_nobody_foresaw_is_one_line_without_the_token(
+def test_an_unexpected_error_is_one_line_without_the_token(
     debug: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stream(*_: object, **__: object) -> None:
@@ -219,23 +221,23 @@ def test_what_nobody_foresaw_is_one_line_without_the_token(
 
 def test_ctrl_c_ends_the_job_on_the_server(servers: Servers, prompt: str) -> None:
     endless = f"{prompt} [[forever]]"
-    asking = subprocess.Popen(
+    process = subprocess.Popen(
         [*COMMAND, "ask", "--src", servers["qwen-2.5"], endless],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert asking.stdout
-    assert asking.stdout.read(5) == "word1"
-    asking.send_signal(signal.SIGINT)
+    assert process.stdout
+    assert process.stdout.read(5) == "word1"
+    process.send_signal(signal.SIGINT)
     servers.wait_for("end", endless)
-    _, errors = asking.communicate(timeout=5)
-    assert asking.returncode == 130
+    _, errors = process.communicate(timeout=5)
+    assert process.returncode == 130
     assert errors == "Cancelled.\n"
 
 
-def test_a_pipe_that_nobody_reads_ends_the_job_without_a_word(servers: Servers, prompt: str) -> None:
+def test_a_broken_pipe_ends_the_job_silently(servers: Servers, prompt: str) -> None:
     endless = f"{prompt} [[forever]]"
     ended = shell(
         f"qwen-spaces ask --src {servers['qwen-2.5']} '{endless}' | head -c 5; echo \" ${{PIPESTATUS[0]}}\""
@@ -255,7 +257,7 @@ def test_spaces_lists_the_facades() -> None:
 
 @pytest.fixture(scope="module")
 def hub(servers: Servers) -> Iterator[str]:
-    """A Hub on this machine, at which all Spaces are replicas."""
+    """A Hub on this machine whose Spaces are replicas."""
     with serve_hub({facade.space_id: servers[facade.aliases[0]] for facade in available_spaces()}) as (
         url,
         _,
@@ -268,7 +270,7 @@ def local_hub(hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub)
 
 
-def test_spaces_are_looked_at_all_at_once(local_hub: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_reports_each_space(local_hub: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qwen_spaces.spaces.QVQ_72B.space_id", "ada/gone")
     code, text, errors = invoke("spaces", "--check")
     assert (code, errors) == (0, "")
@@ -278,26 +280,28 @@ def test_spaces_are_looked_at_all_at_once(local_hub: None, monkeypatch: pytest.M
         assert re.search("no Space" if is_gone else r"reachable in \d+ ms, Gradio \d", row)
 
 
-def test_status_tells_what_was_found(servers: Servers) -> None:
+def test_status_shows_the_api(servers: Servers) -> None:
     arguments = "status", "qwen-2.5", "--src", servers["qwen-2.5"], "--token", SECRET
     code, text, errors = invoke(*arguments)
     assert (code, errors) == (0, "")
     for part in ("/model_chat", servers.gradio, servers["qwen-2.5"], "radio"):
         assert part in text
-    found = json.loads(invoke(*arguments, "--json")[1])
-    assert (found["space"], found["endpoint"], found["gradio"]) == ("qwen-2.5", "/model_chat", servers.gradio)
-    assert SECRET not in f"{text}{found}"
+    facts = json.loads(invoke(*arguments, "--json")[1])
+    assert (facts["space"], facts["endpoint"], facts["gradio"]) == ("qwen-2.5", "/model_chat", servers.gradio)
+    assert SECRET not in f"{text}{facts}"
 
 
-def test_replica_serves_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    # That it serves until Ctrl-C is shown in test_replicas.py.
-    asked: list[object] = []
-    monkeypatch.setattr("qwen_spaces.replicas.server.run", lambda *what, **how: asked.extend([what, how]))
+def test_replica_serves_the_named_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    # test_replicas.py shows that it serves until Ctrl-C.
+    calls: list[object] = []
+    monkeypatch.setattr(
+        "qwen_spaces.replicas.server.run", lambda *args, **kwargs: calls.extend([args, kwargs])
+    )
     assert invoke("replica", "qwen-qvq-72b-preview", "--port", "0") == (0, "", "")
-    assert asked == [("qvq-72b",), {"port": 0, "host": "127.0.0.1", "brain": None}]
+    assert calls == [("qvq-72b",), {"port": 0, "host": "127.0.0.1", "brain": None}]
 
 
-def test_every_help_has_examples_and_the_version_is_told() -> None:
+def test_every_help_has_examples_and_version_works() -> None:
     for name, text in helps():
         assert f"qwen-spaces {name}".strip() in re.split("Examples?:", text)[1]
     assert invoke("--version")[1].startswith("qwen-spaces, version ")
@@ -308,10 +312,10 @@ def test_every_help_has_examples_and_the_version_is_told() -> None:
 def test_every_example_runs(
     example: str, local_hub: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Our command in this process, where it has a Hub of its own, whatever stands around it in a shell."""
+    """Run our command in this process, with a local Hub, and the rest of the example in a shell."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(replica_server, "run", lambda *_, **__: print("Replica"))
-    # That it serves until Ctrl-C is shown in test_gateway.py; here it listens on loopback only.
+    # test_gateway.py shows that it serves until Ctrl-C. Here it listens on loopback only.
     monkeypatch.setattr("qwen_spaces.gateway.server.run", lambda *_, **__: None)
     serve = sys.modules["qwen_spaces.cli.serve"]  # in the package the name is the command's
     monkeypatch.setattr(serve, "_listen", lambda *_: socket.create_server(("127.0.0.1", 0)))
@@ -343,12 +347,12 @@ def test_the_tab_key_completes_models() -> None:
     assert "plain,qvq-72b" in completed.stdout
 
 
-def test_a_token_shows_in_no_help_and_no_listing() -> None:
+def test_help_advises_a_saved_token() -> None:
     for _, text in helps():
         assert "hf auth login" in " ".join(text.split()) or "--token" not in text
 
 
-def test_rich_and_prompt_toolkit_wait_until_they_are_needed() -> None:
+def test_slow_imports_wait_until_they_are_used() -> None:
     slow = {"rich", "prompt_toolkit", "markdown_it", "gradio", "gradio_client", "httpx"}
     program = f"import sys, qwen_spaces.cli; print({slow} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -358,7 +362,7 @@ def test_rich_and_prompt_toolkit_wait_until_they_are_needed() -> None:
     assert ended.stdout == "False\n"
 
 
-def test_a_status_line_is_for_terminals_only(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_a_terminal_gets_a_status_line(capsys: pytest.CaptureFixture[str]) -> None:
     line = StatusLine()
     line.show("Connecting")
     line.clear()
@@ -387,21 +391,21 @@ def f(x):
 [[pace=0.005]]"""
 
 
-def test_a_terminal_shows_markdown_once_and_then_nothing_of_the_status(servers: Servers) -> None:
+def test_a_terminal_shows_markdown_once_and_no_status_at_the_end(servers: Servers) -> None:
     with Terminal([*COMMAND, "ask", "--src", servers["qwen-2.5"], MARKDOWN]) as terminal:
         assert terminal.wait() == 0
         shown = terminal.screen.text()
-        assert any("Connecting" in seen for seen in terminal.seen)
+        assert any("Connecting" in screen for screen in terminal.screens)
     for once in ("Heading 世界", "東京", "🍎", "def f(x):", "• two", "bold", "You asked", "This is turn 1."):
         assert shown.count(once) == 1, shown
     assert not re.search(r"Connecting|queue|at work|\*\*|\|---|```", shown)
     assert max(map(len, terminal.screen.rows())) <= 80
 
 
-def test_a_wait_in_the_queue_is_told_and_vanishes(servers: Servers, prompt: str) -> None:
+def test_a_wait_in_the_queue_is_shown_and_erased(servers: Servers, prompt: str) -> None:
     ahead = QwenSpace("qwen-2.5", src=servers["one-slot"]).stream(f"{prompt} [[forever]]")
-    loop = iter(ahead)
-    next(loop)  # now it has the only slot
+    deltas = iter(ahead)
+    next(deltas)  # now it has the only slot
     with ahead, Terminal([*COMMAND, "ask", "--src", servers["one-slot"], "Hi"]) as terminal:
         terminal.wait_for("Waiting in the queue, at place 1 of 1")
         ahead.close()

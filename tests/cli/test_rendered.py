@@ -1,4 +1,4 @@
-"""Answers in Markdown on a terminal: each block once, whatever the pieces in which they come."""
+"""Answers in Markdown on a terminal: each block once, however the answer is split."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pyte
 import pytest
 
 from qwen_spaces import Reply, Status, Text
-from qwen_spaces.cli.markdown import Renderer, block_starts
-from qwen_spaces.cli.output import Plain, output_for
-from qwen_spaces.cli.rendered import MarkdownOutput
-from qwen_spaces.cli.safety import sanitize
+from qwen_spaces.cli.markdown import MarkdownOutput, block_starts, render
+from qwen_spaces.cli.options import Setup
+from qwen_spaces.cli.output import Output, PlainOutput
+from qwen_spaces.cli.safety import strip_controls
 from qwen_spaces.cli.terminal import StatusLine, max_width
 from qwen_spaces.events import Done, Reasoning
 
@@ -26,35 +26,38 @@ ANSWER = (Path(__file__).parents[1] / "tools" / "pictures" / "answer.md").read_t
 LONG = "\n".join(f"{number}. item {number} " + "of many words " * 9 for number in range(1, 40)) + "\n\nEnd.\n"
 
 
-# Its columns become wider when its beginning has left the screen.
+# Its columns grow after its first lines have left the screen.
 TABLE = "| a | b |\n| --- | --- |\n" + "".join(f"| {'x' * number} | {number} |\n" for number in range(1, 50))
-# Lines that look, before they are complete, as if another block began.
+# Lines that look like the start of a block before they are complete.
 MISLEADING = "Words\n#hashtag\n***bold** and* more\n- item\n---x\n\n1\n2. y\n\n`` ` ``\n===x\n\n>\nz\n"
-# Lines of code wider than the terminal, for sure and as some terminals show emoji.
+# Lines of code wider than any terminal, and than one that draws wide emoji.
 CODE = f"Words\n\n```\n{'x' * 200}\n{'❤️' * 30} {'x' * 40}\n```\n"
 
 
 @pytest.fixture(autouse=True)
-def swift(monkeypatch: pytest.MonkeyPatch) -> None:
-    still = SimpleNamespace(sleep=lambda seconds: None, monotonic=lambda: 0.0)
-    monkeypatch.setattr("qwen_spaces.cli.rendered.time", still)
+def without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(sleep=lambda seconds: None, monotonic=lambda: 0.0)
+    monkeypatch.setattr("qwen_spaces.cli.markdown.time", clock)
     monkeypatch.setenv("TERM", "xterm-256color")
 
 
 def pieces(text: str, seed: int) -> list[Text]:
-    """The text as deltas of random length."""
-    chance = random.Random(seed)
-    inside = chance.sample(range(1, len(text)), min(30, len(text) - 1))
+    """Return the text as deltas of random length."""
+    inside = random.Random(seed).sample(range(1, len(text)), min(30, len(text) - 1))
     cuts = sorted([0, *inside, len(text)])
     return [Text(text[start:end], start) for start, end in itertools.pairwise(cuts)]
 
 
-def shown(deltas: list[Text], reply: str, **how: bool) -> list[str]:
-    with stage() as screen, MarkdownOutput(**how) as output:
+def show(deltas: list[Text], reply: str, **kwargs: bool) -> list[str]:
+    with stage() as screen, MarkdownOutput(**kwargs) as output:
         for delta in deltas:
             output.show(delta)
         output.show(Done(Reply(reply)))
     return screen.rows()
+
+
+def output_for(*, plain: bool = False, reasoning: bool = True) -> Output:
+    return Setup(plain=plain, hide_reasoning=not reasoning).output()
 
 
 @pytest.mark.parametrize(
@@ -62,8 +65,8 @@ def shown(deltas: list[Text], reply: str, **how: bool) -> list[str]:
 )
 @pytest.mark.parametrize("seed", [1, 2])
 def test_pieces_show_what_the_whole_shows(text: str, seed: int) -> None:
-    whole = shown([], text, stream=False)
-    assert shown(pieces(text, seed), text) == whole
+    whole = show([], text, stream=False)
+    assert show(pieces(text, seed), text) == whole
     assert len(whole) > 24
     assert whole[-1] == ""
 
@@ -71,11 +74,11 @@ def test_pieces_show_what_the_whole_shows(text: str, seed: int) -> None:
 @pytest.mark.parametrize("text", [ANSWER[:300], MISLEADING, CODE], ids=["answer", "misleading", "code"])
 def test_each_character_alone_shows_what_the_whole_shows(text: str) -> None:
     letters = [Text(letter, place) for place, letter in enumerate(text)]
-    assert shown(letters, text) == shown([], text, stream=False)
+    assert show(letters, text) == show([], text, stream=False)
 
 
-def test_an_answer_is_all_there() -> None:
-    text = "\n".join(shown(pieces(ANSWER, 3), ANSWER))
+def test_no_part_of_an_answer_is_missing() -> None:
+    text = "\n".join(show(pieces(ANSWER, 3), ANSWER))
     for part in (
         *(
             "Ein Titel",
@@ -93,14 +96,14 @@ def test_an_answer_is_all_there() -> None:
         assert mark not in text
 
 
-def test_lines_are_broken_where_the_writer_broke_them() -> None:
-    assert shown([], "Roses are red\nViolets are blue") == ["Roses are red", "Violets are blue", ""]
+def test_line_breaks_stay() -> None:
+    assert show([], "Roses are red\nViolets are blue") == ["Roses are red", "Violets are blue", ""]
 
 
-def test_long_lines_of_code_are_left_whole_to_be_copied() -> None:
+def test_long_lines_of_code_stay_whole_for_copying() -> None:
     line = "x = " + "+".join(map(str, range(60)))
-    (_, code, _) = Renderer().lines(f"```python\n{line}\n```", COLUMNS)
-    assert sanitize(code).count("+") == 59
+    (_, code, _) = render(f"```python\n{line}\n```", COLUMNS)
+    assert strip_controls(code).count("+") == 59
     with stage() as screen, MarkdownOutput() as output:
         output.show(Done(Reply(f"```\n{line}\n```\n\nEnd")))
     assert line in "".join(screen.rows())
@@ -109,11 +112,11 @@ def test_long_lines_of_code_are_left_whole_to_be_copied() -> None:
 @pytest.mark.parametrize("emoji", ["👩‍💻", "❤️", "🏳️‍🌈", "🇫🇷", "👍🏽", "世"])
 def test_no_line_is_wider_than_the_terminal_however_it_shows_emoji(emoji: str) -> None:
     table = f"| a | b |\n|---|---|\n| {emoji * 30} | {emoji * 30} |"
-    lines = Renderer().lines(f"{emoji} " * 100 + f"\n\n{table}", COLUMNS)
+    lines = render(f"{emoji} " * 100 + f"\n\n{table}", COLUMNS)
     assert max(map(max_width, lines)) <= 80
 
 
-def test_text_that_was_taken_back_in_the_last_block_is_gone() -> None:
+def test_a_revision_of_the_last_block_replaces_it() -> None:
     with stage() as screen, MarkdownOutput() as output:
         output.show(Text("First.\n\nSecond, let me think", 0))
         output.show(Text(" block.", 14))
@@ -121,31 +124,31 @@ def test_text_that_was_taken_back_in_the_last_block_is_gone() -> None:
     assert screen.rows() == ["First.", "", "Second block.", ""]
 
 
-def test_a_change_further_up_begins_anew_at_its_block() -> None:
+def test_a_revision_further_up_restarts_at_its_block() -> None:
     with stage() as screen, MarkdownOutput() as output:
         output.show(Text("One.\n\nTwo.\n\nThree.\n\nFour", 0))
         output.show(Text("two.\n\nThree.\n\nFour.\n", 6))
         output.show(Done(Reply("One.\n\ntwo.\n\nThree.\n\nFour.\n")))
-    note = "The Space changed what it had said, from here on:"
+    note = "The Space revised its answer from here on:"
     assert screen.text() == f"One.\n\nTwo.\n\n{note}\n\ntwo.\n\nThree.\n\nFour.\n"
 
 
-def test_what_had_come_stays_when_an_answer_breaks_off() -> None:
+def test_a_partial_answer_stays_when_its_stream_fails() -> None:
     with stage() as screen, pytest.raises(ValueError, match="cut"), MarkdownOutput() as output:
         output.show(Text("One.\n\n- two\n- thr", 0))
         raise ValueError("cut")
     assert screen.rows() == ["One.", "", " • two", " • thr", ""]
 
 
-def test_thoughts_stand_dim_before_the_answer() -> None:
-    with stage() as screen, output_for(plain=False, reasoning=True) as output:
+def test_the_reasoning_stands_before_the_answer() -> None:
+    with stage() as screen, output_for() as output:
         output.show(Reasoning("Let me "))
         output.show(Reasoning("see."))
         assert screen.rows() == ["Let me see."]
         output.show(Text("**Yes.**", 0))
         output.show(Done(Reply("**Yes.**", "Let me see.")))
     assert screen.rows() == ["Let me see.", "", "Yes.", ""]
-    with stage() as screen, output_for(plain=False, reasoning=False) as output:
+    with stage() as screen, output_for(reasoning=False) as output:
         output.show(Reasoning("Hidden."))
         output.show(Text("No.", 0))
         output.show(Done(Reply("No.")))
@@ -155,43 +158,42 @@ def test_thoughts_stand_dim_before_the_answer() -> None:
 @pytest.mark.parametrize("plain", [True, False], ids=["plain", "rendered"])
 def test_a_space_cannot_steer_the_terminal(plain: bool) -> None:
     evil = "a\x1b[2J\x1b]0;title\x07b\rc\x9b2Jd"
-    with stage() as screen, output_for(plain=plain, reasoning=True) as output:
+    with stage() as screen, output_for(plain=plain) as output:
         output.show(Reasoning(evil))
         output.show(Text(evil, 0))
         output.show(Done(Reply(evil)))
     assert screen.rows() == ["a[2J]0;titlebc2Jd", "", "a[2J]0;titlebc2Jd", ""]
 
 
-def test_plain_text_that_was_taken_back_is_followed_by_the_whole_answer() -> None:
-    with stage() as screen, Plain() as output:
+def test_revised_plain_text_is_followed_by_the_full_answer() -> None:
+    with stage() as screen, PlainOutput() as output:
         output.show(Text("One two", 0))
         output.show(Text("", 3))
         output.show(Done(Reply("One")))
-    note = "The Space changed what it had said. Its whole answer:"
+    note = "The Space revised its answer. The full answer:"
     assert screen.rows() == ["One two", note, "One", ""]
 
 
 def test_without_rich_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
         monkeypatch.setitem(sys.modules, name, None)
-    for name in ("markdown", "rendered"):
-        monkeypatch.delitem(sys.modules, f"qwen_spaces.cli.{name}")
+    monkeypatch.delitem(sys.modules, "qwen_spaces.cli.markdown")
     with stage():
-        assert type(output_for(plain=False, reasoning=True)) is Plain
+        assert type(output_for()) is PlainOutput
 
 
 def test_a_terminal_that_became_narrower_shows_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     with stage() as screen, MarkdownOutput() as output:
         output.show(Text("x" * 70 + "\n" + "y" * 70, 0))
-        screen.reset()  # and what a terminal makes of it, in which each line is two
+        screen.reset()  # and now each line takes two
         screen.set_mode(pyte.modes.LNM)
         print("x" * 40, "x" * 30, "y" * 40, "y" * 30, sep="\n", end="")
-        monkeypatch.setattr("qwen_spaces.cli.rendered.size", lambda: (40, 24))
+        monkeypatch.setattr("qwen_spaces.cli.markdown.size", lambda: (40, 24))
         output.show(Done(Reply("z")))
     assert screen.rows() == ["z", ""]
 
 
-def test_blocks_begin_where_they_begin() -> None:
+def test_block_starts() -> None:
     assert block_starts("") == []
     assert block_starts("a\n\nb\n\n```\nc\n\nd\n") == [0, 2, 4]
     assert block_starts("| a |\n|---|\n| b |\n") == [0]
@@ -199,7 +201,7 @@ def test_blocks_begin_where_they_begin() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "text"),
     [
         (Status("connecting"), "Connecting"),
         (Status("waking"), "The Space wakes up"),
@@ -212,17 +214,17 @@ def test_blocks_begin_where_they_begin() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_the_status_line_says_what_is_waited_for(status: Status, words: str) -> None:
-    with stage() as screen, output_for(plain=True, reasoning=True) as output:
+def test_the_status_line_describes_the_stage(status: Status, text: str) -> None:
+    with stage() as screen, output_for(plain=True) as output:
         output.show(status)
-        assert words in screen.text()
+        assert text in screen.text()
         output.show(Text("Answer", 0))
     assert screen.rows() == ["Answer", ""]
 
 
-def test_a_status_line_counts_down_or_tells_how_long_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qwen_spaces.cli.terminal.PATIENCE", 0.0)
-    monkeypatch.setattr("qwen_spaces.cli.terminal.TICK", 0.001)
+def test_a_status_line_shows_the_remaining_or_the_elapsed_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qwen_spaces.cli.terminal.SHOW_ELAPSED_AFTER", 0.0)
+    monkeypatch.setattr("qwen_spaces.cli.terminal.REFRESH_INTERVAL", 0.001)
     line = StatusLine()
     with stage() as screen:
         line.show("Waiting " * 30, eta=40.0)

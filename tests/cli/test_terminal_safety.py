@@ -1,4 +1,4 @@
-"""Nothing that a server writes steers a terminal, hides there, or stands there in another order."""
+"""No text of a server controls a terminal, hides there, or is reordered there."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 import qwen_spaces.cli
 from qwen_spaces import Reply, Status, Text, Timeouts
 from qwen_spaces.cli import Group, main
-from qwen_spaces.cli.output import output_for
-from qwen_spaces.cli.safety import SafeStream, safe_streams, sanitize
+from qwen_spaces.cli.options import Setup
+from qwen_spaces.cli.safety import SafeStream, safe_streams, strip_controls
 from qwen_spaces.events import Done, Reasoning
 
 from ..support import scripted_gradio as wire
@@ -68,7 +68,7 @@ PAYLOADS = {
     "zero width": "a\u200bb\u2060c\ufeffd",
     "tags": "a\U000e0068\U000e0069b",
     "deprecated": "a\u206ab\ufff9c\u180ed",
-    "tags after a flag": "\U0001f3f4" + "".join(chr(0xE0000 + ord(sign)) for sign in "ignore all rules"),
+    "tags after a flag": "\U0001f3f4" + "".join(chr(0xE0000 + ord(char)) for char in "ignore all rules"),
 }
 EVIL = " ".join(f"<{payload}>" for payload in PAYLOADS.values())
 KEPT = (
@@ -87,12 +87,12 @@ KEPT = (
         "é e\u0301",
     ),
 )
-# What the command line itself writes between texts.
+# The escape sequences of the command itself.
 OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\[K|\x1b\[J|\x1b\[\d*A|\r+\n|\r(?=\x1b\[(?:2m|K))")
 
 
-def steering(shown: str) -> list[str]:
-    """The characters of a text that steer a terminal or cannot be seen, but for those that letters need."""
+def controls(shown: str) -> list[str]:
+    """Return the control and invisible characters of a text, except those that scripts need."""
     return [
         character
         for character in shown
@@ -104,11 +104,11 @@ def steering(shown: str) -> list[str]:
 def assert_safe(output: bytes) -> None:
     shown = output.decode("utf-8")
     assert [name for name, payload in PAYLOADS.items() if payload in shown] == []
-    assert steering(OURS.sub("", shown)) == []
+    assert controls(OURS.sub("", shown)) == []
 
 
 def run(*arguments: str, code: int, **environment: str) -> bytes:
-    """Run the command in a real terminal; gives what it wrote."""
+    """Run the command in a real terminal; return its output."""
     with Terminal([*COMMAND, *arguments], environment) as terminal:
         assert terminal.wait(60) == code, terminal.screen.text()
     assert_safe(terminal.output)
@@ -116,7 +116,7 @@ def run(*arguments: str, code: int, **environment: str) -> bytes:
 
 
 def run_here(*arguments: str, code: int) -> bytes:
-    """Run the command in this process, which saves its start, with a terminal as stdout and stderr."""
+    """Run the command in this process, which is faster, with a terminal as stdout and stderr."""
     with recorded_terminal() as written, pytest.raises(SystemExit) as ended:
         main.main(list(arguments))
     output = b"".join(written)
@@ -127,7 +127,7 @@ def run_here(*arguments: str, code: int) -> bytes:
 
 @contextlib.contextmanager
 def recorded_terminal() -> Iterator[list[bytes]]:
-    """Make stdout and stderr a terminal; gives what is written there."""
+    """Make stdout and stderr a terminal; yield what is written there."""
     written: list[bytes] = []
     with pytest.MonkeyPatch.context() as patch:
         stream = paper(Screen())
@@ -146,19 +146,19 @@ def recorded_terminal() -> Iterator[list[bytes]]:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_the_filter_takes_what_steers(payload: str) -> None:
-    assert steering(sanitize(payload)) == []
+def test_the_filter_removes_controls(payload: str) -> None:
+    assert controls(strip_controls(payload)) == []
 
 
 @pytest.mark.parametrize("text", KEPT)
-def test_the_filter_keeps_what_is_written(text: str) -> None:
-    assert sanitize(text) == text
+def test_the_filter_keeps_text(text: str) -> None:
+    assert strip_controls(text) == text
 
 
 @given(st.text(st.characters(exclude_categories=())))
-def test_nothing_passes_the_filter_that_steers(text: str) -> None:
-    once = sanitize(text)
-    assert sanitize(once) == once
+def test_no_control_passes_the_filter(text: str) -> None:
+    once = strip_controls(text)
+    assert strip_controls(once) == once
     assert not set(once) & set("\r\x1b\x07\x08\x7f\x9b\x9d\u202e\u2028\u200b\u2066")
     assert all(character in "\t\n" or unicodedata.category(character) != "Cc" for character in once)
 
@@ -167,7 +167,7 @@ def test_nothing_passes_the_filter_that_steers(text: str) -> None:
 
 
 def on_a_terminal(command: Any) -> bytes:
-    """What a command writes, with stdout and stderr a terminal."""
+    """Return what a command writes to a terminal."""
     with recorded_terminal() as written:
         Group("main", commands={"go": click.Command("go", callback=command)}).main(
             ["go"], standalone_mode=False
@@ -176,7 +176,7 @@ def on_a_terminal(command: Any) -> bytes:
 
 
 def log() -> None:
-    logger = logging.Logger("of its own")  # for pytest takes what goes to the root
+    logger = logging.Logger("separate")  # pytest captures the root's records
     logger.addHandler(logging.StreamHandler())
     logger.warning("%s", EVIL)
 
@@ -206,20 +206,20 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("writer", WRITERS.values(), ids=WRITERS)
-def test_whatever_writes_in_a_command_passes_the_filter(writer: Any) -> None:
+def test_every_writer_in_a_command_is_filtered(writer: Any) -> None:
     output = on_a_terminal(writer)
     assert b"good" in output
     assert_safe(output)
 
 
-def test_bytes_find_no_way_past_the_filter() -> None:
+def test_bytes_cannot_bypass_the_filter() -> None:
     stream: Any = SafeStream(io.TextIOWrapper(io.BytesIO()))
     assert not hasattr(stream, "buffer")
     with pytest.raises(TypeError):
         stream.write(b"\x1b")
 
 
-def test_the_streams_are_as_before_when_a_command_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_streams_are_restored_when_a_command_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     before = sys.stdout, sys.stderr
     with safe_streams():
         assert isinstance(sys.stderr, SafeStream)
@@ -230,14 +230,13 @@ def test_the_streams_are_as_before_when_a_command_ends(monkeypatch: pytest.Monke
         qwen_spaces.cli.terminal.echo("nowhere")
 
 
-def test_only_one_module_of_the_command_line_writes() -> None:
+def test_only_one_module_writes() -> None:
     for path in Path(qwen_spaces.cli.__file__).parent.glob("*.py"):
         if path.name == "terminal.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
-                written = ast.unparse(node.func)
-                assert written not in (
+                assert ast.unparse(node.func) not in (
                     "print",
                     "click.echo",
                     "click.secho",
@@ -246,12 +245,12 @@ def test_only_one_module_of_the_command_line_writes() -> None:
                 )
 
 
-def test_a_pipe_gets_an_answer_as_it_is_and_stderr_is_filtered_all_the_same() -> None:
+def test_a_pipe_gets_an_unfiltered_answer_but_stderr_is_filtered() -> None:
     with serve_wire(Script(events=(*wire.says(EVIL), *wire.fails(EVIL, EVIL)))) as server:
         code, text, errors = invoke("--debug", "ask", "--src", server.url, "Hi")
     assert code == 4
     assert text == f"{EVIL}\n"
-    assert steering(errors) == []
+    assert controls(errors) == []
     assert "Evil" in errors
 
 
@@ -299,7 +298,7 @@ def test_an_error(script: Script, code: int, debug: list[str]) -> None:
     assert (b"Traceback" in output) == bool(debug)
 
 
-def test_an_error_of_a_process_of_its_own() -> None:
+def test_an_error_in_a_real_terminal() -> None:
     with serve_wire(Script(events=(*wire.BEGIN, *wire.fails(EVIL, EVIL)))) as server:
         output = run("--debug", "ask", "--src", server.url, "Hi", code=4)
     assert b"Error:" in output
@@ -323,8 +322,8 @@ def test_a_status(how: list[str]) -> None:
     assert b"Evil" in output
 
 
-def test_a_look_at_the_spaces() -> None:
-    with serve_wire(Script(config=Page(body={**wire.CONFIG, "version": EVIL}))) as server:  # which is none
+def test_a_check_of_the_spaces() -> None:
+    with serve_wire(Script(config=Page(body={**wire.CONFIG, "version": EVIL}))) as server:
         hosts = {
             "Qwen/Qwen2.5": server.url,
             "Qwen/Qwen2-72B-Instruct": server.url,
@@ -335,33 +334,39 @@ def test_a_look_at_the_spaces() -> None:
     assert b"<[38;5;199m>" in output
 
 
+def wait_for_prompts(terminal: Terminal, count: int) -> None:
+    terminal.wait_for(lambda shown: shown.count(">>> ") + shown.endswith(">>>") == count)
+
+
 def test_a_chat() -> None:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(serve_wire(Script(events=wire.well(EVIL))))
         terminal = stack.enter_context(Terminal([*COMMAND, "chat", "--src", server.url]))
-        for line, shown in (("Hi", "goodEvil"), ("/model", "qwen-2.5-max")):
-            terminal.wait_for(">>> ")
+        for prompts, (line, shown) in enumerate((("Hi", "goodEvil"), ("/model", "qwen-2.5-max")), 1):
+            wait_for_prompts(terminal, prompts)
             terminal.type(f"{line}\r")
             terminal.wait_for(shown)
+        wait_for_prompts(terminal, 3)
         server.script = Script(events=(*wire.BEGIN, *wire.fails(EVIL, EVIL)))
         terminal.type("Hi\r")
         terminal.wait_for("Error:")
+        wait_for_prompts(terminal, 4)  # a Ctrl-D before it would be lost
         terminal.type("\x04")
         assert terminal.wait() == 0
     shown = terminal.output.decode()
     assert [name for name, payload in PAYLOADS.items() if payload in shown] == []
-    assert [sign for sign in steering(shown) if sign not in "\x1b\r\x08\x07"] == []  # prompt_toolkit's own
+    assert [char for char in controls(shown) if char not in "\x1b\r\x08\x07"] == []  # prompt_toolkit's own
 
 
 def test_a_status_line(capsys: pytest.CaptureFixture[str]) -> None:
     del capsys
-    with stage() as screen, output_for(plain=True, reasoning=True) as output:
+    with stage() as screen, Setup(plain=True).output() as output:
         output.show(Status("queued", reason=EVIL))
         assert "<" in screen.text()
         output.show(Reasoning(EVIL))
         output.show(Text(EVIL, 0))
         output.show(Done(Reply(EVIL)))
-    assert steering(screen.text()) == []
+    assert controls(screen.text()) == []
     assert "Evil" in screen.text()
 
 
@@ -383,7 +388,7 @@ def test_a_status_line(capsys: pytest.CaptureFixture[str]) -> None:
         *("&#155;2J &#8238; &#8294; &ZeroWidthSpace; &lrm; &rlm; &#8232; &#xe0041;", "`&#x202e;`"),
     ],
 )
-def test_markdown_makes_no_hyperlink_and_no_control(source: str) -> None:
+def test_markdown_creates_no_hyperlink_and_no_control(source: str) -> None:
     with serve_wire(Script(events=wire.well(source))) as server:
         output = run_here("ask", "--src", server.url, "Hi", code=0)
     assert b"\x1b]" not in output
@@ -402,6 +407,6 @@ def test_a_request_of_any_path_is_one_plain_line_of_the_gateways_log() -> None:
     finally:
         logger.removeHandler(handler)
         logger.level = level
-    assert steering("".join(lines).replace("\x7f", "")) == []
+    assert controls("".join(lines).replace("\x7f", "")) == []
     assert CliRunner().invoke(main, ["--version"]).exit_code == 0
     assert Timeouts().first

@@ -1,4 +1,4 @@
-"""A clean process: a program ends at its end, Ctrl-C stops the server, nothing is left behind."""
+"""A clean process: programs exit, Ctrl-C stops the job on the server, threads and sockets are closed."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from qwen_spaces import QwenSpace
 
 from ..support.servers import Servers
 
-EXIT = 30.0  # seconds for what takes two at most, where the machine is busy
-LONG = 30.0  # seconds for a slow machine to start Python and the SDK
-LEFT = """
+EXIT = 30.0  # seconds; an exit takes two at most, but the machine may be busy
+START = 30.0  # seconds to start Python and the SDK on a slow machine
+LEFTOVERS = """
     import gc, os, threading, time
 
-    def left():
-        "Threads and sockets of this process, once those on their way out are gone."
+    def leftovers():
+        "Return the threads and sockets of this process, when those that are closing are gone."
         for _ in range(50):
             gc.collect()
             names = [thread.name for thread in threading.enumerate()]
-            # Trio keeps the threads it had for 10 seconds, and has no way to end them.
+            # Trio keeps idle threads for 10 seconds, and has no way to end them.
             threads = [name for name in names if name != "MainThread" and not name.startswith("Trio")]
-            found = []
+            links = []
             for fd in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
                 try:
-                    found.append(os.readlink(f"/proc/self/fd/{fd}"))
+                    links.append(os.readlink(f"/proc/self/fd/{fd}"))
                 except OSError:
                     pass
-            sockets = [name for name in found if name.startswith("socket:")]
+            sockets = [name for name in links if name.startswith("socket:")]
             if not threads and not sockets:
                 break
             time.sleep(0.01)
@@ -45,7 +45,7 @@ LEFT = """
 
 
 class Program:
-    """A Python program in a process of its own, with warnings as errors."""
+    """A Python program in its own process, with warnings as errors."""
 
     def __init__(self, source: str, *arguments: str) -> None:
         self.process = subprocess.Popen(
@@ -57,15 +57,15 @@ class Program:
         )
 
     def wait_for(self, line: str) -> None:
-        """Read what it prints, as far as this line."""
+        """Read its output up to this line."""
         assert self.process.stdout
         for printed in self.process.stdout:
             if printed.rstrip("\n") == line:
                 return
-        pytest.fail(f"it never said {line!r}: {self.process.communicate(timeout=LONG)[1]}")
+        pytest.fail(f"it did not print {line!r}: {self.process.communicate(timeout=START)[1]}")
 
     def go_on(self) -> None:
-        """Let it go on from where it reads a line."""
+        """Write the line that it waits for."""
         assert self.process.stdin
         self.process.stdin.write("\n")
         self.process.stdin.flush()
@@ -73,13 +73,13 @@ class Program:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
-    def end(self, seconds: float = EXIT) -> tuple[int, str, str]:
-        """Its exit code, what else it printed and its errors; it must be over in so many seconds."""
+    def wait(self, seconds: float = EXIT) -> tuple[int, str, str]:
+        """Return its exit code, the rest of its output, and its errors; fail if it runs longer."""
         try:
             out, errors = self.process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            pytest.fail(f"still there after {seconds} s: {self.process.communicate()}")
+            pytest.fail(f"still running after {seconds} s: {self.process.communicate()}")
         return self.process.returncode, out, errors
 
 
@@ -95,9 +95,9 @@ def program(source: str, *arguments: str) -> Iterator[Program]:
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """A server that takes connections, when the test accepts them, and never says a word."""
+    """A server that never sends anything; the test accepts its connections."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(LONG)
+        listener.settimeout(START)
         yield listener
 
 
@@ -105,10 +105,10 @@ def address_of(listener: socket.socket) -> str:
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-# The end of a program --------------------------------------------------------------------------------------
+# Exit ------------------------------------------------------------------------------------------------------
 
 MID_ANSWER = {
-    "loops that are kept": """
+    "open loops": """
         import asyncio, threading, time, trio
 
         kept = [iter(stream()), iter(stream().events())]
@@ -122,14 +122,14 @@ MID_ANSWER = {
 
         asyncio.run(read())
         trio.run(read)
-        heard = stream()
-        threading.Thread(target=list, args=[heard], daemon=True).start()
-        while not heard.text:
+        threaded = stream()
+        threading.Thread(target=list, args=[threaded], daemon=True).start()
+        while not threaded.text:
             time.sleep(0.005)
     """,
-    "a result awaited in vain": """
+    "a result that timed out": """
         kept = stream()
-        while not kept.text:  # the brain has begun, else it would never tell its end
+        while not kept.text:  # the brain has started: else its log has no end
             try:
                 kept.result(timeout=0.2)
             except TimeoutError:
@@ -137,14 +137,14 @@ MID_ANSWER = {
     """,
     "sys.exit in the loop": """
         for delta in stream():
-            print("leaving", flush=True)
+            print("exiting", flush=True)
             sys.exit()
     """,
 }
 
 
 @pytest.mark.parametrize("reading", MID_ANSWER.values(), ids=list(MID_ANSWER))
-def test_a_program_ends_in_the_midst_of_an_answer(reading: str, endless: str, servers: Servers) -> None:
+def test_a_program_exits_during_an_answer(reading: str, endless: str, servers: Servers) -> None:
     source = f"""
 import sys
 from qwen_spaces import QwenSpace
@@ -156,11 +156,11 @@ def stream():
     return streams[-1]
 
 {textwrap.dedent(reading)}
-print("leaving", flush=True)
+print("exiting", flush=True)
 """
     with program(source, servers["qwen-2.5"], endless) as running:
-        running.wait_for("leaving")
-        assert running.end() == (0, "", "")
+        running.wait_for("exiting")
+        assert running.wait() == (0, "", "")
     servers.wait_for("end", endless, 5.0)
 
 
@@ -169,7 +169,7 @@ def endless(prompt: str) -> str:
     return f"{prompt} [[forever]]"
 
 
-def test_a_program_ends_while_it_connects(silent: socket.socket) -> None:
+def test_a_program_exits_while_it_connects(silent: socket.socket) -> None:
     source = """
         import asyncio, sys
         from qwen_spaces import QwenSpace
@@ -177,20 +177,20 @@ def test_a_program_ends_while_it_connects(silent: socket.socket) -> None:
         loops = [stream.events() for stream in streams]
         next(loops[0])
 
-        async def begin():
+        async def start():
             await loops[1].__anext__()
 
-        asyncio.run(begin())
+        asyncio.run(start())
         sys.stdin.readline()
-        print("leaving", flush=True)
+        print("exiting", flush=True)
     """
     with program(source, address_of(silent)) as running, silent.accept()[0], silent.accept()[0]:
         running.go_on()
-        running.wait_for("leaving")
-        assert running.end() == (0, "", "")
+        running.wait_for("exiting")
+        assert running.wait() == (0, "", "")
 
 
-def test_a_program_ends_while_it_waits_in_the_queue(endless: str, prompt: str, servers: Servers) -> None:
+def test_a_program_exits_while_it_waits_in_the_queue(endless: str, prompt: str, servers: Servers) -> None:
     source = """
         import sys
         from qwen_spaces import QwenSpace
@@ -198,29 +198,29 @@ def test_a_program_ends_while_it_waits_in_the_queue(endless: str, prompt: str, s
         for event in (events := stream.events()):
             if event.type == "status" and event.stage == "queued" and event.position is not None:
                 break
-        print("leaving", flush=True)
+        print("exiting", flush=True)
     """
     with QwenSpace("qwen-2.5", src=servers["one-slot"]).stream(endless) as holder:
         held = iter(holder)
         next(held)
         with program(source, servers["one-slot"], prompt) as running:
-            running.wait_for("leaving")
-            assert running.end() == (0, "", "")
+            running.wait_for("exiting")
+            assert running.wait() == (0, "", "")
     servers.wait_for("end", endless)
 
 
-def test_a_program_ends_that_never_used_its_space() -> None:
+def test_a_program_exits_that_never_used_its_space() -> None:
     source = """
         from qwen_spaces import QwenSpace
-        made, closed, unread, left = (QwenSpace("qwen-2.5") for _ in range(4))
+        unused, closed, unread, cancelled = (QwenSpace("qwen-2.5") for _ in range(4))
         closed.close()
-        stream, cancelled = unread.stream("Hi"), left.stream("Hi")
-        cancelled.cancel()
-        print("leaving", flush=True)
+        stream, stopped = unread.stream("Hi"), cancelled.stream("Hi")
+        stopped.cancel()
+        print("exiting", flush=True)
     """
     with program(source) as running:
-        running.wait_for("leaving")
-        assert running.end() == (0, "", "")
+        running.wait_for("exiting")
+        assert running.wait() == (0, "", "")
 
 
 # Ctrl-C ----------------------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ space, prompt = QwenSpace("qwen-2.5", src=sys.argv[1]), sys.argv[2]
 
 
 def check_interrupted(running: Program) -> None:
-    code, _, errors = running.end()
+    code, _, errors = running.wait()
     assert code in (-signal.SIGINT, 130)
     assert errors.splitlines()[-1].startswith("KeyboardInterrupt")
     assert "Exception ignored" not in errors
@@ -260,10 +260,10 @@ def check_interrupted(running: Program) -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_ctrl_c_in_the_midst_of_an_answer_stops_the_server(loop: str, endless: str, servers: Servers) -> None:
+def test_ctrl_c_during_an_answer_stops_the_server(loop: str, endless: str, servers: Servers) -> None:
     source = INTERRUPTED.format(textwrap.dedent(LOOPS[loop]))
     with program(source, servers["qwen-2.5"], endless) as running:
-        servers.wait_for("begin", endless, LONG)
+        servers.wait_for("begin", endless, START)
         assert running.process.stdout
         assert running.process.stdout.readline().startswith("word1 ")
         running.interrupt()
@@ -271,15 +271,15 @@ def test_ctrl_c_in_the_midst_of_an_answer_stops_the_server(loop: str, endless: s
         check_interrupted(running)
 
 
-@pytest.mark.parametrize("way", ["ask", "asyncio"])
-def test_ctrl_c_while_connecting_ends_the_program(way: str, silent: socket.socket) -> None:
-    source = INTERRUPTED.format(textwrap.dedent(LOOPS.get(way, "space.ask(prompt)")))
+@pytest.mark.parametrize("mode", ["ask", "asyncio"])
+def test_ctrl_c_while_connecting_ends_the_program(mode: str, silent: socket.socket) -> None:
+    source = INTERRUPTED.format(textwrap.dedent(LOOPS.get(mode, "space.ask(prompt)")))
     with program(source, address_of(silent), "Hi") as running, silent.accept()[0]:
         running.interrupt()
         check_interrupted(running)
 
 
-# What is left ----------------------------------------------------------------------------------------------
+# Leftovers -------------------------------------------------------------------------------------------------
 
 
 def test_one_space_serves_many_event_loops_in_a_row(servers: Servers) -> None:
@@ -287,30 +287,30 @@ def test_one_space_serves_many_event_loops_in_a_row(servers: Servers) -> None:
         import asyncio, logging, sys, trio
         from qwen_spaces import QwenSpace
         space = QwenSpace("qwen-2.5", src=sys.argv[1])
-        # A busy machine makes every callback slow, which the debug mode complains of.
+        # On a busy machine every callback is slow, and the debug mode logs that.
         logging.getLogger("asyncio").addFilter(lambda record: "Executing" not in record.msg)
 
         async def ask():
             assert "Hi" in (await space.stream("Hi [[pace=0]]")).text
 
-        async def leave():
+        async def stop_early():
             async for _ in space.stream("Hi [[forever]]"):
                 break
 
         for _ in range(2):
             asyncio.run(ask(), debug=True)
             trio.run(ask)
-            asyncio.run(leave(), debug=True)
-            trio.run(leave)
+            asyncio.run(stop_early(), debug=True)
+            trio.run(stop_early)
             assert "Hi" in space.ask("Hi [[pace=0]]").text
-        print("leaving", flush=True)
+        print("exiting", flush=True)
     """
     with program(source, servers["qwen-2.5"]) as running:
-        running.wait_for("leaving")
-        assert running.end() == (0, "", "")
+        running.wait_for("exiting")
+        assert running.wait() == (0, "", "")
 
 
-USES = [  # in this order, in one program; what they keep stays kept
+USES = [  # in this order, in one program, which keeps the streams
     "space.ask('Hi [[pace=0]]')",
     "next(iter(space.stream('Hi [[forever]]')))",
     "stream = space.stream('Hi [[forever]]'); deltas = iter(stream); next(deltas)",
@@ -322,8 +322,8 @@ USES = [  # in this order, in one program; what they keep stays kept
 ]
 
 
-def test_a_closed_space_leaves_no_thread_and_no_socket(servers: Servers) -> None:
-    source = f"""{textwrap.dedent(LEFT)}
+def test_a_closed_space_has_no_thread_and_no_socket(servers: Servers) -> None:
+    source = f"""{textwrap.dedent(LEFTOVERS)}
 import asyncio, sys, trio
 from qwen_spaces import QwenSpace
 
@@ -338,20 +338,20 @@ closes = {{
     "asyncio": lambda: close_async(lambda close: asyncio.run(close())),
 }}
 for number, use in enumerate({USES!r}):
-    way = [*closes][number % 3]
+    mode = [*closes][number % 3]
     space = QwenSpace("qwen-2.5", src=sys.argv[1])
     exec(use)
-    closes[way]()
-    assert left() == ([], []), (way, use, left())
-print("leaving", flush=True)
+    closes[mode]()
+    assert leftovers() == ([], []), (mode, use, leftovers())
+print("exiting", flush=True)
 """
     with program(source, servers["qwen-2.5"]) as running:
-        running.wait_for("leaving")
-        assert running.end() == (0, "", "")
+        running.wait_for("exiting")
+        assert running.wait() == (0, "", "")
 
 
-def test_closing_a_space_that_still_connects_is_quick_and_leaves_nothing(silent: socket.socket) -> None:
-    source = f"""{textwrap.dedent(LEFT)}
+def test_a_space_that_still_connects_closes_quickly(silent: socket.socket) -> None:
+    source = f"""{textwrap.dedent(LEFTOVERS)}
 import sys
 from qwen_spaces import QwenSpace, StreamCancelledError
 space = QwenSpace("qwen-2.5", src=sys.argv[1])
@@ -364,11 +364,11 @@ assert time.monotonic() - start < 15, f"it took {{time.monotonic() - start}} s"
 try:
     stream.result()
 except StreamCancelledError:
-    print(left())
+    print(leftovers())
 """
     with program(source, address_of(silent)) as running, silent.accept()[0]:
         running.go_on()
-        code, out, errors = running.end(5.0)
+        code, out, errors = running.wait(5.0)
     assert errors == ""
     assert (code, out) == (0, "([], [])\n")
 
@@ -385,12 +385,12 @@ FORKED = [
 ]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-@pytest.mark.parametrize("before", ["reached", "unused"])
-def test_a_forked_child_is_refused_the_space_of_its_parent(before: str, servers: Servers) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("state", ["reached", "unused"])
+def test_a_forked_child_cannot_use_the_space_of_its_parent(state: str, servers: Servers) -> None:
     source = f"""
 import asyncio, faulthandler, os, signal, sys, warnings
-import gradio_client  # else each child does
+import gradio_client  # once, not in each child
 from qwen_spaces import ConnectError, QwenSpace
 
 async def awaited():
@@ -405,7 +405,7 @@ def child():
     except ConnectError as error:
         if "another process" not in str(error):
             print(error, flush=True)
-    if {before!r} == "reached":  # beside threads OpenSSL may be locked for ever, whoever calls it
+    if {state!r} == "reached":  # a lock of OpenSSL may be held by a thread that the child lacks
         os._exit(0)
     own = QwenSpace("qwen-2.5", src=sys.argv[1])
     os._exit("list" in use and "Hi" not in own.ask("Hi [[pace=0]]").text)
@@ -413,10 +413,10 @@ def child():
 space = QwenSpace("qwen-2.5", src=sys.argv[1])
 for use in {FORKED!r}:
     unread = space.stream("Hi")
-    if {before!r} == "reached":
+    if {state!r} == "reached":
         space.ask("Hi [[pace=0]]")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads, from Python 3.12 on
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of a fork with threads
         pid = os.fork()
     if not pid:
         child()
@@ -424,19 +424,19 @@ for use in {FORKED!r}:
 assert "Hi" in space.ask("Hi [[pace=0]]").text
 """
     with program(source, servers["qwen-2.5"]) as running:
-        assert running.end(LONG) == (0, "", "")
+        assert running.wait(START) == (0, "", "")
 
 
-def test_the_programs_here_would_show_what_is_left(silent: socket.socket) -> None:
-    source = f"""{textwrap.dedent(LEFT)}
+def test_leftovers_are_found(silent: socket.socket) -> None:
+    source = f"""{textwrap.dedent(LEFTOVERS)}
 import socket, sys, threading
 host, port = sys.argv[1].removeprefix("http://").split(":")
 kept = socket.create_connection((host, int(port)))
 threading.Thread(target=threading.Event().wait, name="kept", daemon=True).start()
-print(*map(len, left()))
+print(*map(len, leftovers()))
 kept.close()
 """
     with program(source, address_of(silent)) as running:
         start = time.monotonic()
-        assert running.end(LONG)[:2] == (0, "1 1\n" if os.path.isdir("/proc/self/fd") else "1 0\n")
-        assert time.monotonic() - start < LONG
+        assert running.wait(START)[:2] == (0, "1 1\n" if os.path.isdir("/proc/self/fd") else "1 0\n")
+        assert time.monotonic() - start < START

@@ -1,4 +1,4 @@
-"""Programs run in a real pseudo-terminal, and `pyte` tells what its screen would show."""
+"""Run programs in a real pseudo-terminal, with `pyte` as its screen."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ from wcwidth import wcwidth
 
 COLUMNS, ROWS = 80, 24
 HISTORY = 10_000  # lines that have left the screen
-# Makes the pseudo-terminal the one that Ctrl-C comes from, then becomes the program.
+# Makes the pseudo-terminal the controlling one, for Ctrl-C, then executes the program.
 SHIM = (
     "import fcntl,os,sys,termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 )
 
 
 class Screen(pyte.HistoryScreen):
-    """A screen that answers, as terminals do, when it is asked where the cursor is."""
+    """A screen that answers queries of the cursor's position, as terminals do."""
 
     answer: Callable[[bytes], Any] = staticmethod(lambda data: None)
 
     def __init__(self, columns: int = COLUMNS, rows: int = ROWS) -> None:
         super().__init__(columns, rows, history=HISTORY, ratio=1)
-        self.set_mode(pyte.modes.LNM)  # only for `Paper`; a tty makes CR LF of its own
+        self.set_mode(pyte.modes.LNM)  # only for `Paper`; a tty adds CR itself
 
     def write_process_input(self, data: str) -> None:
         self.answer(data.encode())
 
     def draw(self, data: str) -> None:
-        # `pyte` 0.8 drops what follows a sign without width, such as those that join emoji.
-        super().draw("".join(sign for sign in data if wcwidth(sign) > 0 or unicodedata.combining(sign)))
+        # `pyte` 0.8 drops what follows a character without width, such as the joiner of emoji.
+        super().draw("".join(char for char in data if wcwidth(char) > 0 or unicodedata.combining(char)))
 
-    def select_graphic_rendition(self, *attributes: int, **how: Any) -> None:
-        # `pyte` knows no dim text, which here is grey.
+    def select_graphic_rendition(self, *attributes: int, **kwargs: Any) -> None:
+        # `pyte` does not know dim text, which is grey here.
         plain = not {38, 48} & set(attributes)
         grey = (90 if plain and attribute == 2 else attribute for attribute in attributes)
-        super().select_graphic_rendition(*grey, **how)
+        super().select_graphic_rendition(*grey, **kwargs)
 
     def rows(self) -> list[str]:
-        """All there is, from what left the screen first to the cursor's line."""
+        """Return all lines, from the first that left the screen to the cursor's."""
         shown = [self.buffer[row] for row in range(self.used())]
         rows = [*self.history.top, *shown]
         return ["".join(row[column].data for column in range(self.columns)).rstrip() for row in rows]
@@ -66,7 +66,7 @@ class Screen(pyte.HistoryScreen):
 
 
 class Paper(io.RawIOBase):
-    """What is written to it is on a `Screen`; as ``sys.stdout`` it is a terminal."""
+    """Writes to a `Screen`; as ``sys.stdout`` it is a terminal."""
 
     def __init__(self, screen: Screen) -> None:
         self._stream = pyte.ByteStream(screen)
@@ -104,8 +104,8 @@ class Terminal:
             env={**os.environ, "TERM": "xterm-256color", **(environment or {})},
         )
         os.close(slave)
-        self.seen: list[str] = []  # all states of the screen
-        self.output = b""  # all that the program wrote
+        self.screens: list[str] = []  # all its states
+        self.output = b""  # of the program
 
     def __enter__(self) -> Terminal:
         return self
@@ -120,7 +120,7 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def read(self, seconds: float) -> bool:
-        """Draw what comes within `seconds`; whether anything came."""
+        """Draw what arrives within `seconds`; return whether anything did."""
         if not select.select([self._master], [], [], seconds)[0]:
             return False
         try:
@@ -129,22 +129,22 @@ class Terminal:
             return False
         self.output += data
         self._stream.feed(data)
-        self.seen.append(self.screen.text())
+        self.screens.append(self.screen.text())
         return bool(data)
 
     def wait_for(self, text: str | Callable[[str], bool], seconds: float = 20.0) -> str:
-        """Wait until the screen shows `text`; gives all there is then."""
-        holds = text if callable(text) else lambda shown: text in shown
+        """Wait until the screen shows `text`; return all its lines."""
+        is_shown = text if callable(text) else lambda shown: text in shown
         end = time.monotonic() + seconds
-        while not holds(self.screen.text()):
-            left = end - time.monotonic()
+        while not is_shown(self.screen.text()):
+            remaining = end - time.monotonic()
             ended = self.process.poll() is not None
-            if not self.read(min(max(left, 0.0), 0.2)) and (left <= 0 or ended):
+            if not self.read(min(max(remaining, 0.0), 0.2)) and (remaining <= 0 or ended):
                 raise AssertionError(f"no {text!r} in:\n{self.screen.text()}")
         return self.screen.text()
 
     def wait(self, seconds: float = 10.0) -> int:
-        """Wait for the end of the program; gives its exit code."""
+        """Wait for the end of the program; return its exit code."""
         end = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < end:
             self.read(0.05)
