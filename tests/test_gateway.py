@@ -19,7 +19,7 @@ from openai.types.chat import completion_create_params
 from qwen_spaces import QwenSpace, Timeouts, errors
 from qwen_spaces.gateway import create_app
 from qwen_spaces.gateway.errors import error_response_for
-from qwen_spaces.gateway.schema import IGNORED_PARAMS, IMAGES, ChatRequest
+from qwen_spaces.gateway.schema import IGNORED_PARAMS, MAX_IMAGES, ChatRequest
 from qwen_spaces.replicas.sample_text import PASSAGES
 
 from .conftest import POLLING, Servers, run_async
@@ -299,7 +299,7 @@ WRONG: dict[str, tuple[dict[str, Any], str | None]] = {
     "no image": ({"model": "qvq-72b", "messages": shown("data:image/png;base64,AAAA")}, "messages"),
     "an address without TLS": ({"messages": shown("http://127.0.0.1/cat.png")}, "messages[0].content"),
     "a file": ({"messages": shown("file:///etc/hostname")}, "messages[0].content"),
-    "many images": ({"messages": shown(*[PNG] * (IMAGES + 1))}, "messages"),
+    "many images": ({"messages": shown(*[PNG] * (MAX_IMAGES + 1))}, "messages"),
     "a large image": ({"messages": shown(PNG + "A" * 14 * 2**20)}, "messages"),
     "an unknown name": ({"siez": "7B"}, "siez"),
     "an option that is a list": ({"size": ["7B"]}, "size"),
@@ -388,14 +388,14 @@ def test_a_space_that_is_late_is_a_504(servers: Servers) -> None:
 def test_every_error_has_a_status_of_its_own() -> None:
     for kind in vars(errors).values():
         if isinstance(kind, type) and issubclass(kind, errors.QwenSpacesError):
-            fault = error_response_for(kind("What happened."))
+            response = error_response_for(kind("What happened."))
             plain = kind in (errors.QwenSpacesError, errors.MissingExtraError)
-            assert (fault.status == 500) == plain
-            assert (fault.status == 429) == ("Retry-After" in fault.headers)
-    for given, said_so in ((1.2, "2"), (-1, "0"), (float("inf"), "86400"), (float("nan"), "86400")):
-        assert error_response_for(errors.RateLimitedError("Wait.", retry_after=given)).headers == {
-            "Retry-After": said_so
-        }
+            assert (response.status_code == 500) == plain
+            assert (response.status_code == 429) == ("Retry-After" in response.headers)
+    for delay, header in ((1.2, "2"), (-1, "0"), (float("inf"), "86400"), (float("nan"), "86400")):
+        response = error_response_for(errors.RateLimitedError("Wait.", retry_after=delay))
+        assert response.headers["Retry-After"] == header
+        assert "x-should-retry" not in response.headers
 
 
 def test_what_nobody_foresaw_is_a_500_that_tells_nothing(
@@ -456,7 +456,7 @@ def test_a_client_that_hangs_up_in_the_queue_leaves_it(
 def test_a_client_that_reads_nothing_is_left(
     prompt: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qwen_spaces.gateway.app.UNREAD", 0.2)
+    monkeypatch.setattr("qwen_spaces.gateway.app.SEND_TIMEOUT", 0.2)
     prompt += " [[forever]] [[pace=0.001]]"
     body = json.dumps(said(prompt, stream=True))
     head = "POST /v1/chat/completions HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"
