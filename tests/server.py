@@ -31,7 +31,7 @@ from qwen_spaces.replicas import server as replica_server
 brain.PACE = 0.0 if SIX else 0.01
 
 
-LOOK = replica_server.LOOK = 0.02  # seconds; so many apps that look each few ms leave no CPU
+LOOK = replica_server.POLL_INTERVAL = 0.02  # seconds; so many apps that look each few ms leave no CPU
 
 telling = threading.Lock()
 
@@ -48,7 +48,7 @@ def watched(
     tell(event="begin", prompt=prompt)
     try:
         steps = brain.answer(system, history, prompt, image, **more)
-        if set(brain.triggers(prompt)) <= {"pace"} and not float(brain.triggers(prompt).get("pace", 0)):
+        if set(brain.parse_triggers(prompt)) <= {"pace"} and not float(brain.parse_triggers(prompt).get("pace", 0)):
             steps = fewer(steps)
         yield from steps
         tell(event="complete", prompt=prompt)

@@ -25,7 +25,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from qwen_spaces.replicas import NAMES, build, serve
-from qwen_spaces.replicas.brain import long_text, triggers
+from qwen_spaces.replicas.brain import long_text, parse_triggers
 
 pytestmark = pytest.mark.filterwarnings(
     # Gradio 5 on a newer Starlette, at every join.
@@ -367,7 +367,7 @@ def test_long_texts_have_the_asked_length_and_are_the_same_each_time(length: int
 
 
 def test_triggers_are_read_from_the_prompt() -> None:
-    assert triggers("Hi [[slow]] [[gr-error=a b]] [[pace=0.5]] [not]") == {
+    assert parse_triggers("Hi [[slow]] [[gr-error=a b]] [[pace=0.5]] [not]") == {
         "slow": "",
         "gr-error": "a b",
         "pace": "0.5",

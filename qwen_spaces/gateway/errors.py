@@ -10,42 +10,26 @@ from openai.types.shared import ErrorObject
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from ..errors import (
-    AuthenticationError,
-    ConnectError,
-    ContractError,
-    InvalidImageError,
-    InvalidMessagesError,
-    QueueFullError,
-    QuotaExceededError,
-    QwenSpacesError,
-    RateLimitedError,
-    SpaceNotFoundError,
-    SpaceTimeoutError,
-    StreamCancelledError,
-    StreamError,
-    UnknownSpaceError,
-    UnsupportedOptionError,
-)
+from .. import errors
 
 DEFAULT_RETRY_AFTER = 5.0  # seconds
 MAX_RETRY_AFTER = 86_400.0  # seconds
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-STATUSES: tuple[tuple[type[QwenSpacesError], int, str, str | None], ...] = (  # the first that fits
-    (UnknownSpaceError, 404, "model_not_found", "model"),
-    (InvalidMessagesError, 400, "invalid_messages", "messages"),
-    (InvalidImageError, 400, "invalid_image", "messages"),
-    (UnsupportedOptionError, 400, "unsupported_value", None),
-    (AuthenticationError, 401, "space_authentication", None),
-    (SpaceNotFoundError, 404, "space_not_found", None),
-    (ContractError, 502, "space_contract", None),
-    (ConnectError, 503, "space_unavailable", None),
-    (QueueFullError, 429, "space_queue_full", None),
-    (RateLimitedError, 429, "rate_limit_exceeded", None),
-    (QuotaExceededError, 429, "insufficient_quota", None),
-    (SpaceTimeoutError, 504, "space_timeout", None),
-    (StreamCancelledError, 503, "shutting_down", None),
-    (StreamError, 502, "space_error", None),
+STATUSES: tuple[tuple[type[errors.QwenSpacesError], int, str, str | None], ...] = (  # the first that fits
+    (errors.UnknownSpaceError, 404, "model_not_found", "model"),
+    (errors.InvalidMessagesError, 400, "invalid_messages", "messages"),
+    (errors.InvalidImageError, 400, "invalid_image", "messages"),
+    (errors.UnsupportedOptionError, 400, "unsupported_value", None),
+    (errors.AuthenticationError, 401, "space_authentication", None),
+    (errors.SpaceNotFoundError, 404, "space_not_found", None),
+    (errors.ContractError, 502, "space_contract", None),
+    (errors.ConnectError, 503, "space_unavailable", None),
+    (errors.QueueFullError, 429, "space_queue_full", None),
+    (errors.RateLimitedError, 429, "rate_limit_exceeded", None),
+    (errors.QuotaExceededError, 429, "insufficient_quota", None),
+    (errors.SpaceTimeoutError, 504, "space_timeout", None),
+    (errors.StreamCancelledError, 503, "shutting_down", None),
+    (errors.StreamError, 502, "space_error", None),
 )
 
 

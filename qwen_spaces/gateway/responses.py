@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage
@@ -81,8 +81,8 @@ async def chunks(
             if isinstance(event, (Reasoning, Text)):
                 context.count(event.text)
                 field = "content" if isinstance(event, Text) else "reasoning_content"
-                for piece in _pieces(event.text):
-                    yield chunk(**{field: piece})
+                for start in range(0, max(1, len(event.text)), MAX_CHUNK):  # an empty text is one chunk
+                    yield chunk(**{field: event.text[start : start + MAX_CHUNK]})
             event = await anext(events, None)
             if event is None:
                 raise StreamCancelledError("The stream was cancelled.")
@@ -94,9 +94,3 @@ async def chunks(
         common["rewritten"] = True
     yield chunk("stop")
     yield {"data": "[DONE]"}
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """Cut the text into pieces; a short or empty text is one."""
-    for start in range(0, max(1, len(text)), MAX_CHUNK):
-        yield text[start : start + MAX_CHUNK]

@@ -55,9 +55,7 @@ def run(app: FastAPI, listener: socket.socket, *, grace: float) -> None:
         listener: the socket to listen on.
         grace: seconds that answers may go on after the signal.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    logger.addHandler(handler)
-    previous = logger.level, logger.propagate
+    logger.addHandler(logging.StreamHandler(sys.stderr))
     logger.setLevel(logging.INFO)
     logger.propagate = False
     # uvicorn raises again, at its end, the signals that it caught.
@@ -65,7 +63,5 @@ def run(app: FastAPI, listener: socket.socket, *, grace: float) -> None:
     try:
         Server(app, grace).run([listener])
     finally:
-        for number, previous_handler in handlers.items():
-            signal.signal(number, previous_handler)
-        logger.removeHandler(handler)
-        logger.level, logger.propagate = previous
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -1,6 +1,6 @@
-"""Replicas: real Gradio apps that keep the contracts of real Spaces, on this machine.
+"""Replicas: local Gradio apps with the contracts of real Spaces.
 
-For offline demos and for test servers. The shapes are those of the Spaces' public copies; the answers
+For offline demos and for test servers. Inputs and outputs are those of the Spaces' public copies; the answers
 come from a small deterministic brain, or from yours:
 
     with serve("qwen-2.5") as url:
