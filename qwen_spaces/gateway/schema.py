@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
+from openai.types.shared_params import ResponseFormatText
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..space import QwenSpace
@@ -73,12 +74,6 @@ class StreamOptions(_Strict):
     include_obfuscation: bool | None = None
 
 
-class ResponseFormat(_Strict):
-    """The only format that a Space has."""
-
-    type: Literal["text"]
-
-
 def _extend_schema(schema: dict[str, Any]) -> None:
     # Without the options of the Spaces, which depend on the model.
     schema["properties"].update({name: {"description": "Ignored."} for name in sorted(IGNORED_PARAMS)})
@@ -110,7 +105,7 @@ class ChatRequest(BaseModel):
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
     logit_bias: Annotated[dict[str, Any], Field(max_length=0)] | None = None
-    response_format: ResponseFormat | None = None
+    response_format: ResponseFormatText | None = None
     modalities: FailFastList[Literal["text"]] | None = None
     audio: None = None
     moderation: None = None

@@ -20,9 +20,7 @@ try:
     from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
     from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 except ModuleNotFoundError as error:
-    raise MissingExtraError(
-        "The LangChain integration needs: pip install 'qwen-spaces[langchain]'"
-    ) from error
+    raise MissingExtraError("LangChain needs: pip install 'qwen-spaces[langchain]'") from error
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -189,7 +187,7 @@ class ChatQwenSpace(BaseChatModel):
         return [text for text in (self.stop if stop is None else stop) or () if text]
 
     def _space(self, model: str) -> QwenSpace:
-        """Return one per process and settings, so that a Space's API is fetched once; a fork needs its own."""
+        """Return one per process and settings: a Space's API is fetched once, and a fork needs its own."""
         key = (os.getpid(), model, self.src, self.token, self.timeout, self.max_retries)
         if key not in self._spaces:
             space = QwenSpace(

@@ -31,7 +31,7 @@ from ..stream import TextStream
 
 KEY = "huggingface"  # as in `llm keys set huggingface`
 IMAGES = frozenset(f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "avif", "heic"))
-CHANGED = "\n\nThe Space changed its text. Its whole answer:\n\n"
+CHANGED = "\n\nThe Space changed what it had said. Its whole answer:\n\n"
 
 
 class FailedError(llm.ModelError, click.ClickException):

@@ -10,15 +10,11 @@ Needs Gradio (5 or 6): ``pip install 'qwen-spaces[local]'``.
 """
 
 try:
-    import gradio as _gradio
+    from .brain import Brain
+    from .server import NAMES, build, serve
 except ModuleNotFoundError as error:
     if error.name != "gradio":
         raise
     raise ImportError("The replicas need Gradio: pip install 'qwen-spaces[local]'") from error
-
-from .brain import Brain
-from .server import NAMES, build, serve
-
-del _gradio
 
 __all__ = ["NAMES", "Brain", "build", "serve"]

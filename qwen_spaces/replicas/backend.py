@@ -72,7 +72,8 @@ def backend(url: str, model: str | None = None, key: str | None = None) -> Brain
             ):
                 async for chunk in chunks:
                     delta = chunk.choices[0].delta if chunk.choices else None
-                    if more := _reasoning(delta):
+                    # Servers do not agree on the name.
+                    if more := getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None):
                         thought += more
                         yield Thought(thought)
                     if delta and delta.content:
@@ -152,8 +153,3 @@ def _data_url(path: str) -> str:
         message = f"{Path(path).name} is no image, and nothing else can be sent on."
         raise gr.Error(message, print_exception=False)
     return f"data:{kind};base64,{b64encode(Path(path).read_bytes()).decode()}"
-
-
-def _reasoning(delta: Any) -> str:
-    """Return the new part of the reasoning; servers do not agree on its name."""
-    return getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None) or ""

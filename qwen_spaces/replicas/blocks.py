@@ -16,11 +16,13 @@ class Blocks(gr.Blocks):
 
     Args:
         space_id: the Space that it is a replica of.
+        threads: launch(max_threads=) of the Space's own app, which also bounds the events that run at once.
     """
 
-    def __init__(self, space_id: str) -> None:
+    def __init__(self, space_id: str, threads: int = 40) -> None:
         delete_cache = (UPLOAD_LIFETIME, UPLOAD_LIFETIME)
         super().__init__(title=f"Replica of {space_id}", analytics_enabled=False, delete_cache=delete_cache)
+        self.threads = threads
         # Gradio checks no paths in a mounted app, which it takes for one that is still being built.
         self.has_launched = True
 

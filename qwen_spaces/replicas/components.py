@@ -42,10 +42,6 @@ class TreeComponent(Component, metaclass=WithoutStub):
         """Return the value as the Spaces' own code reads it."""
         return payload.root if payload else None
 
-    def example_value(self) -> Any:
-        """Return an example for the API's documentation."""
-        return self.example_payload()
-
 
 class Chatbot(TreeComponent):  # type: ignore[metaclass]
     """The chatbot with pair histories, which Gradio 6 dropped and Gradio 5 deprecates."""
@@ -99,7 +95,6 @@ class Radio(gr.Radio, metaclass=WithoutStub):
 class Image(gr.Image, metaclass=WithoutStub):
     """An image passed on as the uploaded file: Gradio's own opens it, converts it and leaves it open."""
 
-    def preprocess(self, payload: Any) -> str | None:
-        """Return the path on the server."""
-        path: str | None = payload.path if payload else None
-        return path
+    def preprocess(self, payload: Any) -> Any:
+        """Return the path on the server, if any."""
+        return payload.path if payload else None

@@ -28,22 +28,22 @@ Step = tuple[str, History, str]  # the input, the whole history with the text so
 Limit = int | str | None  # events at once; "default" is Gradio's own name
 
 
-def qwen2_72b(brain: Brain, slots: int | None) -> gr.Blocks:
+def qwen2_72b(brain: Brain, slots: int | None) -> Blocks:
     """Build `Qwen/Qwen2-72B-Instruct`: string cells. `slots`: answers at once (40, as the Space's own)."""
     return _one_model(brain, slots, "Qwen/Qwen2-72B-Instruct", "qwen2-72B-instruct", QWEN2_SYSTEM)
 
 
-def qwen2_5_72b(brain: Brain, slots: int | None) -> gr.Blocks:
+def qwen2_5_72b(brain: Brain, slots: int | None) -> Blocks:
     """Build `Qwen/Qwen2.5-72B-Instruct`: another label and system prompt (its captured ``/info``)."""
     return _one_model(brain, slots, "Qwen/Qwen2.5-72B-Instruct", "Qwen2.5-72B-Instruct", QWEN2_5_SYSTEM)
 
 
-def qwen2_5_max(brain: Brain, slots: int | None) -> gr.Blocks:
+def qwen2_5_max(brain: Brain, slots: int | None) -> Blocks:
     """Build `Qwen/Qwen2.5-Max-Demo`: the same again (callers of the Space); its label is a guess."""
     return _one_model(brain, slots, "Qwen/Qwen2.5-Max-Demo", "Qwen2.5-Max", QWEN2_SYSTEM)
 
 
-def _one_model(brain: Brain, slots: int | None, space_id: str, label: str, system_prompt: str) -> gr.Blocks:
+def _one_model(brain: Brain, slots: int | None, space_id: str, label: str, system_prompt: str) -> Blocks:
     """Build a Space without a choice of models."""
     model = space_id.partition("/")[2].removesuffix("-Demo")
 
@@ -59,10 +59,10 @@ def _one_model(brain: Brain, slots: int | None, space_id: str, label: str, syste
     return demo
 
 
-def qwen2_5(brain: Brain, slots: int | None) -> gr.Blocks:
+def qwen2_5(brain: Brain, slots: int | None) -> Blocks:
     """Build `Qwen/Qwen2.5`: dict cells, a model size. `slots`: answers at once (5, as the Space's own)."""
     sizes = (*GENERAL, *MATH, *CODER)
-    with Blocks("Qwen/Qwen2.5") as demo:
+    with Blocks("Qwen/Qwen2.5", threads=5) as demo:
         gr.Markdown("<center><font size=8>Qwen2.5, a local replica</font></center>")
         with gr.Row():
             with gr.Row():
@@ -82,7 +82,7 @@ def qwen2_5(brain: Brain, slots: int | None) -> gr.Blocks:
     return demo
 
 
-def qwen2_5_coder(brain: Brain, slots: int | None) -> gr.Blocks:
+def qwen2_5_coder(brain: Brain, slots: int | None) -> Blocks:
     """Build `Qwen/Qwen2.5-Coder-demo`: string cells, a size (callers of the Space; the layout is a guess)."""
     limit = slots or 40
     with Blocks("Qwen/Qwen2.5-Coder-demo") as demo:

@@ -16,7 +16,7 @@ from .components import Image
 from .runner import answers
 
 
-def qvq_72b(brain: Brain, slots: int | None) -> gr.Blocks:
+def qvq_72b(brain: Brain, slots: int | None) -> Blocks:
     """Build it. `slots`: answers at once (40; the Space's own number is not known)."""
 
     async def generate(image: str | None, query: str) -> AsyncIterator[str]:

@@ -26,7 +26,7 @@ History = list[dict[str, Any]]  # messages in Qwen-Agent's form
 Step = tuple[Pairs, History, int]
 
 
-def qwen2_5_1m(brain: Brain, slots: int | None) -> gr.Blocks:
+def qwen2_5_1m(brain: Brain, slots: int | None) -> Blocks:
     """Build it. `slots`: answers at once (10, as Qwen-Agent's own)."""
 
     async def agent_run(

@@ -42,7 +42,7 @@ def _from_cell(cell: Any) -> Any:
     return (cell["file"]["path"],) if isinstance(cell, dict) else cell
 
 
-def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> gr.Blocks:
+def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
     """Build it. `slots`: answers at once (40; the Space's own number is not known)."""
 
     async def predict(_chatbot: Pairs, task_history: Pairs) -> AsyncIterator[Pairs]:

@@ -31,7 +31,7 @@ State = dict[str, Any]
 Steps = AsyncIterator[list[Any]]
 
 
-def qwen3(brain: Brain, slots: int | None) -> gr.Blocks:
+def qwen3(brain: Brain, slots: int | None) -> Blocks:
     """Build `Qwen/Qwen3-Demo`: text. `slots`: answers at once (100, as the Space's own)."""
 
     async def add_message(
@@ -47,7 +47,7 @@ def qwen3(brain: Brain, slots: int | None) -> gr.Blocks:
     return _app("Qwen3", make, add_message, slots)
 
 
-def qwen3_vl(brain: Brain, slots: int | None) -> gr.Blocks:
+def qwen3_vl(brain: Brain, slots: int | None) -> Blocks:
     """Build `Qwen/Qwen3-VL-Demo`: text and images. `slots`: answers at once (100, as the Space's own)."""
 
     async def add_message(input_value: State, thinking_btn_state_value: State, state_value: State) -> Steps:
@@ -64,11 +64,9 @@ def qwen3_vl(brain: Brain, slots: int | None) -> gr.Blocks:
     return _app("Qwen3-VL", make, add_message, slots)
 
 
-def _app(
-    title: str, make: Callable[[], Any], add_message: Callable[..., Steps], slots: int | None
-) -> gr.Blocks:
+def _app(title: str, make: Callable[[], Any], add_message: Callable[..., Steps], slots: int | None) -> Blocks:
     """Build the page and its events. `make` returns the form, or None, and the input."""
-    with Blocks(f"Qwen/{title}-Demo") as demo:
+    with Blocks(f"Qwen/{title}-Demo", threads=100) as demo:
         state = gr.State({"conversation_contexts": {}, "conversations": [], "conversation_id": ""})
         thinking = gr.State({"enable_thinking": True})
         gr.Markdown(f"<center><font size=8>{title}, a local replica</font></center>")

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, redirect_stdout
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 from gradio.context import Context
 
+from .blocks import Blocks
 from .brain import Brain, answer
 from .guard import MAX_FILE_BYTES, Guard
 from .model_chat import qwen2_5, qwen2_5_72b, qwen2_5_coder, qwen2_5_max, qwen2_72b
@@ -38,26 +38,17 @@ POLL_INTERVAL = 0.005  # seconds, of the queue
 CLOSE_TIMEOUT = 0  # seconds for open connections to end by themselves; streams never do
 
 
-@dataclass(frozen=True)
-class Replica:
-    """How a Space's replica is built, and how the Space's own app is launched."""
-
-    space_id: str
-    make: Callable[[Brain, int | None], gr.Blocks]
-    threads: int = 40  # launch(max_threads=), which also bounds the events that run at once
-
-
-REPLICAS: dict[str, Replica] = {
-    "qwen-2-72b": Replica("Qwen/Qwen2-72B-Instruct", qwen2_72b),
-    "qwen-2.5": Replica("Qwen/Qwen2.5", qwen2_5, threads=5),
-    "qvq-72b": Replica("Qwen/QVQ-72B-preview", qvq_72b),
-    "qwen-2.5-72b": Replica("Qwen/Qwen2.5-72B-Instruct", qwen2_5_72b),
-    "qwen-2.5-max": Replica("Qwen/Qwen2.5-Max-Demo", qwen2_5_max),
-    "qwen-2.5-coder": Replica("Qwen/Qwen2.5-Coder-demo", qwen2_5_coder),
-    "qwen-3": Replica("Qwen/Qwen3-Demo", qwen3, threads=100),
-    "qwen-3-vl": Replica("Qwen/Qwen3-VL-Demo", qwen3_vl, threads=100),
-    "qwen-2.5-vl-72b": Replica("Qwen/Qwen2.5-VL-72B-Instruct", qwen2_5_vl_72b),
-    "qwen-2.5-1m": Replica("Qwen/Qwen2.5-1M-Demo", qwen2_5_1m),
+REPLICAS: dict[str, Callable[[Brain, int | None], Blocks]] = {
+    "qwen-2-72b": qwen2_72b,
+    "qwen-2.5": qwen2_5,
+    "qvq-72b": qvq_72b,
+    "qwen-2.5-72b": qwen2_5_72b,
+    "qwen-2.5-max": qwen2_5_max,
+    "qwen-2.5-coder": qwen2_5_coder,
+    "qwen-3": qwen3,
+    "qwen-3-vl": qwen3_vl,
+    "qwen-2.5-vl-72b": qwen2_5_vl_72b,
+    "qwen-2.5-1m": qwen2_5_1m,
 }
 NAMES: tuple[str, ...] = tuple(REPLICAS)
 
@@ -66,18 +57,21 @@ _building = threading.Lock()  # Gradio numbers components with one counter for t
 
 def build(
     name: str, *, brain: Brain | None = None, slots: int | None = None, max_size: int | None = None
-) -> gr.Blocks:
+) -> Blocks:
     """Build the replica called `name` as a Gradio app with its queue, not yet served.
 
     `slots`: answers at once (``None``: as many as the Space's own). `max_size`: how many may wait.
     Raises ValueError for a name that is not in `NAMES`.
     """
-    replica = _find(name)
+    if name not in REPLICAS:
+        near = get_close_matches(name, NAMES, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(NAMES)}."
+        raise ValueError(f"There is no replica called {name!r}. {hint}")
 
-    def make() -> gr.Blocks:
+    def make() -> Blocks:
         before, Context.id = Context.id, 0  # clients know the Spaces' components by their ids
         try:
-            demo = replica.make(brain or answer, slots)
+            demo = REPLICAS[name](brain or answer, slots)
         finally:
             Context.id = max(before, Context.id)
         demo.queue(api_open=False, default_concurrency_limit=40, max_size=max_size)
@@ -85,7 +79,7 @@ def build(
         demo._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
         # Gradio 6 polls its queue 1,000 times a second, which is much with many apps.
         demo._queue.sleep_when_free = max(demo._queue.sleep_when_free, POLL_INTERVAL)
-        demo.max_threads = demo._queue.max_thread_count = max(replica.threads, slots or 0)
+        demo.max_threads = demo._queue.max_thread_count = max(demo.threads, slots or 0)
         return demo
 
     with _building:
@@ -112,16 +106,28 @@ def serve(
     ...     url.startswith("http://127.0.0.1:")
     True
     """
-    demo = build(name, brain=brain, slots=slots, max_size=max_size)
+    with _serve(build(name, brain=brain, slots=slots, max_size=max_size), port, host) as url:
+        yield url
+
+
+@contextmanager
+def _serve(demo: Blocks, port: int, host: str) -> Iterator[str]:
     with closing(_listen(host, port)) as listener:
         server = _server(demo, host)
-        thread = threading.Thread(target=server.run, args=([listener],), name=f"replica-{name}", daemon=True)
+        thread = threading.Thread(target=server.run, args=([listener],), name=str(demo.title), daemon=True)
         thread.start()
         try:
-            _await_start(server, thread)
+            end = time.monotonic() + START_TIMEOUT
+            while not server.started:
+                if not thread.is_alive() or time.monotonic() > end:
+                    raise RuntimeError("The replica's server did not start.")
+                time.sleep(POLL_INTERVAL)
             yield _url(listener)
         finally:
-            _stop(server, thread, demo)
+            demo._queue.close()  # type: ignore[no-untyped-call]
+            demo.is_running = False
+            server.should_exit = True
+            thread.join(STOP_TIMEOUT)
 
 
 def run(name: str, port: int = 0, host: str = "127.0.0.1", brain: Brain | None = None) -> None:
@@ -130,20 +136,13 @@ def run(name: str, port: int = 0, host: str = "127.0.0.1", brain: Brain | None =
     signals = (signal.SIGINT, signal.SIGTERM)
     handlers = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
     try:
-        with serve(name, port=port, host=host, brain=brain) as url:
-            click.echo(f"Replica of {_find(name).space_id}: {url}  (Ctrl-C stops it)")
+        demo = build(name, brain=brain)
+        with _serve(demo, port, host) as url:
+            click.echo(f"{demo.title}: {url}  (Ctrl-C stops it)")
             stop.wait()
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-
-
-def _find(name: str) -> Replica:
-    if name in REPLICAS:
-        return REPLICAS[name]
-    near = get_close_matches(name, NAMES, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(NAMES)}."
-    raise ValueError(f"There is no replica called {name!r}. {hint}")
 
 
 def _call_in_loop(make: Callable[[], T]) -> T:
@@ -156,7 +155,7 @@ def _call_in_loop(make: Callable[[], T]) -> T:
         return thread.submit(asyncio.run, call()).result()
 
 
-def _server(demo: gr.Blocks, host: str) -> uvicorn.Server:
+def _server(demo: Blocks, host: str) -> uvicorn.Server:
     """Return a server; `launch()` lacks port 0, reaches itself through the environment's proxies, prints."""
 
     def mount() -> FastAPI:
@@ -184,18 +183,3 @@ def _listen(host: str, port: int) -> socket.socket:
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
-    end = time.monotonic() + START_TIMEOUT
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > end:
-            raise RuntimeError("The replica's server did not start.")
-        time.sleep(POLL_INTERVAL)
-
-
-def _stop(server: uvicorn.Server, thread: threading.Thread, demo: Any) -> None:
-    demo._queue.close()
-    demo.is_running = False
-    server.should_exit = True
-    thread.join(STOP_TIMEOUT)

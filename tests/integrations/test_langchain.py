@@ -100,7 +100,7 @@ def test_the_cut_is_the_same_however_the_text_comes(size: int, ends: list[str], 
     for start in range(0, len(text), size):
         said += "" if cut.over else cut.feed(text[start : start + size])
         assert whole.startswith(said)
-    assert said + cut.rest() == whole
+    assert said + cut.held == whole
     assert cut.over == (whole != text)
 
 
