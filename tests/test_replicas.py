@@ -1,4 +1,4 @@
-"""The replicas keep the contracts of the real Spaces: seen by raw `httpx` and by a plain `gradio_client`."""
+"""The replicas have the contracts of the real Spaces, as raw `httpx` and a plain `gradio_client` see them."""
 
 import json
 import queue
@@ -133,7 +133,7 @@ def wires() -> Iterator[dict[str, Wire]]:
 
 
 class Watched:
-    """A brain whose closing can be awaited."""
+    """A brain that records when it is closed."""
 
     def __init__(self) -> None:
         self.closed: queue.Queue[str] = queue.Queue()
@@ -162,8 +162,8 @@ def _text(wire: Wire, name: str, prompt: str, history: Any = (), system: str = "
     return shown if isinstance(shown, str) else shown["text"]
 
 
-def _radio(name: str, given: tuple[str, ...] = ()) -> tuple[str, ...]:
-    return (given or ("72B",)) if name == "qwen-2.5" else ()
+def _radio(name: str, sizes: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return (sizes or ("72B",)) if name == "qwen-2.5" else ()
 
 
 @pytest.mark.parametrize("name", CHATS)
@@ -198,7 +198,7 @@ def test_qvq_takes_an_image_and_a_prompt_at_generate(wires: dict[str, Wire]) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_app_says_what_a_launched_app_says_and_hides_errors(wires: dict[str, Wire], name: str) -> None:
+def test_the_config_is_that_of_a_launched_app_that_hides_errors(wires: dict[str, Wire], name: str) -> None:
     wire = wires[name]
     config = wire.config
     assert (config["protocol"], config["api_prefix"]) == ("sse_v3", "/gradio_api")
@@ -266,7 +266,7 @@ def test_no_query_and_no_history_are_empty_ones(wires: dict[str, Wire], name: st
 
 
 @pytest.mark.parametrize("name", CHATS)
-def test_the_answer_shows_all_that_the_space_was_given(wires: dict[str, Wire], name: str) -> None:
+def test_the_answer_shows_everything_that_the_space_was_given(wires: dict[str, Wire], name: str) -> None:
     prompt = 'Why "blue"? \u202e 👩‍👩‍👧 [[pace=0]]'
     text = _text(
         wires[name], name, prompt, [["first?", "one"], ["second?", "two"]], "Be <b>brief</b>.", "Math-7B"
@@ -284,7 +284,7 @@ def test_the_answer_shows_all_that_the_space_was_given(wires: dict[str, Wire], n
     [("PNG", "png", "red (#ff0000)"), ("JPEG", "jpg", "blue (#0000fe)"), ("PNG", "png", "white (#ffffff)")],
     ids=["red-png", "blue-jpeg", "white-png"],
 )
-def test_a_picture_comes_as_it_was_sent(
+def test_an_image_arrives_unchanged(
     client: Callable[[str], Client], tmp_path: Path, kind: str, suffix: str, colour: str
 ) -> None:
     path = tmp_path / f"picture.{suffix}"
@@ -361,7 +361,7 @@ def test_a_rebuilt_answer_is_the_final_one(client: Callable[[str], Client], prom
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 1000])
-def test_long_texts_have_the_asked_length_and_are_the_same_each_time(length: int) -> None:
+def test_long_texts_have_the_given_length_and_are_always_the_same(length: int) -> None:
     assert len(long_text(length)) == length
     assert long_text(2000).startswith(long_text(length))
 
@@ -409,7 +409,7 @@ def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, Wire]) ->
     assert brain.closed.get(timeout=30) == "dropped"
 
 
-def test_a_waiting_brain_can_be_left(wires: dict[str, Wire]) -> None:
+def test_a_waiting_brain_can_be_cancelled(wires: dict[str, Wire]) -> None:
     wire = wires["qwen-2-72b"]
     session, joined = wire.join("model_chat", "[[wait=60]]", [], "")
     with wire.messages(session) as messages:
@@ -420,7 +420,7 @@ def test_a_waiting_brain_can_be_left(wires: dict[str, Wire]) -> None:
         assert time.monotonic() - start < 30
 
 
-def test_nothing_is_left_when_a_server_stops_amid_answers() -> None:
+def test_a_server_that_stops_during_answers_leaves_no_thread_or_port() -> None:
     brain = Watched()
     before = set(threading.enumerate())
     with serve("qwen-2-72b", brain=brain) as url:
@@ -438,15 +438,15 @@ def test_nothing_is_left_when_a_server_stops_amid_answers() -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_a_brain_gets_the_model_only_where_it_asks_for_it() -> None:
-    def asks(*given: Any, model: str) -> Iterator[str]:
-        yield f"{given} {model}"
+def test_a_brain_gets_the_model_only_if_it_has_the_parameter() -> None:
+    def brain(*arguments: Any, model: str) -> Iterator[str]:
+        yield f"{arguments} {model}"
 
-    with serve("qvq-72b", brain=asks) as url, closing((wire := Wire(url)).http):
+    with serve("qvq-72b", brain=brain) as url, closing((wire := Wire(url)).http):
         assert wire.final("generate", None, "hi") == ["('', [], 'hi', None) QVQ-72B-Preview"]
 
 
-def test_a_proxy_in_the_environment_is_no_hindrance(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_in_the_environment_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     with serve("qvq-72b") as url:
