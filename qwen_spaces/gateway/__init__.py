@@ -20,8 +20,8 @@ from ..errors import MissingExtraError
 try:
     from . import server as _server  # which needs uvicorn
     from .app import create_app
-except ModuleNotFoundError as error:
-    raise MissingExtraError("The gateway needs: pip install 'qwen-spaces[gateway]'") from error
+except ModuleNotFoundError as _error:
+    raise MissingExtraError("The gateway needs: pip install 'qwen-spaces[gateway]'") from _error
 
 del _server
 

@@ -69,7 +69,7 @@ class RequestRejectedError(Exception):
 def error_response_for(error: Exception) -> ErrorResponse:
     """Return the response for an error.
 
-    The client's library is told not to retry a failure of the Space: where that may help, we retried already.
+    A client must not retry a failure of the Space: where a retry may help, the gateway has made it already.
     """
     if isinstance(error, RequestRejectedError):
         return error.response

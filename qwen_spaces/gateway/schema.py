@@ -132,7 +132,7 @@ class ChatRequest(BaseModel):
         """Return the options for the Space.
 
         Raises:
-            RequestRejectedError: a field is none that the Space or OpenAI knows, or has no plain value.
+            RequestRejectedError: neither the Space nor OpenAI has such a field, or its value is not plain.
         """
         options = {}
         for name, value in (self.model_extra or {}).items():

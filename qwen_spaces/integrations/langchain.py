@@ -19,8 +19,8 @@ try:
     from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, convert_to_openai_messages
     from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
     from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
-except ModuleNotFoundError as error:
-    raise MissingExtraError("LangChain needs: pip install 'qwen-spaces[langchain]'") from error
+except ModuleNotFoundError as _error:
+    raise MissingExtraError("LangChain needs: pip install 'qwen-spaces[langchain]'") from _error
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -261,8 +261,7 @@ def _last(name: str, cut: _Cut, reply: Reply | None) -> ChatGenerationChunk:
 
 def _result(name: str, reply: Reply) -> ChatResult:
     reasoning = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
-    metadata = _metadata(name, reply)
-    message = AIMessage(reply.text, additional_kwargs=reasoning, response_metadata=metadata)
+    message = AIMessage(reply.text, additional_kwargs=reasoning, response_metadata=_metadata(name, reply))
     return ChatResult(generations=[ChatGeneration(message=message)])
 
 

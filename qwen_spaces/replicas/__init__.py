@@ -12,9 +12,9 @@ Needs Gradio (5 or 6): ``pip install 'qwen-spaces[local]'``.
 try:
     from .brain import Brain
     from .server import NAMES, build, serve
-except ModuleNotFoundError as error:
-    if error.name != "gradio":
+except ModuleNotFoundError as _error:
+    if _error.name != "gradio":
         raise
-    raise ImportError("The replicas need Gradio: pip install 'qwen-spaces[local]'") from error
+    raise ImportError("The replicas need Gradio: pip install 'qwen-spaces[local]'") from _error
 
 __all__ = ["NAMES", "Brain", "build", "serve"]

@@ -20,10 +20,10 @@ import gradio as gr
 
 try:
     import openai
-except ModuleNotFoundError as error:
-    if error.name != "openai":
+except ModuleNotFoundError as _error:
+    if _error.name != "openai":
         raise
-    raise ImportError("A model behind a replica needs: pip install 'qwen-spaces[backend]'") from error
+    raise ImportError("A model behind a replica needs: pip install 'qwen-spaces[backend]'") from _error
 
 from .brain import Brain, Thought
 

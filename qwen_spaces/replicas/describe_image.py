@@ -8,7 +8,8 @@ from typing import Any
 from PIL import Image, ImageColor, UnidentifiedImageError
 
 NAMES = ("black", "white", "grey", "red", "green", "lime", "blue", "yellow", "cyan", "magenta", "orange")
-COLOURS = {name: ImageColor.getrgb(name) for name in NAMES} | {"brown": (139, 69, 19)}
+COLOURS: dict[str, tuple[int, ...]] = {name: ImageColor.getrgb(name) for name in NAMES}
+COLOURS["brown"] = (139, 69, 19)  # "saddlebrown" in CSS
 
 
 def describe(path: str) -> str:

@@ -57,7 +57,7 @@ _building = threading.Lock()  # Gradio numbers components with one counter for t
 
 def build(
     name: str, *, brain: Brain | None = None, slots: int | None = None, max_size: int | None = None
-) -> Blocks:
+) -> gr.Blocks:
     """Build the replica called `name` as a Gradio app with its queue, not yet served.
 
     `slots`: answers at once (``None``: as many as the Space's own). `max_size`: how many may wait.
@@ -111,7 +111,7 @@ def serve(
 
 
 @contextmanager
-def _serve(demo: Blocks, port: int, host: str) -> Iterator[str]:
+def _serve(demo: gr.Blocks, port: int, host: str) -> Iterator[str]:
     with closing(_listen(host, port)) as listener:
         server = _server(demo, host)
         thread = threading.Thread(target=server.run, args=([listener],), name=str(demo.title), daemon=True)
@@ -155,7 +155,7 @@ def _call_in_loop(make: Callable[[], T]) -> T:
         return thread.submit(asyncio.run, call()).result()
 
 
-def _server(demo: Blocks, host: str) -> uvicorn.Server:
+def _server(demo: gr.Blocks, host: str) -> uvicorn.Server:
     """Return a server; `launch()` lacks port 0, reaches itself through the environment's proxies, prints."""
 
     def mount() -> FastAPI:
