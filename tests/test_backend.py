@@ -33,6 +33,7 @@ from qwen_spaces.replicas.__main__ import main as replicas_main
 from qwen_spaces.replicas.backend import backend
 from qwen_spaces.replicas.brain import Thought, answer
 
+from .conftest import PATIENCE
 from .gateway import serve_gateway
 from .test_images import picture
 from .test_replicas import Wire
@@ -199,16 +200,16 @@ def test_an_abandoned_answer_ends_the_request_to_the_model(
             assert any(m["msg"] == "process_generating" for m in messages)
         else:
             assert any(m["msg"] == "process_starts" for m in messages)
-            until = time.monotonic() + 5
+            until = time.monotonic() + PATIENCE
             while len(model.seen) == before and time.monotonic() < until:
                 time.sleep(0.01)
         if end == "cancelled":
             fn = wire.names.index("model_chat")
             body = {"session_hash": session, "fn_index": fn, "event_id": joined.json()["event_id"]}
             assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
-            assert model.ended.get(timeout=5) == prompt
+            assert model.ended.get(timeout=PATIENCE) == prompt
     if end == "dropped":
-        assert model.ended.get(timeout=5) == prompt
+        assert model.ended.get(timeout=PATIENCE) == prompt
 
 
 @pytest.mark.parametrize(
@@ -255,7 +256,7 @@ def test_the_one_model_is_found_and_several_are_named(model: Model, monkeypatch:
 
 @pytest.mark.parametrize("url", ["127.0.0.1:11434", "file:///etc/passwd", "http://", "ollama"])
 def test_an_invalid_url_is_an_error_at_once(url: str) -> None:
-    with pytest.raises(ValueError, match="is no address of a server"):
+    with pytest.raises(ValueError, match="is not the URL of a server"):
         backend(url, MODEL)
 
 
@@ -284,7 +285,7 @@ def test_the_commands_put_a_model_behind_a_replica(
     steps_of(brains.pop(), "", [], "Hi", None)
     assert (model.seen[-1]["authorization"], model.seen[-1]["model"]) == ("Bearer none", "other")
     for more, message in (
-        (["--backend", "nothing"], "is no address of a server"),
+        (["--backend", "nothing"], "is not the URL of a server"),
         (["--model", "other"], "--model is the model of a --backend."),
     ):
         code, output = invoke(*more)
@@ -316,21 +317,21 @@ def test_our_own_gateway_is_a_backend() -> None:
     ):
         prompt = "Why? [[pace=0]]"
         text = wire.final("model_chat", prompt, [], "Be brief.")[1][-1][1]
-        assert closed.get(timeout=5) == prompt
+        assert closed.get(timeout=PATIENCE) == prompt
         assert text.startswith(f'You asked: "{prompt}"')
         assert 'System prompt: "Be brief."' in text
         assert "Model: qwen3-8b." in text
         thought = steps_of(backend(f"{gateway}/v1", "qwen3-8b"), "", [], prompt, None)[0]
         assert isinstance(thought, Thought)
         assert thought.startswith("I")
-        assert closed.get(timeout=5) == prompt
+        assert closed.get(timeout=PATIENCE) == prompt
         assert wire.run("model_chat", "[[gr-error=No more.]]", [], "")[-2]["output"]["error"].endswith(
             "No more."
         )
-        assert closed.get(timeout=5)
+        assert closed.get(timeout=PATIENCE)
         session, joined = wire.join("model_chat", "[[forever]]", [], "")
         with wire.messages(session) as messages:
             assert any(m["msg"] == "process_generating" for m in messages)
             body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
             assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
-            assert closed.get(timeout=5) == "[[forever]]"
+            assert closed.get(timeout=PATIENCE) == "[[forever]]"

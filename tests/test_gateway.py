@@ -22,7 +22,7 @@ from qwen_spaces.gateway.errors import error_response_for
 from qwen_spaces.gateway.schema import IGNORED_PARAMS, MAX_IMAGES, ChatRequest
 from qwen_spaces.replicas.sample_text import PASSAGES
 
-from .conftest import POLLING, Servers, run_async
+from .conftest import PATIENCE, POLLING, Servers, run_async
 from .gateway import http, openai_client, serve_gateway
 from .load import Load
 from .test_images import picture
@@ -71,7 +71,7 @@ def lines() -> Iterator[queue.Queue[logging.LogRecord]]:
 def logged(lines: queue.Queue[logging.LogRecord], **fields: Any) -> dict[str, Any]:
     """The next line with such fields; one of an earlier test may come late."""
     while True:
-        line: dict[str, Any] = json.loads(lines.get(timeout=5).getMessage())
+        line: dict[str, Any] = json.loads(lines.get(timeout=PATIENCE).getMessage())
         if fields.items() <= line.items():
             return line
 

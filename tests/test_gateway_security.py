@@ -24,7 +24,7 @@ from qwen_spaces._gradio.connection import is_hugging_face
 from qwen_spaces.cli import main
 from qwen_spaces.gateway import create_app, middleware
 
-from .conftest import Servers
+from .conftest import PATIENCE, Servers
 from .gateway import http, openai_client, serve_gateway
 from .hub import serve_hub
 from .proxy import recording
@@ -224,7 +224,7 @@ def test_a_token_is_used_for_one_request_and_a_signal_ends_the_answers(prompt: s
             ask(url, "Hi [[pace=0]]")
             assert sent() == [f"Bearer {SECRET}Saved"]  # the Space is reached once
             ends = ends_of_answers(process, url, prompt, servers)
-            _, errors = process.communicate(timeout=10)
+            _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert ends == {
         "whole [[forever]]": "shutting_down",
@@ -266,7 +266,7 @@ def ends_of_answers(
     for form in forms:
         servers.wait_for("end", f"{prompt} {form}")
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     return ends
 
 

@@ -23,6 +23,7 @@ from PIL import Image
 from qwen_spaces.replicas import serve
 from qwen_spaces.replicas.brain import Thought, answer
 
+from .conftest import PATIENCE
 from .test_replicas import CELL, QWEN2, QWEN25, Wire
 
 pytestmark = pytest.mark.filterwarnings(
@@ -91,7 +92,7 @@ def pictures(tmp_path: Path) -> list[Any]:
 def steps_of(client: Client, **how: Any) -> list[Any]:
     """All outputs of one call that ends well."""
     job = client.submit(**how)
-    assert job.result(timeout=20) == job.outputs()[-1]
+    assert job.result(timeout=PATIENCE) == job.outputs()[-1]
     return job.outputs()
 
 
@@ -111,7 +112,7 @@ def history_of(client: Client) -> Any:
     )
     # Gradio 5 may take the next answer of such a session for a continuation, and send nonsense.
     with suppress(ValueError, IndexError, KeyError, TypeError):
-        job.result(timeout=20)
+        job.result(timeout=PATIENCE)
     return histories[prompt]
 
 
@@ -216,7 +217,7 @@ def test_qwen3_writes_an_error_in_red_raises_it_and_remembers_it(
     how = {"settings_form_value": {**SETTINGS, **settings}, "api_name": "/add_message"}
     job = one.submit(input_value=quick(prompt), **how)
     with pytest.raises(AppError, match="No more." if "gr-error" in prompt else "verbose error reporting"):
-        job.result(timeout=20)
+        job.result(timeout=PATIENCE)
     *_, (_, last), bare = job.outputs()
     assert bare == (BARE, BARE)
     red = parts_of(last)[1]  # the last of the texts

@@ -27,6 +27,8 @@ from PIL import Image
 from qwen_spaces.replicas import NAMES, build, serve
 from qwen_spaces.replicas.brain import long_text, parse_triggers
 
+from .conftest import PATIENCE
+
 pytestmark = pytest.mark.filterwarnings(
     # Gradio 5 on a newer Starlette, at every join.
     "ignore:'HTTP_422_UNPROCESSABLE_ENTITY' is deprecated:DeprecationWarning",
@@ -92,7 +94,7 @@ class Wire:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, trust_env=False, timeout=20)
+        self.http = httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE)
         self.config = self.http.get("/config").json()
         self.api = self.config["api_prefix"]
         self.info = self.http.get(f"{self.api}/info").json()["named_endpoints"]
@@ -346,14 +348,14 @@ def test_nothing_is_a_success_without_values(wires: dict[str, Wire]) -> None:
 
 def test_a_long_answer_arrives_exactly(client: Callable[[str], Client]) -> None:
     job = client("qwen-2-72b").submit(query="[[long=20000]]", api_name="/model_chat")
-    assert job.result(timeout=20)[1][-1][1] == long_text(20_000)
+    assert job.result(timeout=PATIENCE)[1][-1][1] == long_text(20_000)
     assert len(job.outputs()) > 100
 
 
 @pytest.mark.parametrize("prompt", ["[[multibyte]]", "[[rewrite]] [[pace=0]]", "[[shrink]] [[pace=0]]"])
 def test_a_rebuilt_answer_is_the_final_one(client: Callable[[str], Client], prompt: str) -> None:
     job = client("qwen-2.5").submit(query=prompt, api_name="/model_chat")
-    final = job.result(timeout=20)[1][-1][1]["text"]
+    final = job.result(timeout=PATIENCE)[1][-1][1]["text"]
     texts = [output[1][-1][1]["text"] for output in job.outputs()]
     grows = all(after.startswith(before) for before, after in pairwise(texts))
     assert texts[-1] == final
@@ -398,7 +400,7 @@ def test_a_cancelled_answer_closes_the_brain(watched: tuple[Watched, Wire]) -> N
         assert any(m["msg"] == "process_generating" for m in messages)
         body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
         assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
-        assert brain.closed.get(timeout=30) == "cancelled"
+        assert brain.closed.get(timeout=PATIENCE) == "cancelled"
 
 
 def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, Wire]) -> None:
@@ -406,7 +408,7 @@ def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, Wire]) ->
     session, _ = wire.join("model_chat", "dropped", [], "")
     with wire.messages(session) as messages:
         assert any(m["msg"] == "process_generating" for m in messages)
-    assert brain.closed.get(timeout=30) == "dropped"
+    assert brain.closed.get(timeout=PATIENCE) == "dropped"
 
 
 def test_a_waiting_brain_can_be_cancelled(wires: dict[str, Wire]) -> None:
@@ -430,7 +432,7 @@ def test_a_server_that_stops_during_answers_leaves_no_thread_or_port() -> None:
             with wire.messages(session) as messages:
                 assert any(m["msg"] == "process_generating" for m in messages)
                 wire.join("model_chat", "unread", [], "")
-    assert brain.closed.get(timeout=30)
+    assert brain.closed.get(timeout=PATIENCE)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", port), timeout=1)
     with serve("qvq-72b", port=port) as again:
@@ -466,7 +468,7 @@ def test_a_taken_port_is_an_error_at_once(wires: dict[str, Wire]) -> None:
 
 def test_without_gradio_the_error_names_the_command() -> None:
     code = "import sys; sys.modules['gradio'] = None; import qwen_spaces.replicas"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
     assert "ImportError: The replicas need Gradio: pip install 'qwen-spaces[local]'" in done.stderr
 
 
@@ -489,7 +491,7 @@ def test_the_command_serves_until_interrupted_even_while_it_streams(tmp_path: Pa
                 with wire.messages(session) as messages:
                     assert any(m["msg"] == "process_generating" for m in messages)
                     process.send_signal(signal.SIGINT)
-                    assert process.wait(timeout=30) == 0
+                    assert process.wait(timeout=PATIENCE) == 0
             assert process.stderr is not None
             assert process.stderr.read() == ""
         finally:

@@ -140,7 +140,7 @@ class ChatRequest(BaseModel):
                 options[name] = value
             elif name not in IGNORED_PARAMS:
                 known = ", ".join(space.options) or "none"
-                message = f"{name!r} is no parameter, or this is no value for it. "
+                message = f"{name!r} is not a parameter, or its value is not valid. "
                 message += f"{space.name} has the options: {known}."
                 raise RequestRejectedError(ErrorResponse(400, message, "unknown_parameter", name))
         return {name: value for name, value in options.items() if value is not None}
@@ -164,7 +164,7 @@ def validation_error_response(errors: Sequence[Any]) -> ErrorResponse:
         return ErrorResponse(400, message, "invalid_body")
     param = str(path[0])
     if param in UNSUPPORTED_PARAMS:
-        message = f"No Space can do what {param!r} asks for. Leave it out."
+        message = f"No Space supports this use of {param!r}. Leave it out."
         return ErrorResponse(400, message, "unsupported_parameter", param)
     if param == "messages":
         param += "".join(f"[{index}]" for index in path[1:2]) + "".join(f".{name}" for name in path[2:3])

@@ -47,7 +47,7 @@ def backend(url: str, model: str | None = None, key: str | None = None) -> Brain
         ValueError: `url` is not a URL; or `model` is missing and the server has several, or cannot list them.
     """
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise ValueError(f"{url!r} is no address of a server; one is http://127.0.0.1:11434/v1.")
+        raise ValueError(f"{url!r} is not the URL of a server, such as http://127.0.0.1:11434/v1.")
     server = _Server(url, key)
     context = ssl.create_default_context()  # once: it takes as long as the rest of a client
     chosen = model or server.only_model(context)
@@ -150,6 +150,6 @@ def messages(
 def _data_url(path: str) -> str:
     kind = guess_type(path)[0] or ""
     if not kind.startswith("image/"):
-        message = f"{Path(path).name} is no image, and nothing else can be sent on."
+        message = f"{Path(path).name} is no image, and nothing else can be passed on."
         raise gr.Error(message, print_exception=False)
     return f"data:{kind};base64,{b64encode(Path(path).read_bytes()).decode()}"
