@@ -73,7 +73,7 @@ def clients() -> Iterator[dict[str, Client]]:
 
 @pytest.fixture
 def client(clients: dict[str, Client]) -> Connect:
-    """A plain client with a session of its own."""
+    """A plain client with a new session."""
 
     def connect(name: str) -> Client:
         clients[name].reset_session()
@@ -89,28 +89,28 @@ def pictures(tmp_path: Path) -> list[Any]:
     return [handle_file(str(tmp_path / f"{colour}.png")) for colour in ("red", "blue")]
 
 
-def steps_of(client: Client, **how: Any) -> list[Any]:
-    """All outputs of one call that ends well."""
-    job = client.submit(**how)
+def steps_of(client: Client, **arguments: Any) -> list[Any]:
+    """All outputs of one call that succeeds."""
+    job = client.submit(**arguments)
     assert job.result(timeout=PATIENCE) == job.outputs()[-1]
     return job.outputs()
 
 
 def turn_of(client: Client, prompt: Any, **settings: Any) -> tuple[str, str]:
     """The thought and the answer of one turn with one of the Qwen3 Spaces."""
-    how = {"settings_form_value": {**SETTINGS, **settings}} if isinstance(prompt, str) else {}
-    outputs = steps_of(client, input_value=prompt, api_name="/add_message", **how)
+    arguments = {"settings_form_value": {**SETTINGS, **settings}} if isinstance(prompt, str) else {}
+    outputs = steps_of(client, input_value=prompt, api_name="/add_message", **arguments)
     return parts_of(next(chat for _, chat in reversed(outputs) if chat != BARE))
 
 
 def history_of(client: Client) -> Any:
-    """What a Qwen3 Space remembers after a turn that did not end well."""
+    """The history of a Qwen3 Space after a turn that failed or was cancelled."""
     job = client.submit(
         input_value=(prompt := quick(f"And now? {uuid4()}")),
         settings_form_value=SETTINGS,
         api_name="/add_message",
     )
-    # Gradio 5 may take the next answer of such a session for a continuation, and send nonsense.
+    # Gradio 5 may take the next answer of such a session for a continuation, and send a wrong difference.
     with suppress(ValueError, IndexError, KeyError, TypeError):
         job.result(timeout=PATIENCE)
     return histories[prompt]
@@ -214,8 +214,8 @@ def test_qwen3_writes_an_error_in_red_raises_it_and_remembers_it(
     client: Connect, prompt: str, settings: dict[str, Any], error: str, began: bool
 ) -> None:
     one = client("qwen-3")
-    how = {"settings_form_value": {**SETTINGS, **settings}, "api_name": "/add_message"}
-    job = one.submit(input_value=quick(prompt), **how)
+    arguments = {"settings_form_value": {**SETTINGS, **settings}, "api_name": "/add_message"}
+    job = one.submit(input_value=quick(prompt), **arguments)
     with pytest.raises(AppError, match="No more." if "gr-error" in prompt else "verbose error reporting"):
         job.result(timeout=PATIENCE)
     *_, (_, last), bare = job.outputs()

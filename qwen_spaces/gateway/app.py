@@ -163,9 +163,8 @@ async def _answer(stream: TextStream, body: ChatRequest, context: RequestContext
         first = await first_content(events)
         usage = bool(body.stream_options and body.stream_options.include_usage)
         content = chunks(first, events, head, context, usage=usage)
-        context.exit_stack.push_async_callback(
-            content.aclose
-        )  # else garbage collection does: it holds the answer
+        # It holds the answer, and would be closed at some garbage collection only.
+        context.exit_stack.push_async_callback(content.aclose)
         return EventSourceResponse(
             content,
             headers=headers,
