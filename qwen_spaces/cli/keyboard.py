@@ -10,6 +10,7 @@ from typing import TextIO
 import click
 
 from ..errors import MissingExtraError
+from ..space import available_spaces
 from .safety import unfiltered
 
 try:

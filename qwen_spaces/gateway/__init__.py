@@ -1,6 +1,6 @@
-"""The gateway: an OpenAI-compatible server on this machine, with the Spaces as its models.
+"""The gateway: an OpenAI-compatible server on this machine, whose models are the Spaces.
 
-``qwen-spaces serve`` runs it; `create_app` gives it as an ASGI app for a server of your own:
+``qwen-spaces serve`` runs it; `create_app` returns it as an ASGI app for a server of your own:
 
     # chat.py, for: uvicorn chat:app --timeout-graceful-shutdown 5
     from qwen_spaces.gateway import create_app
@@ -18,15 +18,11 @@ Needs ``pip install 'qwen-spaces[gateway]'``.
 from ..errors import MissingExtraError
 
 try:
-    import fastapi as _fastapi
-    import openai as _openai
-    import sse_starlette as _sse_starlette
-    import uvicorn as _uvicorn
-except ModuleNotFoundError as error:
-    raise MissingExtraError("The gateway needs: pip install 'qwen-spaces[gateway]'") from error
+    from . import server as _server  # which needs uvicorn
+    from .app import create_app
+except ModuleNotFoundError as _error:
+    raise MissingExtraError("The gateway needs: pip install 'qwen-spaces[gateway]'") from _error
 
-from .app import create_app
-
-del _fastapi, _openai, _sse_starlette, _uvicorn
+del _server
 
 __all__ = ["create_app"]

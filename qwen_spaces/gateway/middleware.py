@@ -1,42 +1,41 @@
-"""ASGI middleware of the gateway: who may use it, how many at once, how much they send, and its log."""
+"""ASGI middleware of the gateway: admits a request, bounds it, ends it with its client, and logs it."""
 
 from __future__ import annotations
 
 import contextlib
-import hmac
 import json
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 
 import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .._hosts import hostname, is_loopback
-from .errors import ErrorResponse
+from .access import check_access
+from .errors import ErrorResponse, RequestRejectedError
 
-logger = logging.getLogger("qwen_spaces.gateway")
+logger: logging.Logger = logging.getLogger("qwen_spaces.gateway")
 
-MAX_BODY_BYTES = 24 * 2**20  # bytes of a request; an image of 10 MiB is 14 in base64
+MAX_BODY_BYTES = 24 * 2**20  # an image of 10 MiB is 14 in base64
 BODY_TIMEOUT = 60.0  # seconds for the body to arrive
-RETRY_AFTER = 2  # seconds after which a place may be free
+RETRY_AFTER = 2  # seconds after which a slot may be free
 CHAT = "/v1/chat/completions"
-OPEN = ("/healthz",)  # needs no key
 
 
 @dataclass
 class RequestContext:
-    """One request from beginning to end; what is logged of it is in here.
+    """One request from beginning to end, and what the log says of it.
 
     Attributes:
         token: the Hugging Face token that came with it.
-        first: seconds until the first text or reasoning was there.
-        error: the kind of what went wrong.
-        left: whether the client went before the end.
-        things: what is closed when the request is over, however that comes.
+        first: seconds until the first text or reasoning.
+        error: the kind of error.
+        disconnected: whether the client went before the end; ``left`` in the log.
+        exit_stack: what is closed when the request is over, however it ends.
     """
 
     method: str
@@ -48,44 +47,41 @@ class RequestContext:
     deltas: int = 0
     characters: int = 0
     error: str | None = None
-    left: bool = False
-    things: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, repr=False)
-    began: float = field(default_factory=time.monotonic, repr=False)
+    disconnected: bool = False
+    exit_stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, repr=False)
+    started: float = field(default_factory=time.monotonic, repr=False)
 
     def count(self, text: str) -> None:
         """Count a piece of the answer."""
         if self.first is None:
-            self.first = time.monotonic() - self.began
+            self.first = time.monotonic() - self.started
         self.deltas += 1
         self.characters += len(text)
 
     def log(self) -> None:
-        """Write its line: no contents, no tokens."""
+        """Write the request's line: no contents, no tokens."""
         line = {
             "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "method": self.method,
             "path": self.path[:200],
             "status": self.status,
             "model": self.model,
-            "seconds": round(time.monotonic() - self.began, 3),
+            "seconds": round(time.monotonic() - self.started, 3),
             "first": None if self.first is None else round(self.first, 3),
             "deltas": self.deltas,
             "characters": self.characters,
-            "left": self.left,
+            "left": self.disconnected,
             "error": self.error,
         }
         logger.info(json.dumps(line))
 
 
-class Gatekeeper:
-    """ASGI middleware: lets a request in, and ends it when its client leaves.
+class GatewayMiddleware:
+    """Admits a request, and cancels it when its client disconnects.
 
     Args:
-        app: what answers.
-        api_key: what a client must send as its bearer token.
-        origins: web pages that may ask; ``"*"`` is all.
-        loopback: whether only requests to a loopback name are answered.
-        max_requests: how many answers may be on their way at once.
+        app: the app that answers.
+        api_key: see `create_app`, as for the other arguments.
     """
 
     def __init__(
@@ -97,8 +93,9 @@ class Gatekeeper:
         loopback: bool,
         max_requests: int,
     ) -> None:
-        self.app, self._key, self._origins, self._loopback = app, api_key, origins, loopback
-        self._most, self._inside = max_requests, 0
+        self.app: ASGIApp = app
+        self._check_access = partial(check_access, api_key=api_key, origins=origins, loopback=loopback)
+        self._max_requests, self._running = max_requests, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -107,71 +104,47 @@ class Gatekeeper:
             return
         context = RequestContext(scope["method"], scope["path"])
         scope.setdefault("state", {})["context"] = context
-        chat = scope["path"] == CHAT and scope["method"] == "POST"
         try:
-            if fault := self._refusal(Headers(scope=scope), context, chat):
-                context.status, context.error = fault.status, fault.code
-                await fault.response()(scope, receive, send)
-                return
-            self._inside += chat
-            try:
-                async with context.things:
-                    await self._serve(context, scope, receive, send)
-            finally:
-                self._inside -= chat
+            context.token = self._check_access(Headers(scope=scope), context.path)
+            async with context.exit_stack:
+                if context.path == CHAT and context.method == "POST":
+                    context.exit_stack.enter_context(self._slot())
+                body = await _read_body(receive)
+                if body is None:
+                    context.disconnected = True
+                else:
+                    await self._run_app(body, context, scope, receive, send)
+        except RequestRejectedError as error:
+            context.status, context.error = error.response.status_code, error.response.code
+            await error.response(scope, receive, send)
         finally:
             context.log()
 
-    def _refusal(self, headers: Headers, context: RequestContext, chat: bool) -> ErrorResponse | None:
-        if self._loopback and not is_loopback(hostname(headers.get("host", ""))):
-            return ErrorResponse(
-                421, "This server answers to 127.0.0.1 and localhost; see --host.", "host_not_allowed"
-            )
-        origin = headers.get("origin")
-        if origin and not {"*", origin} & set(self._origins):
-            # A page of any site can send requests to this machine, and with a rebound name read the answers.
-            return ErrorResponse(403, "This origin is not allowed; see --cors.", "origin_not_allowed")
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        given = given.strip() if scheme.lower() == "bearer" else ""
-        if self._key is None:
-            context.token = given if given.startswith("hf_") else None
-        elif context.path not in OPEN and not hmac.compare_digest(
-            given.encode("latin-1"), self._key.encode()
-        ):
-            known = {"WWW-Authenticate": "Bearer"}
-            return ErrorResponse(401, "The API key is missing or wrong.", "invalid_api_key", headers=known)
-        if chat and self._inside >= self._most:
-            return ErrorResponse(
-                429,
-                f"The gateway is full: {self._most} answers are on their way.",
-                "gateway_full",
-                headers={"Retry-After": str(RETRY_AFTER)},
-            )
-        return None
+    @contextlib.contextmanager
+    def _slot(self) -> Iterator[None]:
+        if self._running >= self._max_requests:
+            message = f"The gateway is full: {self._max_requests} answers are on their way."
+            headers = {"Retry-After": str(RETRY_AFTER)}
+            raise RequestRejectedError(ErrorResponse(429, message, "gateway_full", headers=headers))
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
 
-    async def _serve(self, context: RequestContext, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _body(receive)
-        if body is None:
-            context.left = True
-        elif isinstance(body, ErrorResponse):
-            context.status, context.error = body.status, body.code
-            await body.response()(scope, receive, send)
-        else:
-            await self._pass_on(body, context, scope, receive, send)
-
-    async def _pass_on(
+    async def _run_app(
         self, body: bytes, context: RequestContext, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Have it answered, unless the client leaves before the end."""
+        """Run the app, unless the client disconnects before the end."""
         unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         complete = False
 
-        async def again() -> Message:
+        async def replay() -> Message:
             if not unread:
-                await anyio.sleep_forever()
+                await anyio.sleep_forever()  # `watch` waits for the disconnect
             return unread.pop()
 
-        async def noted(message: Message) -> None:
+        async def observe(message: Message) -> None:
             nonlocal complete
             if message["type"] == "http.response.start":
                 context.status = message["status"]
@@ -184,32 +157,35 @@ class Gatekeeper:
                 while (await receive())["type"] != "http.disconnect":
                     pass
                 if not complete:
-                    context.left = True
+                    context.disconnected = True
                     tasks.cancel_scope.cancel()
 
             tasks.start_soon(watch)
             try:
-                await self.app(scope, again, noted)
-            except Exception as error:  # goes on to be a 500
+                await self.app(scope, replay, observe)
+            except Exception as error:  # becomes a 500
                 context.status, context.error = context.status or 500, type(error).__name__
                 raise
             tasks.cancel_scope.cancel()
 
 
-async def _body(receive: Receive) -> bytes | ErrorResponse | None:
-    """Return the whole body; ``None`` if the client left meanwhile."""
-    parts, size = [], 0
+async def _read_body(receive: Receive) -> bytes | None:
+    """Return the whole body; ``None`` if the client disconnected.
+
+    Raises:
+        RequestRejectedError: it is too large or too slow.
+    """
+    body = bytearray()
     with anyio.move_on_after(BODY_TIMEOUT):
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > MAX_BODY_BYTES:
-                return ErrorResponse(
-                    413, f"The body has more than {MAX_BODY_BYTES // 2**20} MiB.", "body_too_large"
-                )
+            body += message.get("body", b"")
+            if len(body) > MAX_BODY_BYTES:
+                text = f"The body has more than {MAX_BODY_BYTES // 2**20} MiB."
+                raise RequestRejectedError(ErrorResponse(413, text, "body_too_large"))
             if not message.get("more_body"):
-                return b"".join(parts)
-    return ErrorResponse(408, f"The body did not arrive within {BODY_TIMEOUT:g} s.", "body_too_slow")
+                return bytes(body)
+    text = f"The body did not arrive within {BODY_TIMEOUT:g} s."
+    raise RequestRejectedError(ErrorResponse(408, text, "body_too_slow"))

@@ -1,4 +1,4 @@
-"""The models of the gateway: which there are, and the Space behind each."""
+"""The gateway's models, and the Space behind each."""
 
 from __future__ import annotations
 
@@ -14,86 +14,82 @@ from ..errors import UnknownSpaceError
 from ..space import QwenSpace, available_spaces
 from ..timeouts import Timeouts
 
-LONGEST = 100  # characters of a name that are worth repeating
+MAX_QUOTED = 100  # characters of a name that an error repeats
 
 
-class Choice(NamedTuple):
-    """What a client chooses by the name of a model."""
+class ModelEntry(NamedTuple):
+    """A Space, and the options that go with one name of a model."""
 
     name: str
     space: QwenSpace
     options: Mapping[str, object] = {}
 
-    @property
-    def model(self) -> Model:
-        """In OpenAI's form. A Space tells no date, so `created` is 0."""
+    def to_openai(self) -> Model:
+        """Return it in OpenAI's form. A Space has no date, so `created` is 0."""
         owner, _, rest = (self.space.space_id or self.space.src).partition("/")
         return Model(id=self.name, created=0, object="model", owned_by=owner if rest[:1] != "/" else "gradio")
 
 
 class Models:
-    """The Spaces by their names; each is reached once and then shared by all requests.
+    """The Spaces by the names of their models; all requests share one `QwenSpace` each.
 
-    A Space with an option `model` is there under the values of that, too: a client has no other way to
+    A Space with an option `model` is also listed under each value of it: a client has no other way to
     choose one.
 
     Args:
         places: model -> where it is, a URL or ``owner/name``; ``None`` is its usual place. A name that is
-            no alias stands for whatever Gradio chat is there. Nothing at all means every known Space.
+            no alias stands for whatever Gradio chat is there. ``None`` for all means every known Space.
         timeouts: for every request.
         max_chars: for every answer.
 
     Raises:
-        UnknownSpaceError: a name is no alias, and there is no place for it.
+        UnknownSpaceError: a name is no alias, and has no place.
     """
 
     def __init__(self, places: Mapping[str, str | None] | None, timeouts: Timeouts, max_chars: int) -> None:
-        self._how: dict[str, Any] = {"timeouts": timeouts, "max_chars": max_chars}
-        self._choices: dict[str, Choice] = {}  # whatever a model may be called, in lower case
-        for given, src in (dict.fromkeys(known_models()) if places is None else places).items():
-            facade = FACADES.get(given.strip().lower())
-            names = facade.aliases if facade else (given,)
-            space = QwenSpace(given if facade or not src else src, src=src, **self._how)
-            choice = Choice(names[0], space)
-            self._choices.update({name.lower(): choice for name in names})
-        for choice in self.listed():
-            for value in map(str, choice.space.options.get("model", ())):
-                self._choices.setdefault(value.lower(), Choice(value, choice.space, {"model": value}))
+        self._settings: dict[str, Any] = {"timeouts": timeouts, "max_chars": max_chars}
+        self._entries: dict[str, ModelEntry] = {}  # by each of its names, in lower case
+        if places is None:
+            places = {facade.aliases[0]: None for facade in available_spaces()}
+        for name, src in places.items():
+            facade = FACADES.get(name.strip().lower())
+            names = facade.aliases if facade else (name,)
+            space = QwenSpace(name if facade or not src else src, src=src, **self._settings)
+            entry = ModelEntry(names[0], space)
+            self._entries.update({alias.lower(): entry for alias in names})
+        for entry in self.entries():
+            for value in map(str, entry.space.options.get("model", ())):
+                self._entries.setdefault(value.lower(), ModelEntry(value, entry.space, {"model": value}))
 
-    def listed(self) -> list[Choice]:
-        """All of them, each once."""
-        return list({choice.name: choice for choice in self._choices.values()}.values())
+    def entries(self) -> list[ModelEntry]:
+        """Return every model once."""
+        return list({entry.name: entry for entry in self._entries.values()}.values())
 
-    def find(self, given: str) -> Choice:
-        """Return the model that is meant.
+    def find(self, name: str) -> ModelEntry:
+        """Return the model of that name.
 
         Raises:
-            UnknownSpaceError: no model here has that name.
+            UnknownSpaceError: there is none.
         """
-        if choice := self._choices.get(given.strip().lower()):
-            return choice
-        there_are = ", ".join(choice.name for choice in self.listed())
-        raise UnknownSpaceError(f"There is no model {given[:LONGEST]!r} here. There are: {there_are}.")
+        if entry := self._entries.get(name.strip().lower()):
+            return entry
+        known = ", ".join(entry.name for entry in self.entries())
+        raise UnknownSpaceError(f"There is no model {name[:MAX_QUOTED]!r} here. There are: {known}.")
 
     @contextlib.asynccontextmanager
-    async def space(self, choice: Choice, token: str | None) -> AsyncIterator[QwenSpace]:
-        """Give the Space behind a model; one of its own for a request with a Hugging Face token.
+    async def space(self, entry: ModelEntry, token: str | None) -> AsyncIterator[QwenSpace]:
+        """Yield the Space behind a model; one of its own for a request with a Hugging Face token.
 
-        That token goes to Hugging Face only: a model from elsewhere is asked without it.
+        That token goes to Hugging Face only: a model elsewhere never gets it.
         """
-        shared = choice.space
+        shared = entry.space
         if token is None or not is_hugging_face(shared.src):
             yield shared
             return
-        async with QwenSpace(shared.name, src=shared.src, token=token, **self._how) as own:
+        async with QwenSpace(shared.name, src=shared.src, token=token, **self._settings) as own:
             yield own
 
     async def aclose(self) -> None:
-        """End what runs in any of them."""
-        for choice in self.listed():
-            await choice.space.aclose()
-
-
-def known_models() -> list[str]:
-    """Return the short names of all Spaces there are."""
-    return [facade.aliases[0] for facade in available_spaces()]
+        """Close all Spaces, and cancel what runs on them."""
+        for entry in self.entries():
+            await entry.space.aclose()

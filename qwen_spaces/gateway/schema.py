@@ -1,20 +1,21 @@
-"""What a client asks: the body of a request, and what of it a Space can do."""
+"""The body of a request, and how a Space takes it."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
+from openai.types.shared_params import ResponseFormatText
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..space import QwenSpace
 from .errors import ErrorResponse, RequestRejectedError
 
-IMAGES = 16  # in one request
-IMAGE = 10 * 2**20  # bytes of one, decoded
+MAX_IMAGES = 16  # in one request
+MAX_IMAGE_BYTES = 10 * 2**20  # of one image, decoded
 
-# What a client may wish for and a Space does not know; the answer keeps its form without it.
+# Parameters that no Space has; the answer keeps its form without them.
 IGNORED_PARAMS = {
     *("temperature", "top_p", "top_k", "min_p", "seed"),
     *("presence_penalty", "frequency_penalty", "repetition_penalty"),
@@ -22,32 +23,32 @@ IGNORED_PARAMS = {
     *("user", "metadata", "store", "service_tier", "safety_identifier", "prediction", "parallel_tool_calls"),
     *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
 }
-# What `QwenSpace.stream` takes besides options: nobody may name a file there.
+# Parameters of `QwenSpace.stream` that are not options: a client must not name a file there.
 RESERVED = set(inspect.signature(QwenSpace.stream).parameters)
 EmptyList: TypeAlias = Annotated[list[Any], Field(max_length=0)]
 T = TypeVar("T")
-FailFastList: TypeAlias = Annotated[list[T], Field(fail_fast=True)]  # one complaint, not a million of them
+FailFastList: TypeAlias = Annotated[list[T], Field(fail_fast=True)]  # one error, not a million
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(strict=True)
 
 
 class TextPart(_Strict):
-    """A part of a message that is text."""
+    """A text part of a message."""
 
     type: Literal["text"]
     text: str
 
 
 class ImageUrl(_Strict):
-    """Where an image is: the Space fetches an address, the gateway never does."""
+    """The address of an image, which the Space fetches, never the gateway; or its data."""
 
     url: str = Field(pattern="^(https://|data:)")
 
 
 class ImagePart(_Strict):
-    """A part of a message that is an image."""
+    """An image part of a message."""
 
     type: Literal["image_url"]
     image_url: ImageUrl
@@ -57,7 +58,7 @@ Part: TypeAlias = Annotated[TextPart | ImagePart, Field(discriminator="type")]
 
 
 class Turn(_Strict):
-    """One message; what else a client keeps in it is not looked at."""
+    """One message; other fields are ignored."""
 
     role: Literal["system", "developer", "user", "assistant"]
     content: str | FailFastList[Part]
@@ -67,20 +68,14 @@ class Turn(_Strict):
 
 
 class StreamOptions(_Strict):
-    """OpenAI's options of a stream; for `include_usage` see `said.chunks`."""
+    """OpenAI's options of a stream; for `include_usage` see `responses.chunks`."""
 
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
 
 
-class ResponseFormat(_Strict):
-    """The one format that a Space has."""
-
-    type: Literal["text"]
-
-
-def _document(schema: dict[str, Any]) -> None:
-    # Without the Spaces' options, for which of them may be there depends on the model.
+def _extend_schema(schema: dict[str, Any]) -> None:
+    # Without the options of the Spaces, which depend on the model.
     schema["properties"].update({name: {"description": "Ignored."} for name in sorted(IGNORED_PARAMS)})
     schema["additionalProperties"] = False
 
@@ -88,12 +83,13 @@ def _document(schema: dict[str, Any]) -> None:
 class ChatRequest(BaseModel):
     """The body of ``/v1/chat/completions``.
 
-    The fields are those with a meaning here, and those that would change the form of the answer, which no
-    Space can do: of these only what asks for nothing is taken. The options of the model's Space, such as
-    `size`, are further fields.
+    Some fields would change the form of the answer, which no Space can do: they take only values that change
+    nothing. Further fields are the options of the model's Space, such as `size`.
     """
 
-    model_config = ConfigDict(strict=True, extra="allow", json_schema_extra=_document)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        strict=True, extra="allow", json_schema_extra=_extend_schema
+    )
 
     model: str = Field(examples=["qwen-2.5"])
     messages: FailFastList[Turn] = Field(min_length=1)
@@ -109,82 +105,83 @@ class ChatRequest(BaseModel):
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
     logit_bias: Annotated[dict[str, Any], Field(max_length=0)] | None = None
-    response_format: ResponseFormat | None = None
+    response_format: ResponseFormatText | None = None
     modalities: FailFastList[Literal["text"]] | None = None
     audio: None = None
     moderation: None = None
     web_search_options: None = None
 
-    def turns(self) -> list[dict[str, Any]]:
+    def to_messages(self) -> list[dict[str, Any]]:
         """Return the messages as `QwenSpace.stream` takes them.
 
         Raises:
-            RefusedError: there are too many images, or one is too large.
+            RequestRejectedError: there are too many images, or one is too large.
         """
-        turns = [turn.model_dump(include={"role", "content"}) for turn in self.messages]
-        for turn in turns:
-            turn["role"] = {"developer": "system"}.get(turn["role"], turn["role"])
-        if turns[-1]["role"] == "system":  # OpenAI's models answer that, too; a Space answers a user only
-            turns[-1]["role"] = "user"
         _check_images(
             [part for turn in self.messages for part in turn.content if isinstance(part, ImagePart)]
         )
-        return turns
+        messages = [turn.model_dump(include={"role", "content"}) for turn in self.messages]
+        for message in messages:
+            if message["role"] == "developer":
+                message["role"] = "system"
+        if messages[-1]["role"] == "system":  # OpenAI's models answer it; a Space answers only a user
+            messages[-1]["role"] = "user"
+        return messages
 
     def options(self, space: QwenSpace) -> dict[str, Any]:
-        """Those for the Space.
+        """Return the options for the Space.
 
         Raises:
-            RefusedError: there is something that neither the Space nor OpenAI knows, or not as a plain value.
+            RequestRejectedError: neither the Space nor OpenAI has such a field, or its value is not plain.
         """
-        found = {}
+        options = {}
         for name, value in (self.model_extra or {}).items():
-            known = name in space.options or (space.contract.discover and name not in IGNORED_PARAMS)
-            if known and name not in RESERVED and isinstance(value, (str, int, float, type(None))):
-                found[name] = value
+            if _is_option(space, name, value):
+                options[name] = value
             elif name not in IGNORED_PARAMS:
-                count = (
-                    f"{name!r} is no parameter, or this is no value for it. {space.name} has the options: "
-                )
-                count += f"{', '.join(space.options) or 'none'}."
-                raise RequestRejectedError(ErrorResponse(400, count, "unknown_parameter", name))
-        return {name: value for name, value in found.items() if value is not None}
+                known = ", ".join(space.options) or "none"
+                message = f"{name!r} is not a parameter, or its value is not valid. "
+                message += f"{space.name} has the options: {known}."
+                raise RequestRejectedError(ErrorResponse(400, message, "unknown_parameter", name))
+        return {name: value for name, value in options.items() if value is not None}
 
-    def ignored(self) -> list[str]:
-        """Return what the client wished for in vain."""
-        return sorted(
-            name
-            for name, value in (self.model_extra or {}).items()
-            if name in IGNORED_PARAMS and value is not None
-        )
+    def ignored_params(self) -> list[str]:
+        """Return the parameters that have no effect."""
+        extra = (self.model_extra or {}).items()
+        return sorted(name for name, value in extra if name in IGNORED_PARAMS and value is not None)
 
 
-REFUSED = set(ChatRequest.model_fields) - {"model", "messages", "stream", "stream_options"}
+UNSUPPORTED_PARAMS = set(ChatRequest.model_fields) - {"model", "messages", "stream", "stream_options"}
 
 
-def invalid(errors: Sequence[Any]) -> ErrorResponse:
-    """Return what is wrong with a request that is no `ChatRequest`, as pydantic tells it."""
-    # Of the kinds of content that there are, the one that was meant.
+def validation_error_response(errors: Sequence[Any]) -> ErrorResponse:
+    """Return the response for a body that is no `ChatRequest`; `errors` are pydantic's."""
+    # A union gives the errors of all its members; the deepest is of the member that was meant.
     error = max(errors, key=lambda error: len(error["loc"]))
-    where = error["loc"][1:]
-    if error["type"] == "json_invalid" or not where:
-        count = "The body is not a JSON object; is the content type application/json?"
-        return ErrorResponse(400, count, "invalid_body")
-    param = str(where[0])
-    if param in REFUSED:
-        count = f"No Space can do what {param!r} asks for. Leave it out."
-        return ErrorResponse(400, count, "unsupported_parameter", param)
+    path = error["loc"][1:]
+    if error["type"] == "json_invalid" or not path:
+        message = "The body is not a JSON object; is the content type application/json?"
+        return ErrorResponse(400, message, "invalid_body")
+    param = str(path[0])
+    if param in UNSUPPORTED_PARAMS:
+        message = f"No Space supports this use of {param!r}. Leave it out."
+        return ErrorResponse(400, message, "unsupported_parameter", param)
     if param == "messages":
-        param += "".join(f"[{piece}]" for piece in where[1:2]) + "".join(f".{piece}" for piece in where[2:3])
+        param += "".join(f"[{index}]" for index in path[1:2]) + "".join(f".{name}" for name in path[2:3])
     return ErrorResponse(400, f"{param}: {error['msg']}.", "invalid_value", param)
 
 
+def _is_option(space: QwenSpace, name: str, value: object) -> bool:
+    known = name in space.options or (space.contract.discover and name not in IGNORED_PARAMS)
+    return known and name not in RESERVED and isinstance(value, (str, int, float, type(None)))
+
+
 def _check_images(images: Sequence[ImagePart]) -> None:
-    if len(images) > IMAGES:
-        count = f"There are {len(images)} images; {IMAGES} are allowed."
-        raise RequestRejectedError(ErrorResponse(400, count, "too_many_images", "messages"))
+    if len(images) > MAX_IMAGES:
+        message = f"There are {len(images)} images; {MAX_IMAGES} are allowed."
+        raise RequestRejectedError(ErrorResponse(400, message, "too_many_images", "messages"))
     for index, image in enumerate(images):
         url = image.image_url.url
-        if url.startswith("data:") and len(url) * 3 // 4 > IMAGE:
-            count = f"Image {index} has more than {IMAGE // 2**20} MiB."
-            raise RequestRejectedError(ErrorResponse(400, count, "image_too_large", "messages"))
+        if url.startswith("data:") and len(url) * 3 // 4 > MAX_IMAGE_BYTES:
+            message = f"Image {index} has more than {MAX_IMAGE_BYTES // 2**20} MiB."
+            raise RequestRejectedError(ErrorResponse(400, message, "image_too_large", "messages"))

@@ -1,1 +1,1 @@
-"""One file for each optional friend; see the extras of the same names."""
+"""One file for each library we integrate with; see the extras of the same names."""

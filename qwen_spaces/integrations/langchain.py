@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..errors import InvalidMessagesError, MissingExtraError
 from ..events import Event, Reply
@@ -19,8 +19,8 @@ try:
     from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, convert_to_openai_messages
     from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
     from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
-except ModuleNotFoundError as error:
-    raise MissingExtraError("LangChain's part needs: pip install 'qwen-spaces[langchain]'") from error
+except ModuleNotFoundError as _error:
+    raise MissingExtraError("LangChain needs: pip install 'qwen-spaces[langchain]'") from _error
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -34,25 +34,25 @@ _IGNORED = ("temperature", "max_tokens")  # LangChain's standard parameters that
 
 
 class ChatQwenSpace(BaseChatModel):
-    """A Qwen model on a Hugging Face Space, as a LangChain chat model. Making one is instant.
+    """A Qwen model on a Hugging Face Space, as a LangChain chat model. Making one sends nothing.
 
     Args:
         model: which Space, as for `QwenSpace`; a call may name another: ``invoke(..., model="qvq-72b")``.
         src: where that Space really is, a URL or ``owner/name``, if not in its usual place.
         token: a Hugging Face token, sent to this Space wherever it is (or ``api_key``). Without one the
             saved token is sent, to Hugging Face hosts only.
-        options: what the Space has beyond that, such as ``{"size": "7B"}``; a call may add its own:
+        options: further options of the Space, such as ``{"size": "7B"}``; a call may add its own:
             ``invoke(..., size="7B")``.
         timeout: seconds that a whole answer may take; without it the bounds of `Timeouts` hold.
-        max_retries: how often a request is tried again before its first text.
+        max_retries: how often a request is retried before its first text.
         stop: texts before which an answer ends. The Spaces do not know them: the answer is cut here, and
-            the job ended on the server.
+            the job is cancelled on the server.
         streaming: whether `invoke` streams, too, for the callbacks' sake.
 
     ``temperature`` and ``max_tokens`` are ignored with a warning. A call raises the errors of
-    `qwen_spaces.errors`. Leaving a stream ends the job on the server; of a chain that goes on behind the
-    model, as with an output parser, that holds for ``astream`` only, for LangChain reads a ``stream`` that
-    was left to its end. The answer's ``response_metadata`` has ``model_name`` and ``metrics``, its
+    `qwen_spaces.errors`. Leaving a stream cancels the job on the server; in a chain that goes on after the
+    model, as with an output parser, only ``astream`` does so, since LangChain reads an abandoned ``stream``
+    to its end. The answer's ``response_metadata`` has ``model_name`` and ``metrics``, its
     ``additional_kwargs`` the ``reasoning_content`` if there was reasoning.
 
     Raises:
@@ -64,8 +64,8 @@ class ChatQwenSpace(BaseChatModel):
         print(chain.invoke({"topic": "the sky"}).text)
     """
 
-    # No field named otherwise is taken, and a wrong value is not quoted, for it might be the token.
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    # A wrong value is not quoted: it might be the token.
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     model: str = "qwen-2.5"
     src: str | None = None
@@ -79,23 +79,23 @@ class ChatQwenSpace(BaseChatModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_ignored(cls, given: Any) -> Any:
-        return _heeded(given) if isinstance(given, Mapping) else given
+    def _drop_ignored(cls, values: Any) -> Any:
+        return _drop_ignored(values) if isinstance(values, Mapping) else values
 
     @model_validator(mode="after")
-    def _checked(self) -> Self:
-        self._space(self.model).conversation(**self.options)  # which checks them, and sends nothing
+    def _check_options(self) -> Self:
+        self._space(self.model).conversation(**self.options)  # sends nothing
         return self
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Return whether `langchain_core.load.dumps` can write it down; it does so without the token."""
+        """Return whether `langchain_core.load.dumps` can serialize it, which it does without the token."""
         return True
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """The name under which `langchain_core.load.loads` is given the token."""
-        # Not HF_TOKEN: who loads with `secrets_from_env` would send that one wherever `src` says.
+        """The name under which `langchain_core.load.loads` finds the token."""
+        # Not HF_TOKEN: loading with `secrets_from_env` would then send it wherever `src` says.
         return {"token": "QWEN_SPACES_TOKEN"}
 
     @property
@@ -107,7 +107,7 @@ class ChatQwenSpace(BaseChatModel):
         return {"model": self.model, "src": self.src, "options": self.options, "stop": self.stop}
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=self._ends(stop), **kwargs)
+        params = super()._get_ls_params(stop=self._stops(stop), **kwargs)
         params["ls_provider"] = PROVIDER
         return params
 
@@ -118,7 +118,7 @@ class ChatQwenSpace(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        if self._ends(stop):
+        if self._stops(stop):
             return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
         name, stream = self._open(messages, kwargs)
         with stream:
@@ -131,7 +131,7 @@ class ChatQwenSpace(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        if self._ends(stop):
+        if self._stops(stop):
             return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
         name, stream = self._open(messages, kwargs)
         async with stream:
@@ -144,9 +144,9 @@ class ChatQwenSpace(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        del run_manager  # LangChain tells it of each chunk
+        del run_manager  # LangChain passes it each chunk
         name, stream = self._open(messages, kwargs)
-        cut = _Cut(self._ends(stop))
+        cut = _Cut(self._stops(stop))
         with stream:
             for event in stream.events():
                 if chunk := _chunk(event, cut):
@@ -165,7 +165,7 @@ class ChatQwenSpace(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         del run_manager
         name, stream = self._open(messages, kwargs)
-        cut = _Cut(self._ends(stop))
+        cut = _Cut(self._stops(stop))
         async with stream:
             async for event in stream.events():
                 if chunk := _chunk(event, cut):
@@ -175,21 +175,21 @@ class ChatQwenSpace(BaseChatModel):
             reply = None if cut.over else await stream
         yield _last(name, cut, reply)
 
-    def _open(self, messages: Sequence[BaseMessage], given: Mapping[str, Any]) -> tuple[str, TextStream]:
-        """Return the name of the Space, and the stream; `given` is what the call says beyond the usual."""
-        options = _heeded(given)
-        options.pop("stream", None)  # whether it streams is decided before
+    def _open(self, messages: Sequence[BaseMessage], kwargs: Mapping[str, Any]) -> tuple[str, TextStream]:
+        """Return the name of the Space, and the stream."""
+        options = _drop_ignored(kwargs)
+        options.pop("stream", None)  # LangChain has decided already whether to stream
         space = self._space(options.pop("model", self.model))
-        return space.name, space.stream(_plain(messages), **{**self.options, **options})
+        return space.name, space.stream(_to_openai(messages), **{**self.options, **options})
 
-    def _ends(self, stop: list[str] | None) -> list[str]:
+    def _stops(self, stop: list[str] | None) -> list[str]:
         """Return the texts before which an answer ends."""
         return [text for text in (self.stop if stop is None else stop) or () if text]
 
     def _space(self, model: str) -> QwenSpace:
-        """One for each process and place, so that a Space's API is fetched once; a fork needs its own."""
-        how = (os.getpid(), model, self.src, self.token, self.timeout, self.max_retries)
-        if how not in self._spaces:
+        """Return one per process and settings: a Space's API is fetched once, and a fork needs its own."""
+        key = (os.getpid(), model, self.src, self.token, self.timeout, self.max_retries)
+        if key not in self._spaces:
             space = QwenSpace(
                 model,
                 src=self.src,
@@ -197,63 +197,57 @@ class ChatQwenSpace(BaseChatModel):
                 timeouts=Timeouts(total=self.timeout),
                 retries=self.max_retries,
             )
-            self._spaces.setdefault(how, space)
-        return self._spaces[how]
+            self._spaces.setdefault(key, space)
+        return self._spaces[key]
 
 
 class _Cut:
-    """An answer up to the first of some texts, of which no part is given away.
+    """An answer up to the first of some texts, no part of which is let through.
 
     Attributes:
-        over: whether one of them was met.
+        over: whether one of them has come.
+        held: the end of the answer so far, which may be the start of one.
     """
 
-    def __init__(self, ends: Sequence[str]) -> None:
-        self._ends = ends
-        self._held = ""
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = stops
+        self.held = ""
         self.over = False
 
     def feed(self, text: str) -> str:
-        """Return what can be given of the answer, now that it is longer by `text`."""
-        text, self._held = self._held + text, ""
-        if found := [place for end in self._ends if (place := text.find(end)) >= 0]:
+        """Add `text` to the answer, and return what can be let through."""
+        text, self.held = self.held + text, ""
+        if found := [start for stop in self._stops if (start := text.find(stop)) >= 0]:
             self.over = True
             return text[: min(found)]
-        begun = (size for end in self._ends for size in range(1, len(end)) if text.endswith(end[:size]))
-        split = len(text) - max(begun, default=0)
-        self._held = text[split:]
+        partial = (size for stop in self._stops for size in range(1, len(stop)) if text.endswith(stop[:size]))
+        split = len(text) - max(partial, default=0)
+        self.held = text[split:]
         return text[:split]
 
-    def rest(self) -> str:
-        """Return what was held back at the end of the answer, being no such text after all."""
-        return self._held
 
-
-def _heeded(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is given without the parameters that no Space has, with a warning."""
-    if ignored := [name for name in _IGNORED if given.get(name) is not None]:
+def _drop_ignored(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `params` without those that no Space has, and warn about them."""
+    if ignored := [name for name in _IGNORED if params.get(name) is not None]:
         warnings.warn(f"ChatQwenSpace ignores {', '.join(ignored)}: the Spaces set that.", stacklevel=2)
-    return {name: value for name, value in given.items() if name not in _IGNORED}
+    return {name: value for name, value in params.items() if name not in _IGNORED}
 
 
-def _plain(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
-    """LangChain's messages in the OpenAI form."""
-    # Of an answer only the text goes back: its reasoning has been said, and may stand among its parts.
+def _to_openai(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
+    # Only the text of an answer is sent again: its parts may include its reasoning.
     texts = [AIMessage(message.text) if isinstance(message, AIMessage) else message for message in messages]
     try:
         return convert_to_openai_messages(texts, pass_through_unknown_blocks=True)
     except (KeyError, TypeError, ValueError) as error:
-        said = str(error).partition("Full content block")[0].strip()  # it would quote a whole file
-        missing = "it lacks " if isinstance(error, KeyError) else ""
-        raise InvalidMessagesError(
-            f"The messages have a part that cannot be sent: {missing}{said}"
-        ) from error
+        reason = str(error).partition("Full content block")[0].strip()  # it would quote a whole file
+        reason = f"it lacks {reason}" if isinstance(error, KeyError) else reason
+        raise InvalidMessagesError(f"The messages have a part that cannot be sent: {reason}") from error
 
 
 def _chunk(event: Event, cut: _Cut) -> ChatGenerationChunk | None:
     if event.type == "reasoning":
-        thought = {"reasoning_content": event.text}
-        return ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs=thought))
+        reasoning = {"reasoning_content": event.text}
+        return ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs=reasoning))
     if event.type == "text" and (text := cut.feed(event.text)):
         return ChatGenerationChunk(message=AIMessageChunk(content=text))
     return None
@@ -261,19 +255,18 @@ def _chunk(event: Event, cut: _Cut) -> ChatGenerationChunk | None:
 
 def _last(name: str, cut: _Cut, reply: Reply | None) -> ChatGenerationChunk:
     metadata = _metadata(name, reply)
-    message = AIMessageChunk(content=cut.rest(), response_metadata=metadata, chunk_position="last")
+    message = AIMessageChunk(content=cut.held, response_metadata=metadata, chunk_position="last")
     return ChatGenerationChunk(message=message)
 
 
 def _result(name: str, reply: Reply) -> ChatResult:
-    thought = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
-    metadata = _metadata(name, reply)
-    message = AIMessage(reply.text, additional_kwargs=thought, response_metadata=metadata)
+    reasoning = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
+    message = AIMessage(reply.text, additional_kwargs=reasoning, response_metadata=_metadata(name, reply))
     return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 def _metadata(name: str, reply: Reply | None) -> dict[str, Any]:
-    """Return the metadata of an answer; `reply` is missing where it was cut off."""
+    """Return the metadata of an answer; an answer that was cut has no `reply`."""
     metadata: dict[str, Any] = {"model_name": name, "model_provider": PROVIDER}
     if reply is not None:
         metadata |= {"metrics": asdict(reply.metrics), "rewritten": reply.rewritten}

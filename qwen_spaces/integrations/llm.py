@@ -35,28 +35,28 @@ CHANGED = "\n\nThe Space changed what it had said. Its whole answer:\n\n"
 
 
 class FailedError(llm.ModelError, click.ClickException):
-    """What went wrong with the Space; `llm chat` would show a traceback of anything but click's own."""
+    """An error of the Space; `llm chat` shows a traceback of any error that is not click's."""
 
 
 @llm.hookimpl
 def register_models(register: Callable[..., None]) -> None:
-    """Give `llm` a model for each Space."""
+    """Register a model for each Space."""
     for facade in available_spaces():
-        facts = {
+        attributes = {
             "model_id": facade.aliases[0],
             "attachment_types": frozenset() if facade.max_images == 0 else IMAGES,
             "Options": _options(facade),
         }
-        # Classes of their own, for `llm models list --options` explains the options of a class once.
-        models = [type(facade.__name__, (kind,), facts)() for kind in (SpaceModel, AsyncSpaceModel)]
+        # Each has its own class: `llm models list --options` explains the options of a class once.
+        models = [type(facade.__name__, (kind,), attributes)() for kind in (SpaceModel, AsyncSpaceModel)]
         register(*models, aliases=facade.aliases[1:])
 
 
-class _OfSpace:
-    """What the models of both kinds have in common."""
+class _SpaceModel:
+    """What the sync and the async model of a Space share."""
 
     can_stream = True
-    needs_key: str | None = KEY  # it is not needed: `get_key` does not ask for it
+    needs_key: str | None = KEY  # optional: `get_key` does not require it
     key: str | None
     model_id: str
 
@@ -64,7 +64,7 @@ class _OfSpace:
         return f"Qwen Space: {self.model_id}"
 
     def get_key(self, explicit_key: str | None = None) -> str | None:
-        """Return the Hugging Face token that was passed, or the saved key of the name that was passed."""
+        """Return the Hugging Face token that was passed, or the saved key of that name."""
         return self.key or llm.get_key(input=explicit_key)
 
     def _open(self, prompt: llm.Prompt, key: str | None) -> TextStream:
@@ -75,7 +75,7 @@ class _OfSpace:
         return _space(os.getpid(), self.model_id, src, key).stream(_messages(prompt), **options)
 
 
-class SpaceModel(_OfSpace, llm.KeyModel):
+class SpaceModel(_SpaceModel, llm.KeyModel):
     """A Space as a model of `llm`."""
 
     def execute(
@@ -86,17 +86,17 @@ class SpaceModel(_OfSpace, llm.KeyModel):
         conversation: llm.Conversation | None,  # noqa: ARG002  (the prompt has its messages)
         key: str | None = None,
     ) -> Iterator[str | StreamEvent]:
-        """Ask; the answer as it arrives. Closing the iterator ends the job on the server."""
-        telling = _Telling(response, as_it_comes=stream)
+        """Yield the answer as it arrives. Closing the iterator cancels the job on the server."""
+        output = _Output(response, live=stream)
         try:
             with self._open(prompt, key) as answer:
                 for event in answer.events():
-                    yield from telling.tell(event)
+                    yield from output.convert(event)
         except QwenSpacesError as error:
             raise FailedError(str(error)) from error
 
 
-class AsyncSpaceModel(_OfSpace, llm.AsyncKeyModel):
+class AsyncSpaceModel(_SpaceModel, llm.AsyncKeyModel):
     """A Space as an async model of `llm`."""
 
     async def execute(
@@ -107,36 +107,36 @@ class AsyncSpaceModel(_OfSpace, llm.AsyncKeyModel):
         conversation: llm.AsyncConversation | None,  # noqa: ARG002  (the prompt has its messages)
         key: str | None = None,
     ) -> AsyncGenerator[str | StreamEvent, None]:
-        """Ask; the answer as it arrives. Closing the iterator ends the job on the server."""
-        telling = _Telling(weakref.proxy(response), as_it_comes=stream)
-        del response  # it has this generator: in a circle they would not end where it is dropped
+        """Yield the answer as it arrives. Closing the iterator cancels the job on the server."""
+        output = _Output(weakref.proxy(response), live=stream)
+        del response  # it refers to this generator: a cycle would outlive a response that is dropped
         try:
             async with self._open(prompt, key) as answer:
                 async for event in answer.events():
-                    for told in telling.tell(event):
-                        yield told
+                    for part in output.convert(event):
+                        yield part
         except QwenSpacesError as error:
             raise FailedError(str(error)) from error
 
 
-class _Telling:
-    """Tells `llm` the events of an answer.
+class _Output:
+    """The events of an answer in `llm`'s form.
 
-    What was told cannot be taken back: from the first change of the Space on, it waits for the whole.
+    Printed text cannot be removed: after the first change by the Space, the whole answer comes at its end.
     """
 
-    def __init__(self, response: llm.Response | llm.AsyncResponse, *, as_it_comes: bool) -> None:
+    def __init__(self, response: llm.Response | llm.AsyncResponse, *, live: bool) -> None:
         self._response = response
-        self._waits = not as_it_comes
-        self._told = 0  # characters of the answer
+        self._live = live
+        self._length = 0  # characters of the answer so far
 
-    def tell(self, event: Event) -> Iterator[StreamEvent]:
+    def convert(self, event: Event) -> Iterator[StreamEvent]:
         if isinstance(event, Reasoning):
             yield StreamEvent("reasoning", event.text)
         elif isinstance(event, Text):
-            self._waits |= event.start != self._told
-            if not self._waits:
-                self._told += len(event.text)
+            self._live &= event.start == self._length
+            if self._live:
+                self._length += len(event.text)
                 yield StreamEvent("text", event.text)
         elif isinstance(event, Done):
             yield from self._end(event.reply)
@@ -146,36 +146,36 @@ class _Telling:
             "rewritten": reply.rewritten,
             "metrics": dataclasses.asdict(reply.metrics),
         }
-        if self._waits:
-            yield StreamEvent("text", f"{CHANGED}{reply.text}" if self._told else reply.text)
+        if not self._live:
+            yield StreamEvent("text", f"{CHANGED}{reply.text}" if self._length else reply.text)
 
 
 def _options(facade: type[QwenSpace]) -> type[llm.Options]:
-    """Return the options of a Space, and where it really is."""
+    """Return the model of a Space's options, with `src`."""
     fields: dict[str, Any] = {
-        name: (_kind(takes) | None, Field(None, description=f"One of: {describe_option(takes)}"))
-        for name, takes in facade.options.items()
+        name: (_type_of(values) | None, Field(None, description=f"One of: {describe_option(values)}"))
+        for name, values in facade.options.items()
     }
     fields["src"] = str | None, Field(None, description="Where the Space really is: a URL or owner/name")
     return create_model("Options", __base__=llm.Options, **fields)
 
 
-def _kind(takes: Sequence[object]) -> Any:
-    """Return the type of an option that takes these values."""
-    if isinstance(takes, range):  # as text on the command line, which no Literal takes
-        return Annotated[int, Field(ge=takes[0], le=takes[-1])]
-    return cast("Any", Literal)[tuple(takes)]
+def _type_of(values: Sequence[object]) -> Any:
+    """Return the type of an option with these values."""
+    if isinstance(values, range):  # text on the command line, which a Literal would refuse
+        return Annotated[int, Field(ge=values[0], le=values[-1])]
+    return cast("Any", Literal)[tuple(values)]
 
 
 @functools.lru_cache(maxsize=16)
 def _space(process: int, name: str, src: str | None, token: str | None) -> QwenSpace:
-    """One object for all prompts of a chat, so that the Space's API is fetched once."""
+    """Return one object for all prompts of a chat, so that the Space's API is fetched once."""
     del process  # a fork cannot share the object of its parent
     return QwenSpace(name, src=src, token=token)
 
 
 def _messages(prompt: llm.Prompt) -> list[dict[str, Any]]:
-    """Return the prompt and all that was said before, in the OpenAI form; the reasoning is left out."""
+    """Return the prompt and earlier turns in the OpenAI form, without reasoning."""
     return [{"role": message.role, "content": list(_content(message.parts))} for message in prompt.messages]
 
 
@@ -188,7 +188,7 @@ def _content(parts: list[Part]) -> Iterator[dict[str, Any]]:
 
 
 def _url(attachment: llm.Attachment) -> str:
-    """Return an attachment's address as it is, its file or its content as a ``data:`` URI."""
+    """Return the address of an attachment, or its file or content as a ``data:`` URI."""
     if attachment.url:
         return attachment.url
     (image,) = as_images([Path(attachment.path) if attachment.path else attachment.content or b""])

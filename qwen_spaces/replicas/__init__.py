@@ -1,6 +1,6 @@
-"""Replicas: real Gradio apps that keep the contracts of real Spaces, on this machine.
+"""Replicas: local Gradio apps with the contracts of real Spaces.
 
-For offline demos and for test servers. The shapes are those of the Spaces' public copies; the answers
+For offline demos and for test servers. Inputs and outputs are those of the Spaces' public copies; the answers
 come from a small deterministic brain, or from yours:
 
     with serve("qwen-2.5") as url:
@@ -10,15 +10,11 @@ Needs Gradio (5 or 6): ``pip install 'qwen-spaces[local]'``.
 """
 
 try:
-    import gradio as _gradio
-except ModuleNotFoundError as error:
-    if error.name != "gradio":
+    from .brain import Brain
+    from .server import NAMES, build, serve
+except ModuleNotFoundError as _error:
+    if _error.name != "gradio":
         raise
-    raise ImportError("The replicas need Gradio: pip install 'qwen-spaces[local]'") from error
-
-from .brain import Brain
-from .server import NAMES, build, serve
-
-del _gradio
+    raise ImportError("The replicas need Gradio: pip install 'qwen-spaces[local]'") from _error
 
 __all__ = ["NAMES", "Brain", "build", "serve"]

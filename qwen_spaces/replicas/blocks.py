@@ -1,4 +1,4 @@
-"""What all replicas have in common: a page's settings, and that only uploaded files are files."""
+"""The Gradio app of a replica: its settings, and the check that a file was uploaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-HOUR = 3600  # seconds that an upload is kept; when the server stops, all are deleted
+UPLOAD_LIFETIME = 3600  # seconds; when the server stops, all uploads are deleted
 
 
 class Blocks(gr.Blocks):
@@ -16,27 +16,34 @@ class Blocks(gr.Blocks):
 
     Args:
         space_id: the Space that it is a replica of.
+        threads: launch(max_threads=) of the Space's own app, which also bounds the events that run at once.
     """
 
-    def __init__(self, space_id: str) -> None:
-        super().__init__(title=f"Replica of {space_id}", analytics_enabled=False, delete_cache=(HOUR, HOUR))
-        # Gradio checks no paths in an app that was mounted, which it takes for one that is still being built.
+    def __init__(self, space_id: str, threads: int = 40) -> None:
+        delete_cache = (UPLOAD_LIFETIME, UPLOAD_LIFETIME)
+        super().__init__(title=f"Replica of {space_id}", analytics_enabled=False, delete_cache=delete_cache)
+        self.threads = threads
+        # Gradio checks no paths in a mounted app, which it takes for one that is still being built.
         self.has_launched = True
 
+    def __enter__(self) -> Blocks:
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
-        """Refuse files that nobody uploaded, whatever component they were sent to."""
+        """Refuse files that nobody uploaded, whichever component they are sent to."""
         check_files(inputs)
         return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
 
 
 def check_files(data: Any) -> None:
-    """Raise gr.Error if anywhere in `data` is a file that was not uploaded.
+    """Raise gr.Error if `data` has a file anywhere that was not uploaded.
 
-    Gradio itself looks only at dicts with its mark, and the Spaces' components take others.
+    Gradio checks only dicts with its mark, and the Spaces' components take others.
     """
-    unchecked = [data]
-    while unchecked:
-        value = unchecked.pop()
+    pending = [data]
+    while pending:
+        value = pending.pop()
         if isinstance(value, dict):
             if "path" in value and not (_is_remote(value) or _is_uploaded(value["path"])):
                 raise gr.Error(
@@ -44,13 +51,13 @@ def check_files(data: Any) -> None:
                     "and then the path that this returns.",
                     print_exception=False,
                 )
-            unchecked += value.values()
+            pending += value.values()
         elif isinstance(value, list):
-            unchecked += value
+            pending += value
 
 
 def _is_remote(file: dict[str, Any]) -> bool:
-    """Whether Gradio fetches it, which it does from public addresses only."""
+    """Return whether Gradio fetches the file, which it does from public addresses only."""
     path, meta = file["path"], file.get("meta")
     marked = isinstance(meta, dict) and meta.get("_type") == "gradio.FileData"
     return marked and str(path).startswith(("http://", "https://")) and not file.get("is_stream")
@@ -60,5 +67,5 @@ def _is_uploaded(path: Any) -> bool:
     try:
         file = Path(path).resolve()
         return file.is_file() and file.is_relative_to(Path(get_upload_folder()).resolve())
-    except (OSError, RuntimeError, TypeError, ValueError):  # too long, a loop of links, no text, a null byte
+    except (OSError, RuntimeError, TypeError, ValueError):  # too long, a link loop, no text, a null byte
         return False

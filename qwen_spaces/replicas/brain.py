@@ -1,17 +1,17 @@
-"""The default brain: a deterministic answer that shows what the Space was given.
+"""The default brain: a deterministic answer that repeats what the Space was given.
 
-The prompt may hold triggers, which are quoted like the rest of it and can be combined:
+The prompt may have triggers, which are quoted like the rest of it and can be combined:
 
 ======================  ==============================================================
 ``[[slow]]``            0.2 seconds a step
-``[[pace=SECONDS]]``    so many seconds a step (0.03 where nothing is said)
-``[[wait=SECONDS]]``    silence before the first text
-``[[long=N]]``          an answer of exactly N characters: `long_text`, as fast as it can
+``[[pace=SECONDS]]``    so many seconds a step (default 0.03)
+``[[wait=SECONDS]]``    no text for so long at first
+``[[long=N]]``          an answer of exactly N characters: `long_text`, as fast as possible
 ``[[multibyte]]``       a short answer in many scripts, one code point a step
 ``[[forever]]``         word after word until closed (10 minutes at most)
-``[[nothing]]``         ends without a word
-``[[rewrite]]``         takes back, half-way, an earlier part of what it said
-``[[shrink]]``          ends by taking back its last words
+``[[nothing]]``         ends without text
+``[[rewrite]]``         removes, half-way, an earlier part of its text
+``[[shrink]]``          removes its last words at the end
 ``[[error-first]]``     an ordinary ``ValueError`` before the first text
 ``[[error-after=K]]``   the same after K steps of text
 ``[[gr-error=TEXT]]``   ``gr.Error(TEXT)`` before the first text
@@ -41,8 +41,8 @@ Brain = Callable[..., Iterator[Any] | AsyncGenerator[Any, None]]
 brain that has a parameter of that name gets ``model``, the Space's name for it; ``images``, the paths of
 all images of the conversation; ``thinking``, the tokens it may spend on a `Thought`, 0 for none.
 
-A step of ``None`` says nothing and is not sent: a slow brain yields it so that it can be left. A brain
-that is left is closed. One that is an asynchronous generator can be left at any await.
+A step of ``None`` is not sent: a slow brain yields it so that it can be closed. A brain whose answer is
+abandoned is closed, after a step; an asynchronous generator, at any await.
 """
 
 
@@ -54,10 +54,10 @@ class Thought(str):
 
 PACE = 0.03  # seconds a word
 SLOW = 0.2  # seconds a step
-REST = 0.05  # seconds: the longest sleep in which the brain cannot be left
+MAX_SLEEP = 0.05  # seconds, during which the brain cannot be closed
 FOREVER = 600.0  # seconds: nothing on a test machine should outlive this
-MANY = 20_000  # words, if the pace is short
-QUOTA = (  # the ZeroGPU text, as users report it
+MAX_WORDS = 20_000  # if the pace is short
+QUOTA = (  # the text of ZeroGPU, as users report it
     "You have exceeded your GPU quota (60s requested vs. 56s left). "
     "Sign-up on Hugging Face to get more quota or retry in 0:09:48"
 )
@@ -72,30 +72,30 @@ def answer(
     images: Sequence[str] = (),
     thinking: int = 0,
 ) -> Iterator[str | None]:
-    """Say what was given, obeying the triggers in `prompt`."""
-    said = triggers(prompt)
-    yield from _rest(float(said.get("wait", 0)))
-    _fail_first(said)
-    if "nothing" in said:
+    """Repeat what was given, and obey the triggers in `prompt`."""
+    triggers = parse_triggers(prompt)
+    yield from _sleep(float(triggers.get("wait", 0)))
+    _fail_first(triggers)
+    if "nothing" in triggers:
         return
-    swift = "long" in said or "multibyte" in said
-    pace = float(said.get("pace", SLOW if "slow" in said else 0 if swift else PACE))
+    default = SLOW if "slow" in triggers else 0 if {"long", "multibyte"} & triggers.keys() else PACE
+    pace = float(triggers.get("pace", default))
     if thinking:
         for thought in words(f"I am {model}, and I may think for {thinking} tokens."):
             yield Thought(thought)
-            yield from _rest(pace)
-    steps = frames(said, reply(system, history, prompt, images or (image,), model))
-    for count, text in enumerate(steps):
-        _fail_after(said, count)
-        yield text
-        yield from _rest(pace)
-    _fail_after(said, None)
+            yield from _sleep(pace)
+    text = reply(system, history, prompt, images or (image,), model)
+    for count, step in enumerate(steps(triggers, text)):
+        _fail_after(triggers, count)
+        yield step
+        yield from _sleep(pace)
+    _fail_after(triggers, None)
 
 
-def triggers(prompt: str) -> dict[str, str]:
-    """``[[name]]`` and ``[[name=value]]`` in the prompt.
+def parse_triggers(prompt: str) -> dict[str, str]:
+    """Return each ``[[name]]`` and ``[[name=value]]`` in the prompt.
 
-    >>> triggers("Hello [[slow]] [[error-after=3]]")
+    >>> parse_triggers("Hello [[slow]] [[error-after=3]]")
     {'slow': '', 'error-after': '3'}
     """
     return dict(re.findall(r"\[\[([a-z-]+)(?:=(.*?))?\]\]", prompt))
@@ -104,7 +104,7 @@ def triggers(prompt: str) -> dict[str, str]:
 def reply(
     system: str, history: list[tuple[str, str]], prompt: str, images: Sequence[str | None], model: str
 ) -> str:
-    """Return the answer in words."""
+    """Return the text of the answer."""
     parts = [f'You asked: "{prompt}"', f"This is turn {len(history) + 1}."]
     parts += [f'Before, you said: "{user}" and I answered: "{_short(bot)}"' for user, bot in history]
     if seen := [describe(image) for image in images if image]:
@@ -117,53 +117,53 @@ def reply(
     return "\n\n".join(parts)
 
 
-def frames(said: dict[str, str], text: str) -> Iterable[str]:
-    """Yield the texts so far, each the whole answer up to there."""
-    if "long" in said:
-        return chunks(long_text(int(said["long"])))
-    if "multibyte" in said:
+def steps(triggers: dict[str, str], text: str) -> Iterable[str]:
+    """Return the steps of an answer, each its whole text so far."""
+    if "long" in triggers:
+        return chunks(long_text(int(triggers["long"])))
+    if "multibyte" in triggers:
         return code_points()
-    if "forever" in said:
+    if "forever" in triggers:
         return _forever()
-    if "rewrite" in said:
-        return _rewritten(text)
-    if "shrink" in said:
+    if "rewrite" in triggers:
+        return _rewriting(text)
+    if "shrink" in triggers:
         return [*words(text), text[: len(text) // 2]]
     return words(text)
 
 
-def _rewritten(text: str) -> Iterator[str]:
-    """As far as half-way there is a slip after the first word; then it is gone."""
-    steps = list(words(text))
-    first, half = steps[0], len(steps) // 2
+def _rewriting(text: str) -> Iterator[str]:
+    """Yield the text with an insertion after the first word, which is gone from half-way on."""
+    whole = list(words(text))
+    first, half = whole[0], len(whole) // 2
     yield first
-    for step in steps[1:half]:
+    for step in whole[1:half]:
         yield f"{first}(let me think) {step[len(first) :]}"
-    yield from steps[half:]
+    yield from whole[half:]
 
 
 def _forever() -> Iterator[str]:
     text, end = "", time.monotonic() + FOREVER
-    for count in range(MANY):
+    for count in range(MAX_WORDS):
         if time.monotonic() > end:
             return
         text += f"word{count + 1} "
         yield text
 
 
-def _fail_first(said: dict[str, str]) -> None:
-    if "error-first" in said:
+def _fail_first(triggers: dict[str, str]) -> None:
+    if "error-first" in triggers:
         raise ValueError("The replica was asked to fail before its first text.")
-    if "gr-error" in said:
-        raise gr.Error(said["gr-error"], print_exception=False)
-    if "quota" in said:
+    if "gr-error" in triggers:
+        raise gr.Error(triggers["gr-error"], print_exception=False)
+    if "quota" in triggers:
         raise gr.Error(QUOTA, title="ZeroGPU quota exceeded", print_exception=False)
 
 
-def _fail_after(said: dict[str, str], count: int | None) -> None:
-    """Fail when `count` steps are out; None: the answer is at its end, so fail if that was never."""
+def _fail_after(triggers: dict[str, str], count: int | None) -> None:
+    """Fail if `count` steps are the limit; ``None`` is the end of the answer, which any limit fails."""
     for name in ("error-after", "gr-error-after"):
-        limit = said.get(name)
+        limit = triggers.get(name)
         if limit is not None and (count is None or count >= int(limit)):
             text = f"The replica was asked to fail after {limit} steps."
             raise ValueError(text) if name == "error-after" else gr.Error(text, print_exception=False)
@@ -173,10 +173,10 @@ def _short(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
-def _rest(seconds: float) -> Iterator[None]:
-    """Sleep in short steps, between which the brain can be closed."""
+def _sleep(seconds: float) -> Iterator[None]:
+    """Sleep in short steps, after which the brain can be closed."""
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, REST))
-        if left > REST:
+    while (remaining := end - time.monotonic()) > 0:
+        time.sleep(min(remaining, MAX_SLEEP))
+        if remaining > MAX_SLEEP:
             yield None

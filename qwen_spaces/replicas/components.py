@@ -1,4 +1,4 @@
-"""Components that newer Gradio no longer has, or whose rules have changed since the Spaces were written.
+"""Components that newer Gradio lacks, or whose rules have changed since the Spaces were written.
 
 A class's name, in lower case but for its first letter, is the component's name in ``/info``.
 """
@@ -25,71 +25,76 @@ class WithoutStub(type(Component)):  # type: ignore[misc]
     """Gradio's metaclass writes a ``.pyi`` beside every component's source; this one leaves no files."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> Any:
-        """Make the class, and nothing else."""
+        """Return the class, and do nothing else."""
         return ABCMeta.__new__(cls, name, bases, attrs)
 
 
-class Chatbot(Component, metaclass=WithoutStub):
-    """The chatbot with pair histories, which Gradio 6 dropped and Gradio 5 deprecates."""
+class TreeComponent(Component, metaclass=WithoutStub):
+    """A component that the page draws as a tree: newer chatbots' frontends fail on older values."""
 
     EVENTS: list[Any] = []
-    data_model = Pairs
 
     def get_block_name(self) -> str:
-        """Return what the page draws: a tree, as the newer chatbot's frontend fails on pairs."""
+        """Return the name of the frontend."""
         return "json"
+
+    def preprocess(self, payload: Any) -> Any:
+        """Return the value as the Spaces' own code reads it."""
+        return payload.root if payload else None
+
+
+class Chatbot(TreeComponent):  # type: ignore[metaclass]
+    """The chatbot with pair histories, which Gradio 6 dropped and Gradio 5 deprecates."""
+
+    data_model: type[GradioRootModel] = Pairs
 
     def preprocess(self, payload: Pairs | None) -> list[list[Any]]:
         """Return the history as the Spaces' own code reads it."""
         return [list(pair) for pair in payload.root] if payload else []
 
     def postprocess(self, value: list[list[Any]] | None) -> Pairs:
-        """Return the history as it travels."""
-        return Pairs(root=[tuple(pair) for pair in value or []])
+        """Return the history for the wire."""
+        return Pairs(root=[tuple(map(self.to_cell, pair)) for pair in value or []])
 
     def example_payload(self) -> list[list[str | None]]:
-        """For the API's documentation."""
+        """Return an example for the API's documentation."""
         return [["Hello!", None]]
 
-    def example_value(self) -> list[list[str | None]]:
-        """For the API's documentation."""
-        return [["Hello!", None]]
+    @staticmethod
+    def to_cell(value: Any) -> Any:
+        """Return a cell for the wire."""
+        return value
 
 
-class Modelscopechatbot(Chatbot):  # type: ignore[metaclass]
+class Modelscopechatbot(Chatbot):
     """The chatbot of ``modelscope_studio`` 0.x: each cell is a dict, and a string becomes one."""
 
-    def postprocess(self, value: list[list[Any]] | None) -> Pairs:
-        """Return the history as it travels."""
-        return Pairs(root=[(as_cell(user), as_cell(bot)) for user, bot in value or []])
+    @staticmethod
+    def to_cell(value: Any) -> Any:
+        """Return a cell for the wire, with the fields and order of ``modelscope_studio`` 0.x."""
+        if value is None:
+            return None
+        if isinstance(value, list):  # a cell per agent
+            return list(map(Modelscopechatbot.to_cell, value))
+        cell: dict[str, Any] = dict.fromkeys(("id", "elem_id", "elem_classes", "name", "text", "flushing"))
+        cell.update(avatar="", files=None)
+        cell.update(value if isinstance(value, dict) else {"text": value})
+        return cell
 
 
 class Radio(gr.Radio, metaclass=WithoutStub):
     """A radio that takes any value, as Gradio 4 did; newer ones refuse what is not in ``choices``."""
 
     def preprocess(self, payload: Any) -> Any:
-        """Return the value as it came, but for a dict, which could change the component on its way back."""
+        """Return the value unchanged; refuse a dict, which could change the component on its way back."""
         if isinstance(payload, dict):
-            raise gr.Error("The value of a radio is a text.", print_exception=False)
+            raise gr.Error("The value of a radio is text.", print_exception=False)
         return payload
 
 
 class Image(gr.Image, metaclass=WithoutStub):
-    """An image handed on as the file that was sent: Gradio's own opens it, converts it and leaves it open."""
+    """An image passed on as the uploaded file: Gradio's own opens it, converts it and leaves it open."""
 
-    def preprocess(self, payload: Any) -> str | None:
-        """Return the path on the server."""
-        path: str | None = payload.path if payload else None
-        return path
-
-
-def as_cell(value: Any) -> Any:
-    """Return the cell on the wire, in the fields and order of ``modelscope_studio`` 0.x."""
-    if value is None:
-        return None
-    if isinstance(value, list):  # a place per agent
-        return [as_cell(place) for place in value]
-    cell: dict[str, Any] = dict.fromkeys(("id", "elem_id", "elem_classes", "name", "text", "flushing"))
-    cell.update(avatar="", files=None)
-    cell.update(value if isinstance(value, dict) else {"text": value})
-    return cell
+    def preprocess(self, payload: Any) -> Any:
+        """Return the path on the server, if any."""
+        return payload.path if payload else None

@@ -1,4 +1,4 @@
-"""ASGI middleware around a replica: whose requests it answers, and how much of a body it takes."""
+"""ASGI middleware around a replica: whose requests it serves, and how large a body may be."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .._hosts import hostname, is_same_site, is_served
 
 MIB = 2**20
-FILE = 20 * MIB  # bytes of an uploaded file
-BODY = 32 * MIB  # bytes of a request, whatever it carries
-TAIL = 128  # bytes in which the end of a form is; a boundary has 70 at most
-DRAIN = 5.0  # seconds in which the rest of a refused body may arrive
-TOO_LARGE = (
-    f"The request exceeds the maximum allowed size of {BODY // MIB} MiB."  # Gradio looks for these words
-)
+MAX_FILE_BYTES = 20 * MIB  # of an uploaded file
+MAX_BODY_BYTES = 32 * MIB  # of any request
+TAIL_BYTES = 128  # hold the end of a form, whose boundary has at most 70
+DRAIN_TIMEOUT = 5.0  # seconds for the rest of a refused body to arrive
+# Gradio looks for these words.
+TOO_LARGE = f"The request exceeds the maximum allowed size of {MAX_BODY_BYTES // MIB} MiB."
 
 _DEEP_LINK = re.compile(r"[\w-]{0,200}", re.ASCII)
 
 
 class Guard:
-    """Refuses what is not meant for this server, and bodies that are too large.
+    """Refuses requests that are not meant for this server, and bodies that are too large.
 
     Args:
         app: the replica.
@@ -35,7 +34,8 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, host: str) -> None:
-        self.app, self._host = app, host
+        self.app: ASGIApp = app
+        self._host = host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -56,18 +56,18 @@ class Guard:
         if any(not is_same_site(origin, host) for origin in headers.getlist("origin")):
             return PlainTextResponse("Pages of other sites may not use this server.", status_code=403)
         if not all(_DEEP_LINK.fullmatch(link) for link in query.getlist("deep_link")):
-            # Gradio 5 makes a path of it unchecked.
+            # Gradio 5 makes a path of it without a check.
             return PlainTextResponse("This is not a deep link of this server.", status_code=400)
         length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > BODY:
+        if length.isdecimal() and int(length) > MAX_BODY_BYTES:
             return PlainTextResponse(TOO_LARGE, status_code=413)
         return None
 
 
 class _Body:
-    """A request's body on its way in: counted, and read to its end before the response's.
+    """The body of a request: counted, and read to its end before the response ends.
 
-    A connection that is closed on unread data is reset, and the client may never see the response.
+    A connection that is closed with unread data is reset, and the client may never see the response.
     """
 
     def __init__(self, receive: Receive, send: Send, headers: Headers) -> None:
@@ -80,11 +80,11 @@ class _Body:
         self._size = 0
 
     async def receive(self) -> Message:
-        """Receive the next part; raises what makes Gradio delete its temporary files if it is the last."""
+        """Receive the next part, or raise the error on which Gradio deletes its temporary files."""
         message = await self._receive()
         ended = not self._unread
-        self._note(message)
-        if self._size > BODY:
+        self._count(message)
+        if self._size > MAX_BODY_BYTES:
             raise MultiPartException(TOO_LARGE) if self._multipart else HTTPException(413, TOO_LARGE)
         if self._multipart and not (ended or self._unread or self._tail.rstrip().endswith(self._end)):
             raise MultiPartException("The upload broke off.")
@@ -99,13 +99,13 @@ class _Body:
         await self._send(message)
 
     async def _drain(self) -> None:
-        with anyio.move_on_after(DRAIN):
+        with anyio.move_on_after(DRAIN_TIMEOUT):
             while self._unread:
-                self._note(await self._receive())
+                self._count(await self._receive())
         self._unread = False
 
-    def _note(self, message: Message) -> None:
-        body = message.get("body", b"")  # none if the client has left
+    def _count(self, message: Message) -> None:
+        body = message.get("body", b"")  # none on a disconnect
         self._size += len(body)
-        self._tail = (self._tail + body[-TAIL:])[-TAIL:]
+        self._tail = (self._tail + body[-TAIL_BYTES:])[-TAIL_BYTES:]
         self._unread = message.get("more_body", False)

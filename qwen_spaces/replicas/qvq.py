@@ -1,4 +1,4 @@
-"""`Qwen/QVQ-72B-preview`: one image or none and a prompt, at ``/generate``; no history, no system.
+"""`Qwen/QVQ-72B-preview`: one image or none and a prompt, at ``/generate``; no history, no system prompt.
 
 The Space's own source is not public: its parameter names and layout are guesses, so pass arguments by
 position.
@@ -16,15 +16,15 @@ from .components import Image
 from .runner import answers
 
 
-def qvq_72b(brain: Brain, slots: int | None) -> gr.Blocks:
-    """`slots`: answers at once (40; the Space's own is not known)."""
+def qvq_72b(brain: Brain, slots: int | None) -> Blocks:
+    """Build it. `slots`: answers at once (40; the Space's own number is not known)."""
 
     async def generate(image: str | None, query: str) -> AsyncIterator[str]:
-        async for text in answers(brain, "", [], query or "", [image] if image else [], "QVQ-72B-Preview"):
+        images = [image] if image else []
+        async for text in answers(brain, "", [(query or "", "")], images, "QVQ-72B-Preview"):
             yield text
 
-    demo = Blocks("Qwen/QVQ-72B-preview")
-    with demo:
+    with Blocks("Qwen/QVQ-72B-preview") as demo:
         gr.Markdown("<center><font size=8>QVQ-72B-Preview, a local replica</font></center>")
         with gr.Row():
             with gr.Column():

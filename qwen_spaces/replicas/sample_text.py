@@ -1,6 +1,6 @@
-"""Texts cut into steps: words, code points, uneven chunks; and a long one in many scripts."""
+"""Texts that grow by words, code points or uneven chunks; and a long one in many scripts."""
 
-# ruff: noqa: RUF001  (look-alikes are wanted here)
+# ruff: noqa: RUF001  (look-alikes are intended)
 from __future__ import annotations
 
 import re
@@ -23,23 +23,21 @@ PASSAGES = (
     "สวัสดีชาวโลก ",
     "**bold** `code` <b>&amp;</b>\n",
 )
-SIZES = (1, 7, 2, 40, 3, 160, 1, 13, 500, 5)  # characters a chunk, in turn
+CHUNK_SIZES = (1, 7, 2, 40, 3, 160, 1, 13, 500, 5)  # characters, in turn
 
 
 def long_text(length: int) -> str:
-    """Exactly `length` characters, the same each time; no two numbered passages are alike.
+    """Return exactly `length` characters, always the same; no two numbered passages are alike.
 
     >>> len(long_text(20_000))
     20000
     """
-    parts: list[str] = []
-    have = 0
+    text = ""
     for number, passage in enumerate(cycle(PASSAGES)):
-        if have >= length:
+        if len(text) >= length:
             break
-        parts.append(f"{number}:{passage}")
-        have += len(parts[-1])
-    return "".join(parts)[:length]
+        text += f"{number}:{passage}"
+    return text[:length]
 
 
 def words(text: str) -> Iterator[str]:
@@ -49,9 +47,9 @@ def words(text: str) -> Iterator[str]:
 
 
 def chunks(text: str) -> Iterator[str]:
-    """Yield the text so far, longer by uneven sizes; chunks cut through clusters of code points."""
+    """Yield the text so far, growing by uneven chunks, which cut through clusters of code points."""
     end = 0
-    for size in cycle(SIZES):
+    for size in cycle(CHUNK_SIZES):
         if end >= len(text):
             return
         end += size

@@ -1,4 +1,4 @@
-"""Serving a replica: in this process for a test or a demo, or until Ctrl-C for the command line."""
+"""The server of a replica: in this process for a test or a demo, or until Ctrl-C for the command line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, redirect_stdout
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -22,8 +21,9 @@ import uvicorn
 from fastapi import FastAPI
 from gradio.context import Context
 
+from .blocks import Blocks
 from .brain import Brain, answer
-from .guard import FILE, Guard
+from .guard import MAX_FILE_BYTES, Guard
 from .model_chat import qwen2_5, qwen2_5_72b, qwen2_5_coder, qwen2_5_max, qwen2_72b
 from .qvq import qvq_72b
 from .qwen2_5_1m import qwen2_5_1m
@@ -32,34 +32,25 @@ from .qwen3 import qwen3, qwen3_vl
 
 T = TypeVar("T")
 
-START = 30.0  # seconds for the server to come up; a loaded test machine is slow
-STOP = 5.0  # seconds for it to go
-LOOK = 0.005  # seconds between two looks at the queue
-LINGER = 0  # seconds for open connections to end by themselves; streams would never
+START_TIMEOUT = 30.0  # seconds; a loaded test machine is slow
+STOP_TIMEOUT = 5.0  # seconds
+POLL_INTERVAL = 0.005  # seconds, of the queue
+CLOSE_TIMEOUT = 0  # seconds for open connections to end by themselves; streams never do
 
 
-@dataclass(frozen=True)
-class Replica:
-    """One Space's replica: how it is built and how its own app is launched."""
-
-    space_id: str
-    make: Callable[[Brain, int | None], gr.Blocks]
-    threads: int = 40  # launch(max_threads=), which is also how many events run at once
-
-
-REPLICAS = {
-    "qwen-2-72b": Replica("Qwen/Qwen2-72B-Instruct", qwen2_72b),
-    "qwen-2.5": Replica("Qwen/Qwen2.5", qwen2_5, threads=5),
-    "qvq-72b": Replica("Qwen/QVQ-72B-preview", qvq_72b),
-    "qwen-2.5-72b": Replica("Qwen/Qwen2.5-72B-Instruct", qwen2_5_72b),
-    "qwen-2.5-max": Replica("Qwen/Qwen2.5-Max-Demo", qwen2_5_max),
-    "qwen-2.5-coder": Replica("Qwen/Qwen2.5-Coder-demo", qwen2_5_coder),
-    "qwen-3": Replica("Qwen/Qwen3-Demo", qwen3, threads=100),
-    "qwen-3-vl": Replica("Qwen/Qwen3-VL-Demo", qwen3_vl, threads=100),
-    "qwen-2.5-vl-72b": Replica("Qwen/Qwen2.5-VL-72B-Instruct", qwen2_5_vl_72b),
-    "qwen-2.5-1m": Replica("Qwen/Qwen2.5-1M-Demo", qwen2_5_1m),
+REPLICAS: dict[str, Callable[[Brain, int | None], Blocks]] = {
+    "qwen-2-72b": qwen2_72b,
+    "qwen-2.5": qwen2_5,
+    "qvq-72b": qvq_72b,
+    "qwen-2.5-72b": qwen2_5_72b,
+    "qwen-2.5-max": qwen2_5_max,
+    "qwen-2.5-coder": qwen2_5_coder,
+    "qwen-3": qwen3,
+    "qwen-3-vl": qwen3_vl,
+    "qwen-2.5-vl-72b": qwen2_5_vl_72b,
+    "qwen-2.5-1m": qwen2_5_1m,
 }
-NAMES = tuple(REPLICAS)
+NAMES: tuple[str, ...] = tuple(REPLICAS)
 
 _building = threading.Lock()  # Gradio numbers components with one counter for the whole process
 
@@ -69,27 +60,30 @@ def build(
 ) -> gr.Blocks:
     """Build the replica called `name` as a Gradio app with its queue, not yet served.
 
-    `slots`: answers at once (None: as many as the Space's own). `max_size`: how many may wait.
+    `slots`: answers at once (``None``: as many as the Space's own). `max_size`: how many may wait.
     Raises ValueError for a name that is not in `NAMES`.
     """
-    replica = _find(name)
+    if name not in REPLICAS:
+        near = get_close_matches(name, NAMES, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(NAMES)}."
+        raise ValueError(f"There is no replica called {name!r}. {hint}")
 
-    def make() -> gr.Blocks:
+    def make() -> Blocks:
         before, Context.id = Context.id, 0  # clients know the Spaces' components by their ids
         try:
-            demo = replica.make(brain or answer, slots)
+            demo = REPLICAS[name](brain or answer, slots)
         finally:
             Context.id = max(before, Context.id)
         demo.queue(api_open=False, default_concurrency_limit=40, max_size=max_size)
-        # Else each event makes a pandas table of all events, for a page that nobody opens.
+        # Else each event builds a pandas table of all events, for a page that nobody opens.
         demo._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
-        # Gradio 6 looks 1,000 times a second whether there is something to do, which many apps feel.
-        demo._queue.sleep_when_free = max(demo._queue.sleep_when_free, LOOK)
-        demo.max_threads = demo._queue.max_thread_count = max(replica.threads, slots or 0)
+        # Gradio 6 polls its queue 1,000 times a second, which is much with many apps.
+        demo._queue.sleep_when_free = max(demo._queue.sleep_when_free, POLL_INTERVAL)
+        demo.max_threads = demo._queue.max_thread_count = max(demo.threads, slots or 0)
         return demo
 
     with _building:
-        return _in_a_loop(make)
+        return _call_in_loop(make)
 
 
 @contextmanager
@@ -102,73 +96,80 @@ def serve(
     slots: int | None = None,
     max_size: int | None = None,
 ) -> Iterator[str]:
-    """Serve a replica from threads of this process; gives its URL, without a slash at the end.
+    """Serve a replica from threads of this process; yields its URL, without a slash at the end.
 
-    `port` 0 is any free one. Requests must name `host`, or this machine by a loopback name, in their Host
-    header; if `host` stands for all addresses, any address as a number and the machine's own name will do.
-    Other arguments as in `build`. Raises OSError when the port is taken.
+    `port` 0 is any free one. The Host header of a request must name `host` or a loopback name; if `host`
+    stands for all addresses, any numeric address and the machine's own name will do. Other arguments as in
+    `build`. Raises OSError if the port is taken.
 
     >>> with serve("qvq-72b") as url:
     ...     url.startswith("http://127.0.0.1:")
     True
     """
-    demo = build(name, brain=brain, slots=slots, max_size=max_size)
+    with _serve(build(name, brain=brain, slots=slots, max_size=max_size), port, host) as url:
+        yield url
+
+
+@contextmanager
+def _serve(demo: gr.Blocks, port: int, host: str) -> Iterator[str]:
     with closing(_listen(host, port)) as listener:
         server = _server(demo, host)
-        thread = threading.Thread(target=server.run, args=([listener],), name=f"replica-{name}", daemon=True)
+        thread = threading.Thread(target=server.run, args=([listener],), name=str(demo.title), daemon=True)
         thread.start()
         try:
-            _await_start(server, thread)
+            end = time.monotonic() + START_TIMEOUT
+            while not server.started:
+                if not thread.is_alive() or time.monotonic() > end:
+                    raise RuntimeError("The replica's server did not start.")
+                time.sleep(POLL_INTERVAL)
             yield _url(listener)
         finally:
-            _stop(server, thread, demo)
+            demo._queue.close()  # type: ignore[no-untyped-call]
+            demo.is_running = False
+            server.should_exit = True
+            thread.join(STOP_TIMEOUT)
 
 
 def run(name: str, port: int = 0, host: str = "127.0.0.1", brain: Brain | None = None) -> None:
-    """Serve until Ctrl-C or SIGTERM; prints one line with the URL. For the main thread."""
+    """Serve until Ctrl-C or SIGTERM, and print one line with the URL. For the main thread."""
     stop = threading.Event()
-    asked = {sign: signal.signal(sign, lambda *_: stop.set()) for sign in (signal.SIGINT, signal.SIGTERM)}
+    signals = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
     try:
-        with serve(name, port=port, host=host, brain=brain) as url:
-            click.echo(f"Replica of {_find(name).space_id}: {url}  (Ctrl-C stops it)")
+        demo = build(name, brain=brain)
+        with _serve(demo, port, host) as url:
+            click.echo(f"{demo.title}: {url}  (Ctrl-C stops it)")
             stop.wait()
     finally:
-        for sign, handler in asked.items():
-            signal.signal(sign, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
-def _find(name: str) -> Replica:
-    if name in REPLICAS:
-        return REPLICAS[name]
-    near = get_close_matches(name, NAMES, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(NAMES)}."
-    raise ValueError(f"There is no replica called {name!r}. {hint}")
-
-
-def _in_a_loop(make: Callable[[], T]) -> T:
-    """Call it where an event loop runs: elsewhere Gradio makes some, left open, and puts one in our place."""
+def _call_in_loop(make: Callable[[], T]) -> T:
+    """Call `make` in an event loop; without one Gradio makes its own, never closed, and sets it as ours."""
 
     async def call() -> T:
         return make()
 
-    with ThreadPoolExecutor(1) as thread:  # the caller's thread may have a running loop of its own
+    with ThreadPoolExecutor(1) as thread:  # the caller's thread may run a loop of its own
         return thread.submit(asyncio.run, call()).result()
 
 
 def _server(demo: gr.Blocks, host: str) -> uvicorn.Server:
-    """Not `launch()`: it knows no free port, asks itself through the environment's proxies, and prints."""
+    """Return a server; `launch()` lacks port 0, reaches itself through the environment's proxies, prints."""
 
     def mount() -> FastAPI:
         app = FastAPI()
         app.add_middleware(Guard, host=host)
-        with redirect_stdout(io.StringIO()):  # Gradio 5.50 left a `print` in here
-            gr.mount_gradio_app(app, demo, path="", show_error=False, ssr_mode=False, max_file_size=FILE)
+        settings: dict[str, Any] = {"show_error": False, "ssr_mode": False, "max_file_size": MAX_FILE_BYTES}
+        with redirect_stdout(io.StringIO()):  # Gradio 5.50 prints here
+            gr.mount_gradio_app(app, demo, path="", **settings)
         return app
 
     quiet: dict[str, Any] = {"log_config": None, "log_level": "critical"}
-    app = _in_a_loop(mount)
+    app = _call_in_loop(mount)
     # Without websockets, whose import warns and which Gradio does not use.
-    return uvicorn.Server(uvicorn.Config(app, ws="none", timeout_graceful_shutdown=LINGER, **quiet))
+    return uvicorn.Server(uvicorn.Config(app, ws="none", timeout_graceful_shutdown=CLOSE_TIMEOUT, **quiet))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -182,18 +183,3 @@ def _listen(host: str, port: int) -> socket.socket:
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
-    end = time.monotonic() + START
-    while not server.started:
-        if not thread.is_alive() or time.monotonic() > end:
-            raise RuntimeError("The replica's server did not start.")
-        time.sleep(0.005)
-
-
-def _stop(server: uvicorn.Server, thread: threading.Thread, demo: Any) -> None:
-    demo._queue.close()
-    demo.is_running = False
-    server.should_exit = True
-    thread.join(STOP)

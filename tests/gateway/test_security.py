@@ -1,4 +1,4 @@
-"""Who may use the gateway, how much may be sent to it, where a token goes, and how it ends."""
+"""Access to the gateway, its limits, where a token goes, and its shutdown."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ from qwen_spaces._gradio.connection import is_hugging_face
 from qwen_spaces.cli import main
 from qwen_spaces.gateway import create_app, middleware
 
-from ..support.gateway import http, openai_client, said, serve_gateway
+from ..support.gateway import chat, http, openai_client, serve_gateway
 from ..support.hub import serve_hub
+from ..support.modes import PATIENCE
 from ..support.payloads import PAYLOADS, armed
 from ..support.proxy import recording
 from ..support.scripted_gradio import Script, serve_wire, well
@@ -37,10 +38,10 @@ from ..tools.unread import MOST, measure
 SECRET = "hf_SecretOfTheTests"
 KEY = "ключ-of-the-tests"
 CHAT = "/v1/chat/completions"
-LONG = 60.0  # seconds for a slow machine to start Python and the gateway
+START_TIMEOUT = 60.0  # seconds for a slow machine to start Python and the gateway
 
 
-# Who -------------------------------------------------------------------------------------------------------
+# Access ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def bearer(key: str) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "headers", [{}, bearer("x"), bearer(KEY[:-1]), bearer(SECRET), {"Authorization": KEY.encode()}]
 )
-def test_without_the_key_nothing_is_told_and_nothing_read(headers: dict[str, bytes], locked: str) -> None:
+def test_without_the_key_nothing_is_answered_and_nothing_read(headers: dict[str, bytes], locked: str) -> None:
     for answer in (
         http.get(f"{locked}/v1/models", headers=headers),
         http.get(f"{locked}/openapi.json", headers=headers),
@@ -67,15 +68,15 @@ def test_without_the_key_nothing_is_told_and_nothing_read(headers: dict[str, byt
     assert http.get(f"{locked}/healthz", headers=headers).status_code == 200
 
 
-def test_with_the_key_all_is_there(locked: str) -> None:
+def test_with_the_key_everything_is_answered(locked: str) -> None:
     headers = bearer(KEY)
-    assert http.post(f"{locked}{CHAT}", json=said("Hi [[pace=0]]"), headers=headers).status_code == 200
+    assert http.post(f"{locked}{CHAT}", json=chat("Hi [[pace=0]]"), headers=headers).status_code == 200
     assert http.get(f"{locked}/v1/models", headers=headers).status_code == 200
     with openai_client(locked, "wrong") as client, pytest.raises(openai.AuthenticationError):
         client.models.list()
 
 
-def test_pages_of_other_sites_may_not_use_it_unless_they_are_named(servers: Servers) -> None:
+def test_pages_of_other_sites_are_refused_unless_they_are_listed(servers: Servers) -> None:
     page = {"Origin": "https://example.org"}
     preflight = {
         **page,
@@ -87,13 +88,13 @@ def test_pages_of_other_sites_may_not_use_it_unless_they_are_named(servers: Serv
         for refused in (
             http.options(f"{url}{CHAT}", headers=preflight),
             http.get(f"{url}/v1/models", headers=page),
-            http.post(f"{url}{CHAT}", json=said("Hi"), headers=page),
+            http.post(f"{url}{CHAT}", json=chat("Hi"), headers=page),
         ):
             assert refused.status_code == 403
             assert "access-control-allow-origin" not in refused.headers
         # As a form of any page could send it, without asking first.
         assert http.post(
-            f"{url}{CHAT}", content=json.dumps(said("Hi")), headers={"Content-Type": "text/plain"}
+            f"{url}{CHAT}", content=json.dumps(chat("Hi")), headers={"Content-Type": "text/plain"}
         ).is_error
     with serve_gateway(create_app(places, origins=[page["Origin"]], api_key=KEY)) as url:
         assert http.options(f"{url}{CHAT}", headers=preflight).is_success
@@ -103,7 +104,7 @@ def test_pages_of_other_sites_may_not_use_it_unless_they_are_named(servers: Serv
         assert other.status_code == 403
 
 
-def test_a_gateway_of_this_machine_answers_to_no_other_name(servers: Servers) -> None:
+def test_a_loopback_gateway_answers_to_loopback_names_only(servers: Servers) -> None:
     places = {"qwen-2.5": servers["qwen-2.5"]}
     with serve_gateway(create_app(places, loopback=True)) as url:
         for host in (
@@ -115,7 +116,7 @@ def test_a_gateway_of_this_machine_answers_to_no_other_name(servers: Servers) ->
         ):
             for answer in (
                 http.get(f"{url}/v1/models", headers={"Host": host}),
-                http.post(f"{url}{CHAT}", json=said("Hi"), headers={"Host": host}),
+                http.post(f"{url}{CHAT}", json=chat("Hi"), headers={"Host": host}),
             ):
                 assert (answer.status_code, answer.json()["error"]["code"]) == (421, "host_not_allowed")
         for host in ("localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000"):
@@ -124,23 +125,21 @@ def test_a_gateway_of_this_machine_answers_to_no_other_name(servers: Servers) ->
         assert http.get(f"{url}/v1/models", headers={"Host": "box.example"}).is_success
 
 
-# How much --------------------------------------------------------------------------------------------------
+# Limits ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("length", ["told", "chunked"])
+@pytest.mark.parametrize("length", ["announced", "chunked"])
 def test_a_body_that_is_too_large_is_refused(
     length: str, locked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(middleware, "MAX_BODY_BYTES", 100_000)
-    body = json.dumps(said("A" * 120_000)).encode()
+    body = json.dumps(chat("A" * 120_000)).encode()
     content: Any = iter([body[:70_000], body[70_000:]]) if length == "chunked" else body
     answer = http.post(f"{locked}{CHAT}", content=content, headers=bearer(KEY))
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
 
 
-def test_a_body_that_does_not_come_is_not_awaited_for_long(
-    locked: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_body_that_does_not_arrive_is_a_408(locked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(middleware, "BODY_TIMEOUT", 0.1)
     with socket.create_connection(("127.0.0.1", int(locked.rpartition(":")[2])), timeout=10) as slow:
         head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nAuthorization: Bearer {KEY}\r\n\r\n"
@@ -148,7 +147,7 @@ def test_a_body_that_does_not_come_is_not_awaited_for_long(
         assert slow.recv(12) == b"HTTP/1.1 408"
 
 
-# Where a token goes ----------------------------------------------------------------------------------------
+# Tokens ----------------------------------------------------------------------------------------------------
 
 
 def test_a_token_is_not_sent_to_a_host_elsewhere(
@@ -161,9 +160,9 @@ def test_a_token_is_not_sent_to_a_host_elsewhere(
         app = create_app({"qwen-2.5": front.url, "own": front.url})
         with serve_gateway(app) as url, openai_client(url, SECRET) as client:
             for model in ("qwen-2.5", "own"):
-                assert client.chat.completions.create(**said(f"{prompt} [[pace=0]]", model=model)).choices
+                assert client.chat.completions.create(**chat(f"{prompt} [[pace=0]]", model=model)).choices
             with pytest.raises(openai.APIStatusError) as failed:
-                client.chat.completions.create(**said("[[gr-error=No.]]"))
+                client.chat.completions.create(**chat("[[gr-error=No.]]"))
         assert {"config", "join", "data"} <= front.kinds
         assert SECRET not in repr(front.seen)
     assert SECRET not in failed.value.response.text
@@ -183,7 +182,7 @@ def test_a_token_is_not_sent_to_a_host_elsewhere(
         ("http://127.0.0.1:7860", False),
     ],
 )
-def test_only_hugging_faces_own_hosts_are_its(src: str, is_it: bool) -> None:
+def test_only_its_own_hosts_are_hugging_face(src: str, is_it: bool) -> None:
     assert is_hugging_face(src) == is_it
 
 
@@ -192,7 +191,7 @@ def test_only_hugging_faces_own_hosts_are_its(src: str, is_it: bool) -> None:
 
 @contextlib.contextmanager
 def gateway(*options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`qwen-spaces serve` on a free port; gives the process and its address."""
+    """`qwen-spaces serve` on a free port: the process and its address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "qwen_spaces", "serve", "--port", "0", *options],
         stdout=subprocess.PIPE,
@@ -203,14 +202,14 @@ def gateway(*options: str, **environment: str) -> Iterator[tuple[subprocess.Pope
     try:
         assert process.stdout
         line = process.stdout.readline()
-        assert line.startswith("Gateway: "), process.communicate(timeout=LONG)[1]
+        assert line.startswith("Gateway: "), process.communicate(timeout=START_TIMEOUT)[1]
         yield process, line.split()[1].removesuffix("/v1")
     finally:
         process.kill()
         process.communicate()
 
 
-def test_a_token_is_for_its_request_only_and_a_signal_ends_the_answers(prompt: str, servers: Servers) -> None:
+def test_a_token_is_used_for_one_request_and_a_signal_ends_the_answers(prompt: str, servers: Servers) -> None:
     """One process for both, since it takes its time to start."""
 
     def sent() -> list[str]:
@@ -228,10 +227,10 @@ def test_a_token_is_for_its_request_only_and_a_signal_ends_the_answers(prompt: s
             ask(url, "Hi [[pace=0]]")
             ask(url, "Hi [[pace=0]]")
             assert sent() == [f"Bearer {SECRET}Saved"]  # the Space is reached once
-            heard = heard_at_the_end(process, url, prompt, servers)
-            _, errors = process.communicate(timeout=10)
+            ends = ends_of_answers(process, url, prompt, servers)
+            _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
-    assert heard == {
+    assert ends == {
         "whole [[forever]]": "shutting_down",
         "stream [[forever]]": "shutting_down",
         "stream": "stop",
@@ -243,23 +242,23 @@ def test_a_token_is_for_its_request_only_and_a_signal_ends_the_answers(prompt: s
 
 
 def ask(url: str, prompt: str, key: str = "any", *, stream: bool = False) -> str | None:
-    """How an answer ended: its finish reason, or the code of the error."""
+    """The finish reason of an answer, or the code of its error."""
     with openai_client(url, key) as client:
         try:
-            answer: Any = client.chat.completions.create(**said(prompt), stream=stream)
+            answer: Any = client.chat.completions.create(**chat(prompt), stream=stream)
             return str(([*answer][-1] if stream else answer).choices[0].finish_reason)
         except openai.APIError as error:
             return error.code
 
 
-def heard_at_the_end(
+def ends_of_answers(
     process: subprocess.Popen[str], url: str, prompt: str, servers: Servers
 ) -> dict[str, str | None]:
-    """What clients hear whose answers are on their way when the signal comes."""
-    heard: dict[str, str | None] = {}
+    """How answers end that are on their way when the signal comes."""
+    ends: dict[str, str | None] = {}
 
     def note(form: str) -> None:
-        heard[form] = ask(url, f"{prompt} {form}", stream="stream" in form)
+        ends[form] = ask(url, f"{prompt} {form}", stream="stream" in form)
 
     forms = ("whole [[forever]]", "stream [[forever]]", "stream")
     threads = [threading.Thread(target=note, args=[form]) for form in forms]
@@ -271,8 +270,8 @@ def heard_at_the_end(
     for form in forms:
         servers.wait_for("end", f"{prompt} {form}")
     for thread in threads:
-        thread.join(10)
-    return heard
+        thread.join(PATIENCE)
+    return ends
 
 
 # The command -----------------------------------------------------------------------------------------------
@@ -282,7 +281,7 @@ def serve(*options: str) -> click.testing.Result:
     return click.testing.CliRunner().invoke(main, ["serve", *options])
 
 
-def test_what_cannot_be_served_is_told_in_one_line() -> None:
+def test_what_cannot_be_served_is_an_error_of_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"Cannot listen on 127.0.0.1:{port}: " in serve("--port", port).output
@@ -305,7 +304,7 @@ def test_without_its_extra_the_gateway_names_it(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's account of memory")
-def test_clients_that_read_nothing_and_leave_cost_no_more_in_each_round() -> None:
+def test_clients_that_read_nothing_and_disconnect_leak_no_memory() -> None:
     clients = 8
     start, *held = measure(rounds=3, clients=clients)
     assert max(held) - start < clients * MOST

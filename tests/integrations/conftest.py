@@ -1,4 +1,4 @@
-"""The friends' own test suites, and what their pytest plugins need to be told.
+"""Tests with other libraries, and the settings of their pytest plugins.
 
 Run by itself, as ``python -m pytest tests/integrations``, with the extra ``friends``.
 """

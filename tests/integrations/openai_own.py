@@ -2,9 +2,9 @@
 
     python -m tests.integrations.openai_own
 
-What they create must succeed, streaming or not, and fit the package's types. Two of them wish for
-everything at once, tools and audio too, which no Space can do: these must get status 400, and nothing may
-ever get 500. The rest is about stored completions, which the gateway has not.
+What they create must succeed, streaming or not, and fit the package's types. Two of them request everything
+at once, even tools and audio, which no Space can do: these must get status 400, and nothing may ever get 500.
+The others are about stored completions, which the gateway lacks.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from qwen_spaces.replicas import brain, serve
 from ..support.gateway import serve_gateway
 
 TESTS = "tests/api_resources/chat/test_completions.py"
-MODEL = "gpt-5.4"  # which they ask for
-NEEDS = ("respx", "httpx-aiohttp")  # of theirs, not of ours
+MODEL = "gpt-5.4"  # which they request
+NEEDS = ("respx", "httpx-aiohttp")  # of these tests, not of ours
 
 
 def pip(*arguments: str) -> None:
@@ -35,7 +35,7 @@ def pip(*arguments: str) -> None:
 
 
 def fetch(folder: Path) -> Path:
-    """Their sources, of the version that is installed, and what their tests need besides."""
+    """The sources of the installed version, and what its tests need."""
     pip("download", f"openai=={openai.__version__}", "--no-binary", ":all:", "--dest", str(folder))
     (archive,) = folder.glob("openai-*.tar.gz")
     with tarfile.open(archive) as sources:
@@ -45,11 +45,11 @@ def fetch(folder: Path) -> Path:
 
 
 def run(sources: Path, url: str, which: str) -> int:
-    """Run those of their tests; the exit code of pytest."""
+    """Run the tests that `which` selects; the exit code of pytest."""
     environment = {**os.environ, "TEST_API_BASE_URL": url, "PYTHONPATH": str(sources.parent / "needs")}
-    how = ("-q", "-n", "0", "--tb=line", "--show-capture=no", "-p", "no:cacheprovider", "-k", which)
+    options = ("-q", "-n", "0", "--tb=line", "--show-capture=no", "-p", "no:cacheprovider", "-k", which)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *how, TESTS], cwd=sources, env=environment
+        [sys.executable, "-m", "pytest", *options, TESTS], cwd=sources, env=environment
     ).returncode
 
 

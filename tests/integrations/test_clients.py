@@ -1,4 +1,4 @@
-"""Other people's clients, unchanged, against the gateway: they get what the Space says."""
+"""Other clients, unchanged, against the gateway: they get the answer of the Space."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from qwen_spaces import QwenSpace
 from ..support.images import PNG
 from ..support.servers import Servers
 
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or its import fetches a list of prices
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else its import fetches a list of prices
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import litellm
@@ -31,14 +31,14 @@ PICTURE = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
 
 
 @pytest.fixture
-def said(servers: Servers, prompt: str) -> str:
-    """What the Space says to the prompt."""
+def expected(servers: Servers, prompt: str) -> str:
+    """The answer of the Space itself."""
     return QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).ask(prompt).text
 
 
 @pytest_asyncio.fixture
 async def chat(gateway: str) -> AsyncIterator[ChatOpenAI]:
-    # By itself it shares one client among all event loops, and so the connections of one that is closed.
+    # By default it shares one client among all event loops, with connections of loops that are closed.
     async with httpx.AsyncClient() as client:
         yield ChatOpenAI(
             model="qwen-2.5",
@@ -51,7 +51,7 @@ async def chat(gateway: str) -> AsyncIterator[ChatOpenAI]:
 
 
 @pytest.fixture
-def how(gateway: str) -> dict[str, Any]:
+def settings(gateway: str) -> dict[str, Any]:
     """The arguments of every call of litellm."""
     return {"model": "openai/qwen-2.5", "api_base": gateway, "api_key": "any", "max_retries": 0}
 
@@ -60,16 +60,16 @@ def turns(prompt: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": prompt}]
 
 
-async def test_langchain_openai_gives_the_answer(chat: ChatOpenAI, prompt: str, said: str) -> None:
-    assert chat.invoke(prompt).text == said
-    assert (await chat.ainvoke(prompt)).text == said
+async def test_langchain_openai_gives_the_answer(chat: ChatOpenAI, prompt: str, expected: str) -> None:
+    assert chat.invoke(prompt).text == expected
+    assert (await chat.ainvoke(prompt)).text == expected
     deltas = [chunk.text for chunk in chat.stream(prompt)]
-    assert "".join(deltas) == said
+    assert "".join(deltas) == expected
     assert len(deltas) > 5
-    assert "".join([chunk.text async for chunk in chat.astream(prompt)]) == said
+    assert "".join([chunk.text async for chunk in chat.astream(prompt)]) == expected
 
 
-async def test_langchain_openai_leaves_and_the_job_ends(
+async def test_abandoning_a_stream_of_langchain_openai_ends_the_job(
     chat: ChatOpenAI, prompt: str, servers: Servers
 ) -> None:
     async for chunk in chat.astream(f"{prompt} [[forever]]"):
@@ -85,29 +85,29 @@ def test_langchain_openai_shows_an_image(gateway: str) -> None:
 
 
 @its_own_warnings
-async def test_litellm_gives_the_answer(how: dict[str, Any], prompt: str, said: str) -> None:
-    whole = litellm.completion(messages=turns(prompt), **how)
-    assert whole.choices[0].message.content == said
-    whole = await litellm.acompletion(messages=turns(prompt), **how)
-    assert whole.choices[0].message.content == said
+async def test_litellm_gives_the_answer(settings: dict[str, Any], prompt: str, expected: str) -> None:
+    whole = litellm.completion(messages=turns(prompt), **settings)
+    assert whole.choices[0].message.content == expected
+    whole = await litellm.acompletion(messages=turns(prompt), **settings)
+    assert whole.choices[0].message.content == expected
     deltas = [
         chunk.choices[0].delta.content or ""
-        for chunk in litellm.completion(messages=turns(prompt), stream=True, **how)
+        for chunk in litellm.completion(messages=turns(prompt), stream=True, **settings)
     ]
-    assert "".join(deltas) == said
+    assert "".join(deltas) == expected
     assert len(deltas) > 5
-    chunks = await litellm.acompletion(messages=turns(prompt), stream=True, **how)
-    assert "".join([chunk.choices[0].delta.content or "" async for chunk in chunks]) == said
+    chunks = await litellm.acompletion(messages=turns(prompt), stream=True, **settings)
+    assert "".join([chunk.choices[0].delta.content or "" async for chunk in chunks]) == expected
 
 
 @its_own_warnings
-def test_litellm_shows_an_image(how: dict[str, Any]) -> None:
+def test_litellm_shows_an_image(settings: dict[str, Any]) -> None:
     content = [
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": PICTURE}},
     ]
     turn = {"role": "user", "content": content}
-    whole = litellm.completion(messages=[turn], **{**how, "model": "openai/qvq-72b"})
+    whole = litellm.completion(messages=[turn], **{**settings, "model": "openai/qvq-72b"})
     assert "31x17" in whole.choices[0].message.content
 
 
@@ -122,8 +122,8 @@ def test_litellm_shows_an_image(how: dict[str, Any]) -> None:
     ],
     ids=["unknown model", "two answers", "quota", "error of the Space"],
 )
-def test_litellm_tells_the_errors_apart(
-    more: dict[str, Any], prompt: str, error: type[Exception], how: dict[str, Any]
+def test_litellm_raises_the_error_that_fits(
+    more: dict[str, Any], prompt: str, error: type[Exception], settings: dict[str, Any]
 ) -> None:
     with pytest.raises(error):
-        litellm.completion(messages=turns(prompt), **{**how, **more})
+        litellm.completion(messages=turns(prompt), **{**settings, **more})

@@ -1,4 +1,4 @@
-"""`ChatQwenSpace` in chains: what LangChain's standard tests do not look at."""
+"""`ChatQwenSpace` in chains, and what LangChain's standard tests do not cover."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ def model(servers: Servers) -> ChatQwenSpace:
     return ChatQwenSpace(model="qwen-2.5", src=servers["qwen-2.5"])
 
 
-def asked(servers: Servers, prompt: str, **options: Any) -> str:
-    """What the Space says without LangChain."""
+def answer_of(servers: Servers, prompt: str, **options: Any) -> str:
+    """The answer without LangChain."""
     return QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).ask(prompt, system="Be brief.", **options).text
 
 
-async def test_a_chain_gives_what_the_space_says(model: ChatQwenSpace, servers: Servers, prompt: str) -> None:
+async def test_a_chain_gives_the_same_answer(model: ChatQwenSpace, servers: Servers, prompt: str) -> None:
     chain = TEMPLATE | model | StrOutputParser()
-    said = asked(servers, prompt)
-    assert chain.invoke({"question": prompt}) == said
-    assert await chain.ainvoke({"question": prompt}) == said
+    expected = answer_of(servers, prompt)
+    assert chain.invoke({"question": prompt}) == expected
+    assert await chain.ainvoke({"question": prompt}) == expected
     deltas = list(chain.stream({"question": prompt}))
-    assert "".join(deltas) == said
-    assert "".join([delta async for delta in chain.astream({"question": prompt})]) == said
+    assert "".join(deltas) == expected
+    assert "".join([delta async for delta in chain.astream({"question": prompt})]) == expected
     assert len(deltas) > 5
 
 
-async def test_leaving_a_stream_ends_the_job(model: ChatQwenSpace, servers: Servers, prompt: str) -> None:
-    # Not with a parser behind it: LangChain reads to its end what is left of a model's stream then.
+async def test_abandoning_a_stream_ends_the_job(model: ChatQwenSpace, servers: Servers, prompt: str) -> None:
+    # Without a parser: LangChain would read an abandoned stream to its end.
     for chunk in (TEMPLATE | model).stream({"question": f"{prompt} [[forever]]"}):
         assert chunk.text
         break
@@ -81,26 +81,26 @@ async def test_a_stop_text_cuts_the_answer_and_ends_the_job(
     model: ChatQwenSpace, servers: Servers, prompt: str
 ) -> None:
     endless, until = f"{prompt} [[forever]]", ["nothing", "word4 wo"]
-    said = "word1 word2 word3 "
+    expected = "word1 word2 word3 "
     for text in (model.invoke(endless, stop=until).text, (await model.ainvoke(endless, stop=until)).text):
-        assert text == said
+        assert text == expected
     stopping = ChatQwenSpace(src=model.src, stop=until)
-    assert "".join(chunk.text for chunk in stopping.stream(endless)) == said
-    assert "".join([chunk.text async for chunk in stopping.astream(endless)]) == said
+    assert "".join(chunk.text for chunk in stopping.stream(endless)) == expected
+    assert "".join([chunk.text async for chunk in stopping.astream(endless)]) == expected
     await asyncio.to_thread(servers.wait_for, "end", endless)
     assert stopping.invoke(prompt, stop=[]).text == model.invoke(prompt).text
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 100])
 @pytest.mark.parametrize(
-    ("ends", "whole"), [(["ab-b"], "abab-"), (["b-ab", "nowhere"], "aba"), (["-ab-bx"], "abab-ab-b")]
+    ("stops", "whole"), [(["ab-b"], "abab-"), (["b-ab", "missing"], "aba"), (["-ab-bx"], "abab-ab-b")]
 )
-def test_the_cut_is_the_same_however_the_text_comes(size: int, ends: list[str], whole: str) -> None:
-    text, cut, said = "abab-ab-b", _Cut(ends), ""
+def test_the_cut_does_not_depend_on_the_chunks(size: int, stops: list[str], whole: str) -> None:
+    text, cut, passed = "abab-ab-b", _Cut(stops), ""
     for start in range(0, len(text), size):
-        said += "" if cut.over else cut.feed(text[start : start + size])
-        assert whole.startswith(said)
-    assert said + cut.rest() == whole
+        passed += "" if cut.over else cut.feed(text[start : start + size])
+        assert whole.startswith(passed)
+    assert passed + cut.held == whole
     assert cut.over == (whole != text)
 
 
@@ -144,7 +144,7 @@ def test_a_tool_message_is_our_error(model: ChatQwenSpace) -> None:
 
 
 @pytest.mark.parametrize("version", [None, "v1"])
-def test_an_answer_goes_back_as_history(version: str | None, servers: Servers) -> None:
+def test_an_answer_is_sent_again_as_history(version: str | None, servers: Servers) -> None:
     model = ChatQwenSpace(src=servers["qwen-2.5"], output_version=version)
     thoughtful = AIMessage(
         [{"type": "reasoning", "reasoning": "Hm."}, {"type": "text", "text": "Hello Ada."}]
@@ -158,18 +158,18 @@ def test_an_answer_goes_back_as_history(version: str | None, servers: Servers) -
 
 
 @pytest.mark.parametrize("version", [None, "v1"])
-async def test_reasoning_stands_apart(version: str | None, servers: Servers, prompt: str) -> None:
+async def test_reasoning_is_separate(version: str | None, servers: Servers, prompt: str) -> None:
     model = ChatQwenSpace(model="qwen-3", src=servers["qwen-3"], output_version=version)
-    said = QwenSpace("qwen-3", src=servers["qwen-3"]).ask(prompt)
-    assert said.reasoning
+    expected = QwenSpace("qwen-3", src=servers["qwen-3"]).ask(prompt)
+    assert expected.reasoning
     chunks = [chunk async for chunk in model.astream(prompt)]
     streamed = functools.reduce(operator.add, model.stream(prompt))
     for answer in (model.invoke(prompt), await model.ainvoke(prompt), streamed, sum(chunks[1:], chunks[0])):
-        assert answer.text == said.text
-        assert answer.additional_kwargs["reasoning_content"] == said.reasoning
+        assert answer.text == expected.text
+        assert answer.additional_kwargs["reasoning_content"] == expected.reasoning
         thought, text = answer.content_blocks
-        assert (thought["type"], thought["reasoning"]) == ("reasoning", said.reasoning)
-        assert (text["type"], text["text"]) == ("text", said.text)
+        assert (thought["type"], thought["reasoning"]) == ("reasoning", expected.reasoning)
+        assert (text["type"], text["text"]) == ("text", expected.text)
     kinds = [block["type"] for chunk in chunks for block in chunk.content_blocks]
     assert kinds == sorted(kinds)  # "reasoning", then "text"
     assert kinds.count("reasoning") > 5
@@ -190,7 +190,7 @@ def test_options_are_of_the_model_or_of_the_call(servers: Servers, prompt: str) 
 
 
 @pytest.mark.parametrize(
-    ("given", "error"),
+    ("arguments", "error"),
     [
         ({"model": "qwen-2.55"}, UnknownSpaceError),
         ({"options": {"colour": "red"}}, UnsupportedOptionError),
@@ -199,12 +199,12 @@ def test_options_are_of_the_model_or_of_the_call(servers: Servers, prompt: str) 
     ],
     ids=["model", "option", "value", "parameter"],
 )
-def test_what_cannot_be_is_an_error_at_once(given: dict[str, Any], error: type[Exception]) -> None:
+def test_invalid_arguments_are_an_error_at_once(arguments: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
-        ChatQwenSpace(**given)
+        ChatQwenSpace(**arguments)
 
 
-def test_parameters_that_no_space_has_are_warned_of(model: ChatQwenSpace, prompt: str) -> None:
+def test_parameters_that_no_space_has_cause_a_warning(model: ChatQwenSpace, prompt: str) -> None:
     with pytest.warns(UserWarning, match="ignores temperature, max_tokens"):
         ChatQwenSpace(temperature=0, max_tokens=10)
     with pytest.warns(UserWarning, match="ignores temperature"):
@@ -213,43 +213,43 @@ def test_parameters_that_no_space_has_are_warned_of(model: ChatQwenSpace, prompt
         model.invoke(prompt, top_k=3)
 
 
-def test_an_error_of_the_space_stays_what_it_is(model: ChatQwenSpace) -> None:
+def test_an_error_of_the_space_keeps_its_class(model: ChatQwenSpace) -> None:
     with pytest.raises(SpaceError) as caught:
         list((TEMPLATE | model).stream({"question": "[[gr-error-after=5]] [[pace=0.01]]"}))
     assert caught.value.partial_text
 
 
-def test_callbacks_hear_the_tokens(servers: Servers, prompt: str) -> None:
+def test_callbacks_get_the_tokens(servers: Servers, prompt: str) -> None:
     class Listener(BaseCallbackHandler):
-        heard: list[str] = []
+        tokens: list[str] = []
 
         def on_llm_new_token(self, token: str, **kwargs: Any) -> None:
-            self.heard.append(token)
+            self.tokens.append(token)
 
     answer = ChatQwenSpace(src=servers["qwen-2.5"], streaming=True, callbacks=[Listener()]).invoke(prompt)
-    assert len(Listener.heard) > 5
-    assert "".join(Listener.heard) == answer.text
+    assert len(Listener.tokens) > 5
+    assert "".join(Listener.tokens) == answer.text
 
 
-def test_an_answer_tells_where_it_is_from(model: ChatQwenSpace, prompt: str) -> None:
+def test_an_answer_has_metadata(model: ChatQwenSpace, prompt: str) -> None:
     whole = model.invoke(prompt)
     streamed = functools.reduce(operator.add, model.stream(prompt))
-    for told in (whole.response_metadata, streamed.response_metadata):
-        assert told["model_name"] == "qwen-2.5"
-        assert told["metrics"]["deltas"] > 5
-        assert told["metrics"]["total"] >= told["metrics"]["first"] > 0
+    for metadata in (whole.response_metadata, streamed.response_metadata):
+        assert metadata["model_name"] == "qwen-2.5"
+        assert metadata["metrics"]["deltas"] > 5
+        assert metadata["metrics"]["total"] >= metadata["metrics"]["first"] > 0
 
 
 @pytest.mark.filterwarnings("ignore:The function `loads` is in beta")
-def test_the_token_is_neither_shown_nor_written_down() -> None:
+def test_the_token_is_neither_shown_nor_serialized() -> None:
     model = ChatQwenSpace(model="qvq-72b", api_key="hf_secret", timeout=20, max_retries=0)
     written = dumps(model)
     for text in (repr(model), str(model), written, str(model._identifying_params), repr(model._spaces)):
         assert "hf_secret" not in text
-    how = {"allowed_objects": [ChatQwenSpace], "valid_namespaces": ["qwen_spaces"]}
-    again = loads(written, **how)
+    options = {"allowed_objects": [ChatQwenSpace], "valid_namespaces": ["qwen_spaces"]}
+    again = loads(written, **options)
     assert (again.model, again.timeout, again.max_retries, again.token) == ("qvq-72b", 20, 0, None)
-    again = loads(written, **how, secrets_map={"QWEN_SPACES_TOKEN": "hf_secret"})
+    again = loads(written, **options, secrets_map={"QWEN_SPACES_TOKEN": "hf_secret"})
     assert again.token == model.token
     assert dumps(again) == written
     with pytest.raises(ValueError, match="token") as caught:
@@ -257,7 +257,7 @@ def test_the_token_is_neither_shown_nor_written_down() -> None:
     assert "hf_secret" not in str(caught.value)
 
 
-def test_without_langchain_it_says_what_to_install() -> None:
+def test_without_langchain_the_error_names_the_command() -> None:
     program = "import sys; sys.modules['langchain_core'] = None; import qwen_spaces.integrations.langchain"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "MissingExtraError" in ended.stderr

@@ -21,12 +21,12 @@ from ..support.servers import Servers
 class TestUnit(ChatModelUnitTests):
     chat_model_class = ChatQwenSpace
     has_tool_calling = has_structured_output = False
-    # The saved token is not taken into the object: it goes to Hugging Face's hosts only.
+    # The saved token does not become the object's: it goes to Hugging Face's hosts only.
     init_from_env_params = {"HF_TOKEN": "hf_saved"}, {}, {"token": None}
 
     @pytest.fixture(autouse=True)
     def listed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What "all" classes are to `load` is a list of LangChain's own partners."""
+        """LangChain's `load` knows only the classes of its partners."""
         load = importlib.import_module("langchain_core.load.load")
         monkeypatch.setitem(load._default_class_paths_cache, "all", {tuple(ChatQwenSpace.lc_id())})
 
@@ -52,7 +52,7 @@ class TestVisionSpace(TestTextSpace):
     supports_image_inputs = True
 
     @pytest.fixture(autouse=True)
-    def picture_of_theirs(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """They would fetch it from the network."""
+    def local_image(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Replace the image that the tests would fetch from the network."""
         fetched = types.SimpleNamespace(get=lambda url, timeout: httpx.Response(200, content=PNG))
         monkeypatch.setattr("langchain_tests.integration_tests.chat_models.httpx", fetched)

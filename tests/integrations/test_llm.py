@@ -32,7 +32,7 @@ SAVED, PASSED = "hf_SavedInTheTests", "hf_PassedInTheTests"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where `llm` keeps its keys and logs."""
+    """The folder of `llm`'s keys and logs."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("llm")
         patch.setenv("LLM_USER_PATH", str(folder))
@@ -41,7 +41,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def at_home(home: Path) -> None:
-    """No test reads the keys of whoever runs it."""
+    """No test reads the keys of the user who runs it."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def src(servers: Servers) -> str:
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`llm` in a process of its own, which takes about 2 seconds."""
+    """`llm` in its own process, which takes about 2 seconds."""
     return subprocess.run(
         [*COMMAND, *arguments],
         stdin=subprocess.DEVNULL,
@@ -83,11 +83,11 @@ def test_every_space_is_a_model_under_both_its_names() -> None:
             assert bool(models[name].attachment_types) == bool(facade.vision_models)
 
 
-def test_the_answer_is_that_of_the_space_as_it_comes(model: Any, src: str, prompt: str) -> None:
+def test_the_answer_of_the_space_is_streamed(model: Any, src: str, prompt: str) -> None:
     response = model.prompt(f"{prompt} [[pace=0.002]]", system="Be brief.", src=src, size="7B")
     pieces = list(response)
-    asked = QwenSpace("qwen-2.5", src=src).ask(f"{prompt} [[pace=0]]", system="Be brief.", size="7B").text
-    assert "".join(pieces) == response.text() == asked.replace("[[pace=0]]", "[[pace=0.002]]")
+    answer = QwenSpace("qwen-2.5", src=src).ask(f"{prompt} [[pace=0]]", system="Be brief.", size="7B").text
+    assert "".join(pieces) == response.text() == answer.replace("[[pace=0]]", "[[pace=0.002]]")
     assert len(pieces) > 3
     assert response.json()["rewritten"] is False
     assert response.json()["metrics"]["deltas"] == len(pieces)
@@ -99,7 +99,7 @@ def test_without_streaming_it_is_one_piece(model: Any, src: str) -> None:
     assert text.endswith("do not think.")
 
 
-def test_an_answer_that_was_changed_stands_whole_at_the_end(model: Any, src: str) -> None:
+def test_an_answer_that_was_rewritten_is_whole_at_the_end(model: Any, src: str) -> None:
     response = model.prompt("Hi [[rewrite]] [[pace=0.002]]", src=src)
     before, answer = response.text().split(plugin.CHANGED)
     assert before.startswith("You(let me think)")
@@ -144,15 +144,15 @@ def test_an_attachment_reaches_the_space_and_stays_in_the_conversation(
     (tmp_path / "picture").write_bytes(PNG)
     image: Any = {"path": str(tmp_path / "picture"), "content": PNG}[form]
     chat = llm.get_model("qvq-72b").conversation()
-    how: Any = {"src": servers["qvq-72b"]}
-    first = chat.prompt("What? [[pace=0]]", attachments=[llm.Attachment(**{form: image})], **how)
+    options: Any = {"src": servers["qvq-72b"]}
+    first = chat.prompt("What? [[pace=0]]", attachments=[llm.Attachment(**{form: image})], **options)
     assert "31x17" in first.text()
-    second = chat.prompt("And its colour? [[pace=0]]", **how).text()
+    second = chat.prompt("And its colour? [[pace=0]]", **options).text()
     assert "31x17" in second
     assert "User: What? [[pace=0]]" in second
 
 
-def test_an_address_is_left_for_the_space_to_fetch(model: Any) -> None:
+def test_an_address_is_passed_on_for_the_space_to_fetch(model: Any) -> None:
     def prompt(url: str) -> llm.Prompt:
         image = llm.Attachment(type="image/png", url=url)
         return llm.Prompt(
@@ -175,23 +175,23 @@ def test_an_image_for_a_space_that_takes_none_is_refused(model: Any, src: str) -
         model.prompt(messages=[llm.user("What?", image)], src=src).text()
 
 
-def test_the_reasoning_is_told_apart_and_not_sent_back(servers: Servers) -> None:
+def test_the_reasoning_is_separate_and_not_sent_again(servers: Servers) -> None:
     chat = llm.get_model("qwen-3").conversation()
-    how: Any = {"src": servers["qwen-3"], "thinking_budget": 2}
-    first = chat.prompt("Hi [[pace=0]]", **how)
+    options: Any = {"src": servers["qwen-3"], "thinking_budget": 2}
+    first = chat.prompt("Hi [[pace=0]]", **options)
     reply = QwenSpace("qwen-3", src=servers["qwen-3"]).ask("Hi [[pace=0]]", thinking_budget=2)
     kinds = [event.type for event in first.stream_events()]
     assert kinds == sorted(kinds)
     assert set(kinds) == {"reasoning", "text"}
     (message,) = first.messages()
     assert [part.text for part in message.parts] == [reply.reasoning, reply.text]
-    second = chat.prompt("And now? [[pace=0]]", **how)
+    second = chat.prompt("And now? [[pace=0]]", **options)
     (_, answer, _) = plugin._messages(second.prompt)
     assert answer == {"role": "assistant", "content": [{"type": "text", "text": reply.text}]}
     assert "And now?" in second.text()
 
 
-def test_an_error_says_what_the_space_said_after_the_text_that_had_come(model: Any, src: str) -> None:
+def test_an_error_has_the_message_of_the_space_after_the_partial_text(model: Any, src: str) -> None:
     response = model.prompt("Hi [[gr-error-after=3]] [[pace=0.05]]", src=src)
     pieces = []
     with pytest.raises(llm.ModelError, match=r"failed: The replica was asked to fail after 3 steps"):
@@ -200,7 +200,7 @@ def test_an_error_says_what_the_space_said_after_the_text_that_had_come(model: A
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
-def test_leaving_early_ends_the_job(servers: Servers, src: str, prompt: str, mode: str) -> None:
+def test_abandoning_an_answer_ends_the_job(servers: Servers, src: str, prompt: str, mode: str) -> None:
     endless = f"{prompt} [[forever]]"
 
     async def leave() -> None:
@@ -254,16 +254,16 @@ def test_an_async_error_is_the_same(src: str) -> None:
         asyncio.run(ask())
 
 
-def test_a_saved_key_stays_home_and_a_passed_one_goes_along(model: Any, home: Path) -> None:
-    def told(headers: dict[str, str]) -> set[str]:
+def test_a_saved_key_goes_to_hugging_face_only_and_a_passed_one_to_the_space(model: Any, home: Path) -> None:
+    def tokens(headers: dict[str, str]) -> set[str]:
         return {value for value in headers.values() if SAVED in value or PASSED in value}
 
-    def sent(**how: str) -> set[str]:
+    def sent(**options: str) -> set[str]:
         with serve_hub({}) as (url, seen):
             with pytest.raises(llm.ModelError):
-                model.prompt("Hi", src=url, **how).text()
+                model.prompt("Hi", src=url, **options).text()
             assert seen
-            return set.union(*map(told, seen))
+            return set.union(*map(tokens, seen))
 
     (home / "keys.json").write_text(json.dumps({plugin.KEY: SAVED, "mine": PASSED}))
     try:
@@ -271,18 +271,18 @@ def test_a_saved_key_stays_home_and_a_passed_one_goes_along(model: Any, home: Pa
         assert sent(key=PASSED) == sent(key="mine") == {f"Bearer {PASSED}"}
         with serve_hub({}) as (hub, seen):
             ended = command("-m", "qwen-2.5", "Hi", HF_ENDPOINT=hub)
-        assert set.union(*map(told, seen)) == {f"Bearer {SAVED}"}
+        assert set.union(*map(tokens, seen)) == {f"Bearer {SAVED}"}
     finally:
         (home / "keys.json").unlink()
     assert ended.returncode == 1
     assert SAVED not in ended.stdout + ended.stderr
 
 
-def test_the_command_line_streams_goes_on_and_keeps_a_log(src: str, prompt: str) -> None:
+def test_the_command_line_streams_continues_and_logs(src: str, prompt: str) -> None:
     first = command("-m", "qwen-2.5", "-o", "src", src, "-o", "size", "7B", "-s", "Be brief.", prompt)
     assert (first.returncode, first.stderr) == (0, "")
-    for said in (f'You asked: "{prompt}"', 'System prompt: "Be brief."', "Model: 7B."):
-        assert said in first.stdout
+    for expected in (f'You asked: "{prompt}"', 'System prompt: "Be brief."', "Model: 7B."):
+        assert expected in first.stdout
     second = command("-c", "And now?", "-o", "src", src)
     assert (second.returncode, second.stderr) == (0, "")
     assert f'This is turn 2.\n\nBefore, you said: "{prompt}"' in second.stdout
@@ -309,9 +309,9 @@ def test_the_command_line_refuses_an_image_and_a_value_in_one_line(src: str, tmp
     assert errors.startswith("Error: size\n  Input should be '72B', '32B'")
 
 
-def test_a_chat_remembers_and_ends_in_one_line_where_the_space_fails(src: str) -> None:
-    said = "My name is Ada.\nWhat is it?\nHi [[gr-error=No.]]\n"
-    code, text, errors = invoke("chat", "-m", "qwen-2.5", "-o", "src", src, stdin=said)
+def test_a_chat_remembers_and_ends_in_one_line_on_an_error(src: str) -> None:
+    lines = "My name is Ada.\nWhat is it?\nHi [[gr-error=No.]]\n"
+    code, text, errors = invoke("chat", "-m", "qwen-2.5", "-o", "src", src, stdin=lines)
     assert 'This is turn 2.\n\nBefore, you said: "My name is Ada."' in text
     assert (code, errors) == (1, f"Error: {src} failed: No.\n")
 

@@ -22,15 +22,15 @@ def environment(servers: Servers) -> Iterator[dict[str, str]]:
 
 
 def test_every_block_runs(environment: dict[str, str], tmp_path: Path) -> None:
-    there = {**environment, "LLM_USER_PATH": str(tmp_path)}
+    variables = {**environment, "LLM_USER_PATH": str(tmp_path)}
     seen = set()
     for heading, language, code in blocks():
         if heading in FRIENDS:
             seen.add(heading)
             if language == "python":
-                run([sys.executable, "-c", RUNNER], json.dumps([code]), there, tmp_path)
+                run([sys.executable, "-c", RUNNER], json.dumps([code]), variables, tmp_path)
             else:
-                assert run(["sh", "-e"], code, there, tmp_path)
+                assert run(["sh", "-e"], code, variables, tmp_path)
     assert seen == set(FRIENDS)
 
 

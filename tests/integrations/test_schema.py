@@ -1,4 +1,4 @@
-"""The gateway does what its OpenAPI schema says, whatever it is sent."""
+"""The gateway keeps to its OpenAPI schema, whatever it is sent."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ schema = schemathesis.openapi.from_dict(create_app().openapi())
 
 @schema.include(path_regex="^/v1/").parametrize()
 @settings
-def test_what_the_schema_says_holds(case: schemathesis.Case, gateway: str) -> None:
-    # What has the form of a question may still be none.
+def test_responses_fit_the_schema(case: schemathesis.Case, gateway: str) -> None:
+    # A body that fits the schema may still be invalid.
     case.call_and_validate(base_url(gateway), excluded_checks=[positive_data_acceptance])
 
 
 @schema.include(path="/v1/chat/completions").parametrize()
 @hypothesis.settings(settings, phases=[hypothesis.Phase.generate])
-def test_it_holds_for_questions_that_are_answered(case: schemathesis.Case, gateway: str) -> None:
+def test_responses_to_valid_requests_fit_the_schema(case: schemathesis.Case, gateway: str) -> None:
     hypothesis.assume(case.meta.generation.mode.is_positive)
     options = {option for facade in available_spaces() for option in facade.options}
-    asked = {name: value for name, value in case.body.items() if name not in options}
-    texts = [turn for turn in asked["messages"] if isinstance(turn["content"], str)]
-    asked |= {"model": "qwen-2.5", "messages": [*texts, {"role": "user", "content": "Hi"}]}
+    body = {name: value for name, value in case.body.items() if name not in options}
+    texts = [turn for turn in body["messages"] if isinstance(turn["content"], str)]
+    body |= {"model": "qwen-2.5", "messages": [*texts, {"role": "user", "content": "Hi"}]}
     for stream in (False, True):
-        case.body = {**asked, "stream": stream}
+        case.body = {**body, "stream": stream}
         answer = case.call_and_validate(base_url(gateway), excluded_checks=[positive_data_acceptance])
         assert answer.status_code == 200, answer.text

@@ -35,6 +35,7 @@ from qwen_spaces.replicas.brain import Thought, answer
 
 from ..support.gateway import serve_gateway
 from ..support.images import picture
+from ..support.modes import PATIENCE
 from ..support.raw_client import Wire
 
 KEY = "sk-the-key-of-the-tests"
@@ -43,12 +44,12 @@ REFUSALS = {"locked": 401, "forbidden": 403, "unknown": 404, "limited": 429, "br
 
 
 class Model:
-    """An OpenAI-compatible server; the prompt says how it behaves."""
+    """An OpenAI-compatible server, whose behaviour depends on the prompt."""
 
     def __init__(self) -> None:
         self.models = [MODEL]
         self.seen: list[dict[str, Any]] = []
-        self.left: queue.Queue[str] = queue.Queue()
+        self.ended: queue.Queue[str] = queue.Queue()
         routes = [
             Route("/v1/models", self.list_models),
             Route("/v1/chat/completions", self.complete, methods=["POST"]),
@@ -61,9 +62,9 @@ class Model:
         return JSONResponse({"object": "list", "data": data})
 
     async def complete(self, request: Request) -> Response:
-        asked = await request.json()
-        self.seen.append({**asked, "authorization": request.headers.get("authorization")})
-        prompt = str(asked["messages"][-1]["content"])
+        body = await request.json()
+        self.seen.append({**body, "authorization": request.headers.get("authorization")})
+        prompt = str(body["messages"][-1]["content"])
         if prompt in REFUSALS:
             error = {"message": f"No, not with {KEY}.", "type": "x", "param": None, "code": None}
             return JSONResponse({"error": error}, REFUSALS[prompt])
@@ -89,7 +90,7 @@ class Model:
                     break
             yield f"data: {json.dumps({**CHUNK, 'choices': []})}\n\ndata: [DONE]\n\n"
         finally:
-            self.left.put(prompt)
+            self.ended.put(prompt)
 
 
 CHUNK = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": MODEL}
@@ -126,7 +127,7 @@ def steps_of(brain: Any, *given: Any, **named: Any) -> list[str]:
     return anyio.run(run)
 
 
-def test_the_model_gets_the_conversation_and_its_words_come_as_they_are_said(
+def test_the_model_gets_the_conversation_and_its_text_is_streamed(
     model: Model, replicas: dict[str, Wire]
 ) -> None:
     prompt = "Why [[gr-error=is that]] the sky?"
@@ -147,12 +148,12 @@ def test_the_model_gets_the_conversation_and_its_words_come_as_they_are_said(
     }
 
 
-def test_its_thoughts_are_shown_where_the_space_shows_them(replicas: dict[str, Wire]) -> None:
+def test_reasoning_is_shown_where_the_space_shows_it(replicas: dict[str, Wire]) -> None:
     settings = {"model": "qwen3-8b", "sys_prompt": "", "thinking_budget": 1}
-    told = json.dumps(replicas["qwen-3"].run("add_message", "Why?", settings, None, None))
-    assert '"type": "tool"' in told
+    message = json.dumps(replicas["qwen-3"].run("add_message", "Why?", settings, None, None))
+    assert '"type": "tool"' in message
     for part in ("Let me ", "see.", "End of Thought", "The sky ", "blue."):
-        assert part in told
+        assert part in message
 
 
 def test_images_go_as_data_urls_with_the_last_message(model: Model, tmp_path: Path) -> None:
@@ -183,36 +184,36 @@ def test_a_file_that_is_no_image_is_not_sent(model: Model, tmp_path: Path) -> No
     assert len(model.seen) == before
 
 
-# Gradio sees that a client is gone only at the next step, so a silent answer must be cancelled.
+# Gradio notices a disconnect only at the next step, so a silent answer has to be cancelled.
 @pytest.mark.parametrize(
-    ("prompt", "way"), [("endless", "cancelled"), ("endless", "dropped"), ("silent", "cancelled")]
+    ("prompt", "end"), [("endless", "cancelled"), ("endless", "dropped"), ("silent", "cancelled")]
 )
-def test_an_answer_that_is_left_stops_the_model(
-    model: Model, replicas: dict[str, Wire], prompt: str, way: str
+def test_an_abandoned_answer_ends_the_request_to_the_model(
+    model: Model, replicas: dict[str, Wire], prompt: str, end: str
 ) -> None:
     wire, before = replicas["qwen-2.5"], len(model.seen)
-    while not model.left.empty():
-        model.left.get()
+    while not model.ended.empty():
+        model.ended.get()
     session, joined = wire.join("model_chat", prompt, [], "", "7B")
     with wire.messages(session) as messages:
         if prompt == "endless":
             assert any(m["msg"] == "process_generating" for m in messages)
         else:
             assert any(m["msg"] == "process_starts" for m in messages)
-            until = time.monotonic() + 5
+            until = time.monotonic() + PATIENCE
             while len(model.seen) == before and time.monotonic() < until:
                 time.sleep(0.01)
-        if way == "cancelled":
+        if end == "cancelled":
             fn = wire.names.index("model_chat")
             body = {"session_hash": session, "fn_index": fn, "event_id": joined.json()["event_id"]}
             assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
-            assert model.left.get(timeout=5) == prompt
-    if way == "dropped":
-        assert model.left.get(timeout=5) == prompt
+            assert model.ended.get(timeout=PATIENCE) == prompt
+    if end == "dropped":
+        assert model.ended.get(timeout=PATIENCE) == prompt
 
 
 @pytest.mark.parametrize(
-    ("prompt", "told"),
+    ("prompt", "message"),
     [
         ("locked", "refused the request: the replica needs its API key."),
         ("forbidden", "refused the request: the replica needs its API key."),
@@ -223,23 +224,23 @@ def test_an_answer_that_is_left_stops_the_model(
         ("cut", "broke off its answer."),
     ],
 )
-def test_what_the_server_says_of_an_error_is_told_without_the_key(
-    replicas: dict[str, Wire], prompt: str, told: str
+def test_an_error_of_the_server_is_reported_without_the_key(
+    replicas: dict[str, Wire], prompt: str, message: str
 ) -> None:
     *_, completed, _ = replicas["qwen-2.5"].run("model_chat", prompt, [], "", "7B")
     assert not completed["success"]
     assert completed["output"]["error"].startswith("The model's server, 127.0.0.1:")
-    assert told in completed["output"]["error"]
+    assert message in completed["output"]["error"]
     assert KEY not in json.dumps(completed)
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
+def test_a_server_that_does_not_run_is_an_error() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        nowhere = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        closed = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     with pytest.raises(gr.Error, match="cannot be reached"):
-        steps_of(backend(nowhere, MODEL), "", [], "Hi", None)
+        steps_of(backend(closed, MODEL), "", [], "Hi", None)
     with pytest.raises(ValueError, match="cannot be reached"):
-        backend(nowhere)
+        backend(closed)
 
 
 def test_the_one_model_is_found_and_several_are_named(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,8 +255,8 @@ def test_the_one_model_is_found_and_several_are_named(model: Model, monkeypatch:
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:11434", "file:///etc/passwd", "http://", "ollama"])
-def test_what_is_no_address_is_an_error_at_once(url: str) -> None:
-    with pytest.raises(ValueError, match="is no address of a server"):
+def test_an_invalid_url_is_an_error_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="is not the URL of a server"):
         backend(url, MODEL)
 
 
@@ -283,13 +284,13 @@ def test_the_commands_put_a_model_behind_a_replica(
     assert invoke("--backend", model.url, "--model", "other") == (0, "")
     steps_of(brains.pop(), "", [], "Hi", None)
     assert (model.seen[-1]["authorization"], model.seen[-1]["model"]) == ("Bearer none", "other")
-    for more, told in (
-        (["--backend", "nothing"], "is no address of a server"),
+    for more, message in (
+        (["--backend", "nothing"], "is not the URL of a server"),
         (["--model", "other"], "--model is the model of a --backend."),
     ):
         code, output = invoke(*more)
         assert code != 0
-        assert told in output
+        assert message in output
     monkeypatch.delitem(sys.modules, "qwen_spaces.replicas.backend")
     monkeypatch.delattr("qwen_spaces.replicas.backend", raising=False)
     monkeypatch.setitem(sys.modules, "openai", None)
@@ -299,7 +300,7 @@ def test_the_commands_put_a_model_behind_a_replica(
 
 
 def test_our_own_gateway_is_a_backend() -> None:
-    """A replica whose model is a gateway, whose Space is a replica: what is said inside comes out."""
+    """A replica whose model is a gateway, whose Space is a replica: the answer passes through all of them."""
     closed: queue.Queue[str] = queue.Queue()
 
     def inner(system: str, history: Any, prompt: str, image: str | None, **more: Any) -> Iterator[Any]:
@@ -316,21 +317,21 @@ def test_our_own_gateway_is_a_backend() -> None:
     ):
         prompt = "Why? [[pace=0]]"
         text = wire.final("model_chat", prompt, [], "Be brief.")[1][-1][1]
-        assert closed.get(timeout=5) == prompt
+        assert closed.get(timeout=PATIENCE) == prompt
         assert text.startswith(f'You asked: "{prompt}"')
         assert 'System prompt: "Be brief."' in text
         assert "Model: qwen3-8b." in text
         thought = steps_of(backend(f"{gateway}/v1", "qwen3-8b"), "", [], prompt, None)[0]
         assert isinstance(thought, Thought)
         assert thought.startswith("I")
-        assert closed.get(timeout=5) == prompt
+        assert closed.get(timeout=PATIENCE) == prompt
         assert wire.run("model_chat", "[[gr-error=No more.]]", [], "")[-2]["output"]["error"].endswith(
             "No more."
         )
-        assert closed.get(timeout=5)
+        assert closed.get(timeout=PATIENCE)
         session, joined = wire.join("model_chat", "[[forever]]", [], "")
         with wire.messages(session) as messages:
             assert any(m["msg"] == "process_generating" for m in messages)
             body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
             assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
-            assert closed.get(timeout=5) == "[[forever]]"
+            assert closed.get(timeout=PATIENCE) == "[[forever]]"

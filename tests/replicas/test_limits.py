@@ -1,4 +1,4 @@
-"""How much a replica takes, that it leaves no file of what it refuses, and that it fetches nothing."""
+"""The limits of a replica: it keeps no file that it refuses, and fetches nothing from this machine."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ TYPELESS = ("/gradio_api/queue/join", "X: y", b" ")
 @pytest.mark.parametrize("request_", [UPLOAD, JSON, CALL, OTHER, TYPELESS], ids=lambda request_: request_[0])
 def test_a_body_without_a_length_is_bounded(clean: Server, request_: tuple[str, str, bytes]) -> None:
     status, text, sent = chunked(clean, *request_, size=400 * MIB)
-    if request_ is OTHER and not SIX:  # which does not expect it there
+    if request_ is OTHER and not SIX:  # which does not expect a form there
         assert status == 400
     else:
         assert status == 413
         assert "maximum allowed size" in text
-    assert sent < 100 * MIB  # 32, and what the sockets and a busy machine hold
-    clean.await_files(there=False)
+    assert sent < 100 * MIB  # 32, and the buffers of the sockets on a busy machine
+    clean.await_files(exist=False)
 
 
 @pytest.mark.parametrize("request_", [UPLOAD, JSON, CALL], ids=lambda request_: request_[0])
@@ -97,13 +97,13 @@ def test_a_file_that_is_too_large_is_refused_and_deleted(clean: Server, size: in
     sent = clean.wire.http.post("/gradio_api/upload", files={"files": ("a.bin", b"x" * size)})
     assert sent.status_code == 413
     assert "maximum allowed size" in sent.text
-    clean.await_files(there=False)
+    clean.await_files(exist=False)
 
 
 def test_files_that_are_too_large_together_are_refused_and_deleted(clean: Server) -> None:
     files = [("files", (f"{number}.bin", b"x" * 15 * MIB)) for number in range(3)]
     assert clean.wire.http.post("/gradio_api/upload", files=files).status_code == 413
-    clean.await_files(there=False)
+    clean.await_files(exist=False)
 
 
 def test_a_file_of_the_largest_size_is_taken(clean: Server) -> None:
@@ -116,15 +116,15 @@ def test_an_upload_that_breaks_off_leaves_no_file(clean: Server) -> None:
     with clean.connect() as connection:
         head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\n{FORM}\r\nContent-Length: {9 * MIB}"
         connection.sendall(f"{head}\r\n\r\n".encode() + PART + b"x" * MIB)
-        clean.await_files(there=True)
-    clean.await_files(there=False)
+        clean.await_files(exist=True)
+    clean.await_files(exist=False)
 
 
 @pytest.mark.parametrize("end", [b"", b"\r\n--xx\r\n", b"\r\n--xx?", b"--"])
 def test_an_upload_that_is_cut_short_leaves_no_file(clean: Server, end: bytes) -> None:
     status, _ = clean.send("POST /gradio_api/upload", FORM, body=PART + b"x" * MIB + end)
     assert status == 400
-    clean.await_files(there=False)
+    clean.await_files(exist=False)
 
 
 ADDRESSES = (

@@ -1,4 +1,4 @@
-"""The replicas of the later Spaces: what a plain `gradio_client` sees, and what a session keeps."""
+"""The replicas of the later Spaces, as a plain `gradio_client` sees them, and their sessions."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from PIL import Image
 from qwen_spaces.replicas import serve
 from qwen_spaces.replicas.brain import Thought, answer
 
+from ..support.modes import PATIENCE
 from ..support.raw_client import CELL, QWEN2, QWEN25, Wire
 
 pytestmark = pytest.mark.filterwarnings(
@@ -42,12 +43,12 @@ THOUGHT = "I am qwen3-8b, and I may think for 2048 tokens."
 Connect = Callable[[str], Client]
 
 
-remembered: dict[str, Any] = {}  # prompt -> the history that came with it
+histories: dict[str, Any] = {}  # prompt -> the history that came with it
 
 
 def terse(system: str, history: Any, prompt: str, image: str | None, **more: Any) -> Iterator[str | None]:
-    """The default brain, of whose text most steps are left out: each takes its time."""
-    remembered[prompt] = history
+    """The default brain without most of its steps, each of which takes time."""
+    histories[prompt] = history
     last = None
     for count, step in enumerate(answer(system, history, prompt, image, **more)):
         last = step or last
@@ -60,7 +61,7 @@ def terse(system: str, history: Any, prompt: str, image: str | None, **more: Any
 def clients() -> Iterator[dict[str, Client]]:
     """A plain client of each replica, without its telemetry."""
     options: dict[str, Any] = {"verbose": False, "download_files": False, "analytics_enabled": False}
-    # The servers go first, for a client with a heartbeat waits a second for its end.
+    # The servers end first: a client with a heartbeat waits a second for its own end.
     with ExitStack() as opened, ExitStack() as served, pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
         found = {}
@@ -72,7 +73,7 @@ def clients() -> Iterator[dict[str, Client]]:
 
 @pytest.fixture
 def client(clients: dict[str, Client]) -> Connect:
-    """A plain client with a session of its own."""
+    """A plain client with a new session."""
 
     def connect(name: str) -> Client:
         clients[name].reset_session()
@@ -88,31 +89,31 @@ def pictures(tmp_path: Path) -> list[Any]:
     return [handle_file(str(tmp_path / f"{colour}.png")) for colour in ("red", "blue")]
 
 
-def steps_of(client: Client, **how: Any) -> list[Any]:
-    """All outputs of one call that ends well."""
-    job = client.submit(**how)
-    assert job.result(timeout=20) == job.outputs()[-1]
+def steps_of(client: Client, **arguments: Any) -> list[Any]:
+    """All outputs of one call that succeeds."""
+    job = client.submit(**arguments)
+    assert job.result(timeout=PATIENCE) == job.outputs()[-1]
     return job.outputs()
 
 
-def said(client: Client, prompt: Any, **settings: Any) -> tuple[str, str]:
+def turn_of(client: Client, prompt: Any, **settings: Any) -> tuple[str, str]:
     """The thought and the answer of one turn with one of the Qwen3 Spaces."""
-    how = {"settings_form_value": {**SETTINGS, **settings}} if isinstance(prompt, str) else {}
-    outputs = steps_of(client, input_value=prompt, api_name="/add_message", **how)
+    arguments = {"settings_form_value": {**SETTINGS, **settings}} if isinstance(prompt, str) else {}
+    outputs = steps_of(client, input_value=prompt, api_name="/add_message", **arguments)
     return parts_of(next(chat for _, chat in reversed(outputs) if chat != BARE))
 
 
 def history_of(client: Client) -> Any:
-    """What a Qwen3 Space remembers after a turn that did not end well."""
+    """The history of a Qwen3 Space after a turn that failed or was cancelled."""
     job = client.submit(
         input_value=(prompt := quick(f"And now? {uuid4()}")),
         settings_form_value=SETTINGS,
         api_name="/add_message",
     )
-    # Gradio 5 may take the next answer of such a session for a continuation, and send nonsense.
+    # Gradio 5 may take the next answer of such a session for a continuation, and send a wrong difference.
     with suppress(ValueError, IndexError, KeyError, TypeError):
-        job.result(timeout=20)
-    return remembered[prompt]
+        job.result(timeout=PATIENCE)
+    return histories[prompt]
 
 
 def parts_of(chat: Any) -> tuple[str, str]:
@@ -183,18 +184,18 @@ def test_qwen3_thinks_and_answers_in_steps(client: Connect) -> None:
 
 def test_qwen3_remembers_its_session_until_a_new_chat(client: Connect) -> None:
     one = client("qwen-3")
-    said(one, quick("My name is Ada."))
-    again = said(one, quick("Who am I?"), model="qwen3-0.6b", thinking_budget=38)
+    turn_of(one, quick("My name is Ada."))
+    again = turn_of(one, quick("Who am I?"), model="qwen3-0.6b", thinking_budget=38)
     assert again[0] == "I am qwen3-0.6b, and I may think for 38912 tokens."
     assert 'you said: "My name is Ada. [[pace=0]]" and I answered: "You asked' in again[1]
     assert 'System prompt: "Be brief."' in again[1]
     one.predict(api_name="/new_chat")
-    assert "Before, you said" not in said(one, quick("And now?"))[1]
+    assert "Before, you said" not in turn_of(one, quick("And now?"))[1]
     one.predict(api_name="/clear_conversation_history")
-    assert "Before, you said" not in said(one, quick("And now?"))[1]
+    assert "Before, you said" not in turn_of(one, quick("And now?"))[1]
     one.reset_session()
     one.predict(api_name="/toggle_thinking")
-    thought, text = said(one, quick("Quickly?"))
+    thought, text = turn_of(one, quick("Quickly?"))
     assert thought == ""
     assert "Before, you said" not in text
 
@@ -213,10 +214,10 @@ def test_qwen3_writes_an_error_in_red_raises_it_and_remembers_it(
     client: Connect, prompt: str, settings: dict[str, Any], error: str, began: bool
 ) -> None:
     one = client("qwen-3")
-    how = {"settings_form_value": {**SETTINGS, **settings}, "api_name": "/add_message"}
-    job = one.submit(input_value=quick(prompt), **how)
+    arguments = {"settings_form_value": {**SETTINGS, **settings}, "api_name": "/add_message"}
+    job = one.submit(input_value=quick(prompt), **arguments)
     with pytest.raises(AppError, match="No more." if "gr-error" in prompt else "verbose error reporting"):
-        job.result(timeout=20)
+        job.result(timeout=PATIENCE)
     *_, (_, last), bare = job.outputs()
     assert bare == (BARE, BARE)
     red = parts_of(last)[1]  # the last of the texts
@@ -225,7 +226,7 @@ def test_qwen3_writes_an_error_in_red_raises_it_and_remembers_it(
     assert history_of(one) == [(quick(prompt), "You" if began else red)]
 
 
-def test_qwen3_remembers_what_was_said_before_a_cancel(client: Connect) -> None:
+def test_qwen3_remembers_the_text_before_a_cancel(client: Connect) -> None:
     one = client("qwen-3")
     job = one.submit(
         input_value="[[forever]] [[pace=0.01]]", settings_form_value=SETTINGS, api_name="/add_message"
@@ -241,7 +242,7 @@ def test_qwen3_remembers_what_was_said_before_a_cancel(client: Connect) -> None:
 
 def test_qwen3_vl_takes_images_and_remembers_them(client: Connect, pictures: list[Any]) -> None:
     one = client("qwen-3-vl")
-    thought, text = said(one, {"text": quick("What?"), "files": pictures})
+    thought, text = turn_of(one, {"text": quick("What?"), "files": pictures})
     both = "mostly red (#ff0000), and a PNG image of 64x48 pixels, mostly blue (#0000ff)."
     assert both in text
     assert 'System prompt: "You are a helpful and harmless assistant."' in text
@@ -254,39 +255,39 @@ def test_qwen3_vl_takes_images_and_remembers_them(client: Connect, pictures: lis
     assert words == {"type": "text", "content": quick("What?")}
 
 
-def test_qwen25_vl_keeps_a_history_of_its_own(client: Connect, pictures: list[Any]) -> None:
+def test_qwen25_vl_keeps_its_own_history(client: Connect, pictures: list[Any]) -> None:
     one = client("qwen-2.5-vl-72b")
     history: Any = []
     for picture in pictures:
         history = one.predict(history=history, file=picture, api_name="/add_file")
     assert [pair[1] for pair in history] == [None, None]
     assert Path(history[0][0]["file"]["path"]).name == "red.png"
-    asked = one.predict(history=history, text=quick("What?"), api_name="/add_text")
-    assert asked == [*history, [quick("What?"), None]]
-    outputs = steps_of(one, _chatbot=asked, api_name="/predict")
+    chat = one.predict(history=history, text=quick("What?"), api_name="/add_text")
+    assert chat == [*history, [quick("What?"), None]]
+    outputs = steps_of(one, _chatbot=chat, api_name="/predict")
     assert outputs[0][-1] == [quick("What?"), "You"]
     assert outputs[-1][:2] == history
     both = "mostly red (#ff0000), and a PNG image of 64x48 pixels, mostly blue (#0000ff)."
     assert both in outputs[-1][-1][1]
     again = one.predict(_chatbot=outputs[-1], api_name="/regenerate")
     assert again == outputs[-1]
-    # What it is shown matters little: it asks its own history.
-    asked = one.predict(history=[], text=quick("Still?"), api_name="/add_text")
-    text = one.predict(_chatbot=asked, api_name="/predict")[-1][1]
+    # The history that it is sent has no effect: it uses its own.
+    chat = one.predict(history=[], text=quick("Still?"), api_name="/add_text")
+    text = one.predict(_chatbot=chat, api_name="/predict")[-1][1]
     assert both in text
     assert "This is turn 2." in text
-    assert one.predict(_chatbot=asked, api_name="/reset_state") == []
-    asked = one.predict(history=[], text=quick("And now?"), api_name="/add_text")
-    assert "Before, you said" not in one.predict(_chatbot=asked, api_name="/predict")[-1][1]
-    asked = one.predict(history=[], text="", api_name="/add_text")
-    assert one.predict(_chatbot=asked, api_name="/predict") is None
+    assert one.predict(_chatbot=chat, api_name="/reset_state") == []
+    chat = one.predict(history=[], text=quick("And now?"), api_name="/add_text")
+    assert "Before, you said" not in one.predict(_chatbot=chat, api_name="/predict")[-1][1]
+    chat = one.predict(history=[], text="", api_name="/add_text")
+    assert one.predict(_chatbot=chat, api_name="/predict") is None
     assert one.predict(api_name="/reset_user_input") == ""
 
 
-def test_qwen25_1m_answers_in_a_place_per_agent(client: Connect, pictures: list[Any]) -> None:
+def test_qwen25_1m_answers_in_a_cell_per_agent(client: Connect, pictures: list[Any]) -> None:
     one = client("qwen-2.5-1m")
-    given = {"text": quick("Hi"), "files": pictures[:1]}
-    line, chat = one.predict(_input=given, _chatbot=[], api_name="/add_text")
+    message = {"text": quick("Hi"), "files": pictures[:1]}
+    line, chat = one.predict(_input=message, _chatbot=[], api_name="/add_text")
     assert line["interactive"] is False
     ((user, bot),) = chat
     assert (user["text"], Path(user["files"][0]["path"]).name, bot) == (quick("Hi"), "red.png", None)
@@ -296,8 +297,8 @@ def test_qwen25_1m_answers_in_a_place_per_agent(client: Connect, pictures: list[
     assert "mostly red" in texts[-1]
     assert outputs[-1][0][0][1] == [{**CELL, "text": texts[-1]}, None]
     assert outputs[-1][1] == 0
-    given = {"text": quick("And?"), "files": []}
-    chat = one.predict(_input=given, _chatbot=outputs[-1][0], api_name="/add_text")
+    message = {"text": quick("And?"), "files": []}
+    chat = one.predict(_input=message, _chatbot=outputs[-1][0], api_name="/add_text")
     *_, (shown, agent) = steps_of(one, _chatbot=chat[1], _agent_selector=1, api_name="/agent_run")
     assert (len(shown), shown[-1][1][0], agent) == (2, None, 1)
     assert 'you said: "Hi' in shown[-1][1][1]["text"]
@@ -315,7 +316,7 @@ def test_thoughts_show_only_where_the_space_shows_them(pictures: list[Any]) -> N
         assert [step["output"]["data"][1] for step in steps] == [[["Hi", "None [] 0"]]]
 
 
-def test_an_asynchronous_brain_is_closed_when_it_is_left() -> None:
+def test_an_asynchronous_brain_is_closed_when_its_answer_is_abandoned() -> None:
     closed: queue.Queue[str] = queue.Queue()
 
     async def brain(system: str, history: Any, prompt: str, image: str | None) -> AsyncIterator[str]:

@@ -1,4 +1,4 @@
-"""The replicas keep the contracts of the real Spaces: seen by raw `httpx` and by a plain `gradio_client`."""
+"""The replicas have the contracts of the real Spaces, as raw `httpx` and a plain `gradio_client` see them."""
 
 import queue
 import signal
@@ -23,8 +23,9 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from qwen_spaces.replicas import NAMES, build, serve
-from qwen_spaces.replicas.brain import long_text, triggers
+from qwen_spaces.replicas.brain import long_text, parse_triggers
 
+from ..support.modes import PATIENCE
 from ..support.raw_client import CELL, QWEN2, QWEN25, Wire
 
 pytestmark = pytest.mark.filterwarnings(
@@ -85,7 +86,7 @@ def wires() -> Iterator[dict[str, Wire]]:
 
 
 class Watched:
-    """A brain whose closing can be awaited."""
+    """A brain that records when it is closed."""
 
     def __init__(self) -> None:
         self.closed: queue.Queue[str] = queue.Queue()
@@ -114,8 +115,8 @@ def _text(wire: Wire, name: str, prompt: str, history: Any = (), system: str = "
     return shown if isinstance(shown, str) else shown["text"]
 
 
-def _radio(name: str, given: tuple[str, ...] = ()) -> tuple[str, ...]:
-    return (given or ("72B",)) if name == "qwen-2.5" else ()
+def _radio(name: str, sizes: tuple[str, ...] = ()) -> tuple[str, ...]:
+    return (sizes or ("72B",)) if name == "qwen-2.5" else ()
 
 
 @pytest.mark.parametrize("name", CHATS)
@@ -150,7 +151,7 @@ def test_qvq_takes_an_image_and_a_prompt_at_generate(wires: dict[str, Wire]) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_app_says_what_a_launched_app_says_and_hides_errors(wires: dict[str, Wire], name: str) -> None:
+def test_the_config_is_that_of_a_launched_app_that_hides_errors(wires: dict[str, Wire], name: str) -> None:
     wire = wires[name]
     config = wire.config
     assert (config["protocol"], config["api_prefix"]) == ("sse_v3", "/gradio_api")
@@ -218,7 +219,7 @@ def test_no_query_and_no_history_are_empty_ones(wires: dict[str, Wire], name: st
 
 
 @pytest.mark.parametrize("name", CHATS)
-def test_the_answer_shows_all_that_the_space_was_given(wires: dict[str, Wire], name: str) -> None:
+def test_the_answer_shows_everything_that_the_space_was_given(wires: dict[str, Wire], name: str) -> None:
     prompt = 'Why "blue"? \u202e 👩‍👩‍👧 [[pace=0]]'
     text = _text(
         wires[name], name, prompt, [["first?", "one"], ["second?", "two"]], "Be <b>brief</b>.", "Math-7B"
@@ -236,7 +237,7 @@ def test_the_answer_shows_all_that_the_space_was_given(wires: dict[str, Wire], n
     [("PNG", "png", "red (#ff0000)"), ("JPEG", "jpg", "blue (#0000fe)"), ("PNG", "png", "white (#ffffff)")],
     ids=["red-png", "blue-jpeg", "white-png"],
 )
-def test_a_picture_comes_as_it_was_sent(
+def test_an_image_arrives_unchanged(
     client: Callable[[str], Client], tmp_path: Path, kind: str, suffix: str, colour: str
 ) -> None:
     path = tmp_path / f"picture.{suffix}"
@@ -298,14 +299,14 @@ def test_nothing_is_a_success_without_values(wires: dict[str, Wire]) -> None:
 
 def test_a_long_answer_arrives_exactly(client: Callable[[str], Client]) -> None:
     job = client("qwen-2-72b").submit(query="[[long=20000]]", api_name="/model_chat")
-    assert job.result(timeout=20)[1][-1][1] == long_text(20_000)
+    assert job.result(timeout=PATIENCE)[1][-1][1] == long_text(20_000)
     assert len(job.outputs()) > 100
 
 
 @pytest.mark.parametrize("prompt", ["[[multibyte]]", "[[rewrite]] [[pace=0]]", "[[shrink]] [[pace=0]]"])
 def test_a_rebuilt_answer_is_the_final_one(client: Callable[[str], Client], prompt: str) -> None:
     job = client("qwen-2.5").submit(query=prompt, api_name="/model_chat")
-    final = job.result(timeout=20)[1][-1][1]["text"]
+    final = job.result(timeout=PATIENCE)[1][-1][1]["text"]
     texts = [output[1][-1][1]["text"] for output in job.outputs()]
     grows = all(after.startswith(before) for before, after in pairwise(texts))
     assert texts[-1] == final
@@ -313,13 +314,13 @@ def test_a_rebuilt_answer_is_the_final_one(client: Callable[[str], Client], prom
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 1000])
-def test_long_texts_have_the_asked_length_and_are_the_same_each_time(length: int) -> None:
+def test_long_texts_have_the_given_length_and_are_always_the_same(length: int) -> None:
     assert len(long_text(length)) == length
     assert long_text(2000).startswith(long_text(length))
 
 
 def test_triggers_are_read_from_the_prompt() -> None:
-    assert triggers("Hi [[slow]] [[gr-error=a b]] [[pace=0.5]] [not]") == {
+    assert parse_triggers("Hi [[slow]] [[gr-error=a b]] [[pace=0.5]] [not]") == {
         "slow": "",
         "gr-error": "a b",
         "pace": "0.5",
@@ -350,7 +351,7 @@ def test_a_cancelled_answer_closes_the_brain(watched: tuple[Watched, Wire]) -> N
         assert any(m["msg"] == "process_generating" for m in messages)
         body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
         assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
-        assert brain.closed.get(timeout=30) == "cancelled"
+        assert brain.closed.get(timeout=PATIENCE) == "cancelled"
 
 
 def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, Wire]) -> None:
@@ -358,10 +359,10 @@ def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, Wire]) ->
     session, _ = wire.join("model_chat", "dropped", [], "")
     with wire.messages(session) as messages:
         assert any(m["msg"] == "process_generating" for m in messages)
-    assert brain.closed.get(timeout=30) == "dropped"
+    assert brain.closed.get(timeout=PATIENCE) == "dropped"
 
 
-def test_a_waiting_brain_can_be_left(wires: dict[str, Wire]) -> None:
+def test_a_waiting_brain_can_be_cancelled(wires: dict[str, Wire]) -> None:
     wire = wires["qwen-2-72b"]
     session, joined = wire.join("model_chat", "[[wait=60]]", [], "")
     with wire.messages(session) as messages:
@@ -372,7 +373,7 @@ def test_a_waiting_brain_can_be_left(wires: dict[str, Wire]) -> None:
         assert time.monotonic() - start < 30
 
 
-def test_nothing_is_left_when_a_server_stops_amid_answers() -> None:
+def test_a_server_that_stops_during_answers_leaves_no_thread_or_port() -> None:
     brain = Watched()
     before = set(threading.enumerate())
     with serve("qwen-2-72b", brain=brain) as url:
@@ -382,7 +383,7 @@ def test_nothing_is_left_when_a_server_stops_amid_answers() -> None:
             with wire.messages(session) as messages:
                 assert any(m["msg"] == "process_generating" for m in messages)
                 wire.join("model_chat", "unread", [], "")
-    assert brain.closed.get(timeout=30)
+    assert brain.closed.get(timeout=PATIENCE)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", port), timeout=1)
     with serve("qvq-72b", port=port) as again:
@@ -390,15 +391,15 @@ def test_nothing_is_left_when_a_server_stops_amid_answers() -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_a_brain_gets_the_model_only_where_it_asks_for_it() -> None:
-    def asks(*given: Any, model: str) -> Iterator[str]:
-        yield f"{given} {model}"
+def test_a_brain_gets_the_model_only_if_it_has_the_parameter() -> None:
+    def brain(*arguments: Any, model: str) -> Iterator[str]:
+        yield f"{arguments} {model}"
 
-    with serve("qvq-72b", brain=asks) as url, closing((wire := Wire(url)).http):
+    with serve("qvq-72b", brain=brain) as url, closing((wire := Wire(url)).http):
         assert wire.final("generate", None, "hi") == ["('', [], 'hi', None) QVQ-72B-Preview"]
 
 
-def test_a_proxy_in_the_environment_is_no_hindrance(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_in_the_environment_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     with serve("qvq-72b") as url:
@@ -418,7 +419,7 @@ def test_a_taken_port_is_an_error_at_once(wires: dict[str, Wire]) -> None:
 
 def test_without_gradio_the_error_names_the_command() -> None:
     code = "import sys; sys.modules['gradio'] = None; import qwen_spaces.replicas"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
     assert "ImportError: The replicas need Gradio: pip install 'qwen-spaces[local]'" in done.stderr
 
 
@@ -441,7 +442,7 @@ def test_the_command_serves_until_interrupted_even_while_it_streams(tmp_path: Pa
                 with wire.messages(session) as messages:
                     assert any(m["msg"] == "process_generating" for m in messages)
                     process.send_signal(signal.SIGINT)
-                    assert process.wait(timeout=30) == 0
+                    assert process.wait(timeout=PATIENCE) == 0
             assert process.stderr is not None
             assert process.stderr.read() == ""
         finally:

@@ -1,6 +1,6 @@
-"""A replica takes no file that was not uploaded, whatever component and shape it is sent in.
+"""A replica accepts only uploaded files, whichever component they are sent to, in whichever shape.
 
-Every replica runs in this process, with a working directory, a temporary one and a cache of the tests' own.
+Every replica runs in this process, with its own working directory, temporary directory and cache.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ pytestmark = [
 ]
 
 SECRET = "the-secret-7f3a"
-PIXELS = "13x7"  # its size as a picture, which an answer would describe
+PIXELS = "13x7"  # its size as an image, which an answer would describe
 META = {"_type": "gradio.FileData"}
 
 
 @dataclass
 class Place:
-    """The directories that a replica could read."""
+    """The directories that a replica might read."""
 
     cwd: Path
     temp: Path
@@ -88,7 +88,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def reads(system: str, history: Any, prompt: str, image: str | None, images: Any = ()) -> Iterator[str]:
-    """Answer with all that it was given, and with what is in the images, as a model would."""
+    """Answer with everything in the request, the contents of images too, as a model might."""
     for path in images:
         yield f"{describe(path)} {Path(path).read_bytes()!r}"
     yield f"{system} {history} {prompt} {[describe(path) for path in images]}"
@@ -107,7 +107,7 @@ def _with(path: str, **more: Any) -> dict[str, Any]:
     return {"path": path, "meta": META, **more}
 
 
-WAYS: dict[str, Callable[[str], Any]] = {
+SHAPES: dict[str, Callable[[str], Any]] = {
     "path": lambda p: {"path": p},
     "file": _with,
     "whole file": lambda p: _with(
@@ -129,12 +129,12 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "text": lambda p: p,
     "texts": lambda p: [p, None],
 }
-MANY = ("file", "chatbot path")  # the ways that are tried with each path, the others with one outside
-FEW = ("path", "file", "update")  # the ways that are tried there
+MANY = ("file", "chatbot path")  # are tried with each path, other shapes with one path
+FEW = ("path", "file", "update")  # are tried there
 
 
 def _served(wire: Wire, output: str) -> str:
-    """What the replica gives for each file that its answers name."""
+    """The content of each file that the answers name."""
     found = set()
     for line in output.splitlines():
         _paths(json.loads(line.removeprefix("data: ") or "null"), found)
@@ -154,27 +154,27 @@ def assert_unseen(text: str, place: Place) -> None:
     files = [path for path in place.cache.rglob("*") if path.is_file() and not path.is_symlink()]
     copies = [path for path in files if SECRET.encode() in path.read_bytes()]
     for path in copies:
-        path.unlink()  # the next test looks for its own
+        path.unlink()  # the next test has its own
     assert copies == []
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_that_nobody_uploaded_is_not_read_or_served(
-    wires: dict[str, Wire], place: Place, name: str, way: str
+    wires: dict[str, Wire], place: Place, name: str, shape: str
 ) -> None:
     wire = wires[name]
     outside, *others = place.paths.values()
-    requests = list(requests_with(wire, WAYS[way](outside), plain=way in FEW))
-    if way in MANY:
-        requests += [request for path in others for request in requests_with(wire, WAYS[way](path))]
+    requests = list(requests_with(wire, SHAPES[shape](outside), plain=shape in FEW))
+    if shape in MANY:
+        requests += [request for path in others for request in requests_with(wire, SHAPES[shape](path))]
     output = run_together(wire, requests)
     assert_unseen(output, place)
     assert_unseen(_served(wire, output), place)
 
 
 @pytest.mark.parametrize("name", ["qwen-2.5", "qwen-2-72b", "qwen-2.5-coder"])
-def test_the_refusal_says_what_to_do(wires: dict[str, Wire], place: Place, name: str) -> None:
+def test_the_error_names_the_way_to_upload(wires: dict[str, Wire], place: Place, name: str) -> None:
     outside = place.paths["outside"]
     requests = [r for r in requests_with(wires[name], _with(outside)) if r[0] == "model_chat"]
     answers = [
@@ -187,7 +187,7 @@ def test_the_refusal_says_what_to_do(wires: dict[str, Wire], place: Place, name:
     }
 
 
-def test_an_uploaded_file_is_a_file(wires: dict[str, Wire]) -> None:
+def test_an_uploaded_file_is_accepted(wires: dict[str, Wire]) -> None:
     wire = wires["qvq-72b"]
     picture = io.BytesIO()
     Image.new("RGB", (5, 4), "blue").save(picture, format="PNG")
@@ -195,7 +195,7 @@ def test_an_uploaded_file_is_a_file(wires: dict[str, Wire]) -> None:
     assert "5x4 pixels, mostly blue" in wire.final("generate", _with(path), "What is it?")[0]
 
 
-def test_a_drawing_with_scripts_is_no_page(wires: dict[str, Wire]) -> None:
+def test_an_svg_with_scripts_is_served_as_an_attachment(wires: dict[str, Wire]) -> None:
     wire = wires["qwen-2.5-vl-72b"]
     drawing = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
     path = wire.http.post(f"{wire.api}/upload", files={"files": ("a.svg", drawing)}).json()[0]
@@ -205,12 +205,12 @@ def test_a_drawing_with_scripts_is_no_page(wires: dict[str, Wire]) -> None:
     assert served.headers["content-disposition"].startswith("attachment")
 
 
-def test_an_update_of_a_component_is_no_value(wires: dict[str, Wire]) -> None:
+def test_an_update_of_a_component_is_refused_as_a_value(wires: dict[str, Wire]) -> None:
     update = {"__type__": "update", "label": "changed"}
     session, _ = wires["qwen-2.5"].join("update_other_radios", update, "", "")
     with wires["qwen-2.5"].messages(session) as messages:
         completed = next(m for m in messages if m["msg"] == "process_completed")
-    assert completed["output"]["error"] == "The value of a radio is a text."
+    assert completed["output"]["error"] == "The value of a radio is text."
 
 
 def test_an_app_that_is_built_and_mounted_elsewhere_checks_files_too() -> None:

@@ -1,4 +1,4 @@
-"""A replica whose files and prompts are watched, asked with raw requests that no client has tidied up."""
+"""A replica whose files and prompts are recorded, and raw requests to it, as no client would send them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ END = b"\r\n--xx--\r\n"
 
 @dataclass
 class Server:
-    """A replica, what its brain was asked, and where it may write."""
+    """A replica, the prompts of its brain, and the folder that it may write to."""
 
     wire: Wire
     folder: Path
@@ -55,14 +55,14 @@ class Server:
             connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
             return response(connection)
 
-    def await_files(self, there: bool) -> None:
+    def await_files(self, exist: bool) -> None:
         end = time.monotonic() + PATIENCE
-        while bool(self.files) != there:
+        while bool(self.files) != exist:
             assert time.monotonic() < end, self.files
             time.sleep(0.01)
 
     def clear(self) -> None:
-        """Forget the prompts, and delete what is where it may write."""
+        """Forget the prompts, and delete the files."""
         for path in self.files:
             path.unlink()
         self.prompts.clear()
@@ -75,7 +75,7 @@ def response(connection: socket.socket) -> tuple[int, str]:
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[Server]:
-    """A replica that works below `folder`, with secrets beside what it may write."""
+    """A replica that works below `folder`, which also has secrets."""
     folder = folder.resolve()
     for name in ("temp", "cache", "outside", "cwd"):
         (folder / name).mkdir()

@@ -202,7 +202,7 @@ def test_the_gateway_takes_them_too() -> None:
     from qwen_spaces.timeouts import Timeouts
 
     models = Models({"mine": "hf.co/spaces/O/N", "qwen-2.5": "localhost:7860/"}, Timeouts(), 1000)
-    assert [choice.space.src for choice in models.listed()] == ["O/N", "http://localhost:7860"]
+    assert [entry.space.src for entry in models.entries()] == ["O/N", "http://localhost:7860"]
 
 
 @pytest.mark.parametrize("src", [5, b"O/N", ["O/N"], True], ids=repr)

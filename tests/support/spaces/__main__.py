@@ -1,7 +1,7 @@
-"""The servers that the tests talk to, in a process of their own; may run under another Python and Gradio.
+"""The servers of the tests, in their own process, which may run another Python and Gradio.
 
-Starts what is named on a line of its stdin, and ends when that is closed. Prints JSON lines on stdout: the
-addresses, and what the replicas' brains live through.
+Starts the server named on each line of its stdin, and ends when that is closed. Prints JSON lines on stdout:
+the addresses, and the events of the replicas' brains.
 """
 
 from __future__ import annotations
@@ -28,37 +28,38 @@ from qwen_spaces.replicas import server as replica_server
 from .apps import APPS, SIX, Unprefixed, role_messages
 from .chats import CHATS
 
-# Seconds a word: as fast as it can, for there are many tests; Gradio 5 would send all words as one.
+# Seconds a word: as fast as possible; but Gradio 5 would send all words at once.
 brain.PACE = 0.0 if SIX else 0.01
 
 
-LOOK = replica_server.LOOK = 0.02  # seconds; so many apps that look each few ms leave no CPU
+POLL_INTERVAL = replica_server.POLL_INTERVAL = 0.02  # seconds; many apps with shorter ones use all the CPU
 
-telling = threading.Lock()
+reporting = threading.Lock()
 
 
-def tell(**what: Any) -> None:
-    with telling:
-        print(json.dumps(what), flush=True)
+def report(**fields: Any) -> None:
+    with reporting:
+        print(json.dumps(fields), flush=True)
 
 
 def watched(
     system: str, history: list[tuple[str, str]], prompt: str, image: str | None, **more: Any
 ) -> Iterator[Any]:
-    """The default brain, which tells when it begins and when it is over, however that came."""
-    tell(event="begin", prompt=prompt)
+    """The default brain, which reports its beginning and its end, whatever the reason."""
+    report(event="begin", prompt=prompt)
     try:
         steps = brain.answer(system, history, prompt, image, **more)
-        if set(brain.triggers(prompt)) <= {"pace"} and not float(brain.triggers(prompt).get("pace", 0)):
+        triggers = brain.parse_triggers(prompt)
+        if set(triggers) <= {"pace"} and not float(triggers.get("pace", 0)):
             steps = fewer(steps)
         yield from steps
-        tell(event="complete", prompt=prompt)
+        report(event="complete", prompt=prompt)
     finally:
-        tell(event="end", prompt=prompt)
+        report(event="end", prompt=prompt)
 
 
 def fewer(steps: Iterator[Any]) -> Iterator[Any]:
-    """Each fourth of them and the last, of thoughts and of text: Gradio takes its time for each."""
+    """Every fourth step and the last, of thoughts and of text: Gradio needs time for each."""
     for _, alike in itertools.groupby(steps, key=type):
         for place, step in enumerate(alike):
             if place % 4 == 0:
@@ -69,8 +70,8 @@ def fewer(steps: Iterator[Any]) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def serve_app(demo: gr.Blocks, *, unprefixed: bool = False, path: str = "", **settings: Any) -> Iterator[str]:
-    demo.queue()._queue.sleep_when_free = LOOK
-    with contextlib.redirect_stdout(sys.stderr):  # Gradio 5.50 left a `print` in here
+    demo.queue()._queue.sleep_when_free = POLL_INTERVAL
+    with contextlib.redirect_stdout(sys.stderr):  # Gradio 5.50 prints here
         app: Any = gr.mount_gradio_app(FastAPI(), demo, path="", ssr_mode=False, **settings)
     listener = socket.create_server(("127.0.0.1", 0))
     if unprefixed:
@@ -84,7 +85,7 @@ def serve_app(demo: gr.Blocks, *, unprefixed: bool = False, path: str = "", **se
 
 
 def mounted(path: str, app: Any) -> Any:
-    """The app as a proxy serves it below a path, which it takes away."""
+    """The app below a path, which a proxy strips."""
 
     async def proxy(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
@@ -97,7 +98,7 @@ def mounted(path: str, app: Any) -> Any:
 
 
 def makers() -> dict[str, Callable[[], AbstractContextManager[str]]]:
-    """What can be served, by name."""
+    """The servers by name."""
     made: dict[str, Callable[[], AbstractContextManager[str]]] = {
         name: partial(serve, name, brain=watched, slots=12) for name in NAMES
     }
@@ -116,11 +117,11 @@ def makers() -> dict[str, Callable[[], AbstractContextManager[str]]]:
 
 
 def main() -> None:
-    there = makers()
-    tell(gradio=gr.__version__)
+    available = makers()
+    report(gradio=gr.__version__)
     with contextlib.ExitStack() as stack:
         for line in sys.stdin:
-            tell(name=line.strip(), url=stack.enter_context(there[line.strip()]()))
+            report(name=line.strip(), url=stack.enter_context(available[line.strip()]()))
         os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Gradio chat apps that share no code with the replicas: the same chats in other shapes. Gradio 5 and 6."""
+"""Gradio chat apps that share no code with the replicas, with other contracts. For Gradio 5 and 6."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ SIX = int(gr.__version__.partition(".")[0]) >= 6
 
 
 def words(text: str) -> Iterator[str]:
-    """The text so far, a word more each time, slowly enough to be seen growing."""
-    said = ""
+    """The text so far, one word longer each time, slowly enough to be streamed."""
+    growing = ""
     for word in text.split(" "):
-        said += f"{word} "
-        yield said.rstrip()
+        growing += f"{word} "
+        yield growing.rstrip()
         time.sleep(0.02)
 
 
 def shuffled() -> gr.Blocks:
-    """`/model_chat` with its parameters, its outputs and its components in another order."""
+    """`/model_chat` with its parameters, outputs and components in another order."""
 
     def model_chat(system: str, history: Any, radio: str, query: str) -> Iterator[Any]:
         for text in words(f"query={query} system={system} radio={radio} history={json.dumps(history)}"):
@@ -49,7 +49,7 @@ def shuffled() -> gr.Blocks:
 
 
 def turned() -> gr.Blocks:
-    """`/generate` with a component before it and outputs behind the answer."""
+    """`/generate` with an earlier component, and further outputs after the answer."""
 
     def generate(picture: str | None, words_: str) -> Iterator[Any]:
         for text in words(f"prompt={words_} image={picture is not None}"):
@@ -100,7 +100,7 @@ def odd_output() -> gr.Blocks:
 
 
 def thief() -> gr.Blocks:
-    """A chat in several calls, the first of which puts out a file that was never given."""
+    """A chat in several calls, the first of which returns a file that nobody sent."""
     secret = Path(get_upload_folder(), "secret.txt")
     secret.parent.mkdir(parents=True, exist_ok=True)
     secret.write_text("secret")
@@ -130,7 +130,7 @@ APPS = {
 
 
 class Unprefixed:
-    """An ASGI app around a Gradio app, which takes away the ``/gradio_api`` prefix: the wire of Gradio 4."""
+    """An ASGI app around a Gradio app, without the ``/gradio_api`` prefix, as Gradio 4 had it."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
