@@ -14,7 +14,7 @@ import openai
 import uvicorn
 from fastapi import FastAPI
 
-from .conftest import PATIENCE
+from .modes import PATIENCE
 
 
 @contextlib.contextmanager
