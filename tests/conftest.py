@@ -14,7 +14,7 @@ import pytest
 from qwen_spaces._gradio import job
 
 from .support.modes import MODES, POLLING
-from .support.servers import Servers
+from .support.servers import ServerProcess, Servers
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # So it is where the tests run in the background of a script, and programs under test would inherit it.
@@ -43,9 +43,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+shared = pytest.StashKey[ServerProcess]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give xdist's workers one process of servers: each app costs half a second, and CPU while it waits."""
+    if shared not in node.config.stash:
+        node.config.stash[shared] = process = ServerProcess()
+        node.config.add_cleanup(process.stop)
+    node.workerinput["servers"] = node.config.stash[shared].port
+
+
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
-    servers = Servers()
+def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
+    servers = Servers(getattr(request.config, "workerinput", {}).get("servers"))
     yield servers
     servers.stop()
 

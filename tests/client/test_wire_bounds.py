@@ -41,34 +41,41 @@ def bomb(size: int) -> bytes:
     return gzip.compress(b'{"dependencies": "' + b"a" * size + b'"}')
 
 
-BIG = json.dumps({**wire.CONFIG, "css": "a" * 20 * MB}).encode()
-NUMBERS = b'{"named_endpoints": {"/model_chat": [' + b"1," * 10 * MB + b"1]}}"
+def big() -> bytes:
+    return json.dumps({**wire.CONFIG, "css": "a" * 20 * MB}).encode()
+
+
+def numbers() -> bytes:
+    return b'{"named_endpoints": {"/model_chat": [' + b"1," * 10 * MB + b"1]}}"
+
+
 GZIP = {"Content-Encoding": "gzip"}
 EVENTS = {"Content-Type": "text/event-stream"}
 ENDLESS = never_ending(b" " * MB, 300 * MB)
-ANSWERS: dict[str, tuple[str, Raw]] = {
-    "a config of 20 MB": ("/config", Raw(BIG)),
-    "a config without an end": ("/config", Raw(ENDLESS, length=False)),
-    "a config that calls itself an event stream": ("/config", Raw(ENDLESS, headers=EVENTS)),
-    "a config that is a bomb": ("/config", Raw(bomb(300 * MB), headers=GZIP)),
-    "an error page without an end, for the config": ("/config", Raw(ENDLESS, 500, length=False)),
-    "a redirect with a body without an end": ("/config", Raw(ENDLESS, 302, {"Location": "/config"})),
-    "an API of 20 MB of numbers": ("/info", Raw(NUMBERS)),
-    "an API that is a bomb": ("/info", Raw(bomb(300 * MB), headers=GZIP)),
-    "a refused API without an end": ("/info", Raw(ENDLESS, 404)),
-    "a page in place of an event id": ("/queue/join", Raw(ENDLESS)),
-    "a refusal without an end": ("/queue/join", Raw(ENDLESS, 422)),
-    "a full queue without an end": ("/queue/join", Raw(ENDLESS, 503)),
-    "an event without an end": ("/queue/data", Raw((b"data: ", *ENDLESS))),
-    "an event of 40 MB": (
+# Made when they are needed: they are large, and to compress them takes seconds.
+ANSWERS: dict[str, Callable[[], tuple[str, Raw]]] = {
+    "a config of 20 MB": lambda: ("/config", Raw(big())),
+    "a config without an end": lambda: ("/config", Raw(ENDLESS, length=False)),
+    "a config that calls itself an event stream": lambda: ("/config", Raw(ENDLESS, headers=EVENTS)),
+    "a config that is a bomb": lambda: ("/config", Raw(bomb(300 * MB), headers=GZIP)),
+    "an error page without an end, for the config": lambda: ("/config", Raw(ENDLESS, 500, length=False)),
+    "a redirect with a body without an end": lambda: ("/config", Raw(ENDLESS, 302, {"Location": "/config"})),
+    "an API of 20 MB of numbers": lambda: ("/info", Raw(numbers())),
+    "an API that is a bomb": lambda: ("/info", Raw(bomb(300 * MB), headers=GZIP)),
+    "a refused API without an end": lambda: ("/info", Raw(ENDLESS, 404)),
+    "a page in place of an event id": lambda: ("/queue/join", Raw(ENDLESS)),
+    "a refusal without an end": lambda: ("/queue/join", Raw(ENDLESS, 422)),
+    "a full queue without an end": lambda: ("/queue/join", Raw(ENDLESS, 503)),
+    "an event without an end": lambda: ("/queue/data", Raw((b"data: ", *ENDLESS))),
+    "an event of 40 MB": lambda: (
         "/queue/data",
         Raw((*wire.BEGIN, wire.puts_out("", [["Hi", "x" * 40 * MB]], None))),
     ),
-    "an event stream that is a bomb": ("/queue/data", Raw(bomb(300 * MB), headers=GZIP)),
-    "a refused event stream without an end": ("/queue/data", Raw(ENDLESS, 500)),
-    "an answer of 30 MB at once": ("/queue/data", Raw(wire.says("x" * 30 * MB))),
-    "an error of 30 MB": ("/queue/data", Raw((*wire.BEGIN, *wire.fails("x" * 30 * MB)))),
-    "a title of 30 MB": ("/queue/data", Raw((*wire.BEGIN, *wire.fails("failed", "x" * 30 * MB)))),
+    "an event stream that is a bomb": lambda: ("/queue/data", Raw(bomb(300 * MB), headers=GZIP)),
+    "a refused event stream without an end": lambda: ("/queue/data", Raw(ENDLESS, 500)),
+    "an answer of 30 MB at once": lambda: ("/queue/data", Raw(wire.says("x" * 30 * MB))),
+    "an error of 30 MB": lambda: ("/queue/data", Raw((*wire.BEGIN, *wire.fails("x" * 30 * MB)))),
+    "a title of 30 MB": lambda: ("/queue/data", Raw((*wire.BEGIN, *wire.fails("failed", "x" * 30 * MB)))),
 }
 
 
@@ -95,7 +102,7 @@ def space_at(server: RawServer, **more: Any) -> QwenSpace:
 
 @pytest.mark.parametrize("what", ANSWERS)
 def test_what_is_too_large_is_refused_soon_and_not_kept(server: RawServer, what: str) -> None:
-    path, answer = ANSWERS[what]
+    path, answer = ANSWERS[what]()
     server.answers = {**VALID, path: answer}
     with space_at(server) as space:
         end, seconds, most = measured(lambda: space.ask("Hi"))

@@ -4,64 +4,80 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from .modes import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-START = 30.0  # seconds for a server to start
+START = 60.0  # seconds for a server to start
 
 
-class Servers:
-    """The process of `tests/support/spaces`, which starts what a test asks for, and what its brains tell."""
+class ServerProcess:
+    """The process of `tests/support/spaces`, which is one for all workers of the tests."""
 
     def __init__(self) -> None:
         # Another Python may serve, with another Gradio; see .ci/run.
         python = os.environ.get("QWEN_SPACES_SERVER_PYTHON", sys.executable)
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self.process = subprocess.Popen(
+        self._process = subprocess.Popen(
             [python, "-m", "tests.support.spaces"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             text=True,
         )
-        self._told: list[dict[str, Any]] = []
+        assert self._process.stdout
+        self.port = int(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.wait(PATIENCE)
+        self._process.stdout.close()
+
+
+class Servers:
+    """The servers that a test asks for, by name, and what their brains tell.
+
+    `port`: where their process is reached; without it, one is started.
+    """
+
+    def __init__(self, port: int | None = None) -> None:
+        self._process = None if port else ServerProcess()
+        self._connection = socket.create_connection(("127.0.0.1", port or self._process.port))
+        self._told: set[tuple[str, str]] = set()
         self._changed = threading.Condition()
-        assert self.process.stdout
-        self.gradio: str = json.loads(self.process.stdout.readline())["gradio"]
+        self.gradio = ""
         self._urls: dict[str, str] = {}
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
     def _listen(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
-            with self._changed:
+        with self._connection.makefile(encoding="utf-8") as lines:
+            for line in lines:
                 told = json.loads(line)
-                if "url" in told:
-                    self._urls[told["name"]] = told["url"]
-                else:
-                    self._told.append(told)
-                self._changed.notify_all()
+                with self._changed:
+                    if "url" in told:
+                        self._urls[told["name"]], self.gradio = told["url"], told["gradio"]
+                    else:
+                        self._told.add((told["event"], told["prompt"]))
+                    self._changed.notify_all()
 
     def __getitem__(self, name: str) -> str:
         """The address of what goes by that name."""
-        assert self.process.stdin
         with self._changed:
             if name not in self._urls:
-                self.process.stdin.write(f"{name}\n")
-                self.process.stdin.flush()
+                self._connection.sendall(f"{name}\n".encode())
                 assert self._changed.wait_for(lambda: name in self._urls, START), f"{name} does not start"
             return self._urls[name]
 
     def saw(self, event: str, prompt: str) -> bool:
-        return {"event": event, "prompt": prompt} in self._told
+        return (event, prompt) in self._told
 
     def wait_for(self, event: str, prompt: str, seconds: float = PATIENCE) -> float:
         """Wait until a brain told `event` of `prompt`; gives the seconds that took, fails after `seconds`."""
@@ -72,12 +88,11 @@ class Servers:
         return time.monotonic() - start
 
     def stop(self) -> None:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.close()
-        self.process.wait(10)
+        self._connection.shutdown(socket.SHUT_RDWR)
         self._listener.join(5)
-        self.process.stdout.close()
+        self._connection.close()
+        if self._process:
+            self._process.stop()
 
 
 SPACES = ("qwen-2-72b", "qwen-2.5", "qvq-72b")
