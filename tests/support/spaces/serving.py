@@ -39,7 +39,7 @@ def watched_by(tell: Callable[..., None]) -> Brain:
         try:
             steps = brain.answer(system, history, prompt, image, **more)
             if set(brain.parse_triggers(prompt)) <= {"pace"} and not float(
-                brain.triggers(prompt).get("pace", 0)
+                brain.parse_triggers(prompt).get("pace", 0)
             ):
                 steps = fewer(steps)
             yield from steps
