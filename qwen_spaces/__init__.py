@@ -11,7 +11,12 @@ import logging
 import warnings
 
 from ._client.status import SpaceStatus
-from .conversation import Conversation
+from ._conversation import Conversation
+from ._space import QwenSpace, available_spaces
+from ._stream.text_stream import TextStream
+from ._types.events import Done, Event, Metrics, Reasoning, Reply, Status, Text
+from ._types.messages import Message
+from ._types.timeouts import Timeouts
 from .errors import (
     AuthenticationError,
     ConnectError,
@@ -35,9 +40,6 @@ from .errors import (
     UnknownSpaceError,
     UnsupportedOptionError,
 )
-from .events import Done, Event, Metrics, Reasoning, Reply, Status, Text
-from .messages import Message
-from .space import QwenSpace, available_spaces
 from .spaces import (
     QVQ_72B,
     GradioChat,
@@ -51,8 +53,6 @@ from .spaces import (
     Qwen3,
     Qwen3_VL,
 )
-from .stream import TextStream
-from .timeouts import Timeouts
 
 __version__ = "0.1.0"
 

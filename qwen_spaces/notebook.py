@@ -11,11 +11,11 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments
 
+from ._conversation import Conversation
 from ._display.live_reply import InterruptedCell, LiveReply
-from .conversation import Conversation
+from ._space import QwenSpace
+from ._types.events import Reply
 from .errors import QwenSpacesError
-from .events import Reply
-from .space import QwenSpace
 
 
 class NoAnswerError(QwenSpacesError):

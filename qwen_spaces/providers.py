@@ -19,12 +19,12 @@ import warnings
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
+from ._space import QwenSpace
+from ._stream.text_stream import StreamIterator
+from ._types.images import ImageLike
+from ._types.timeouts import Timeouts
 from .errors import StreamError, UnknownSpaceError
-from .images import ImageLike
-from .space import QwenSpace
 from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
-from .stream import StreamIterator
-from .timeouts import Timeouts
 
 Messages = list[dict[str, Any]]
 ResponseError = StreamError

@@ -29,7 +29,7 @@ from qwen_spaces import (
     available_spaces,
 )
 from qwen_spaces._display.live_reply import LiveReply
-from qwen_spaces.images import Image
+from qwen_spaces._types.images import Image
 
 # An alias gives its facade.
 assert_type(QwenSpace("qwen-2.5"), Qwen2_5)

@@ -20,9 +20,9 @@ from .._contract.endpoint import Endpoint
 from .._contract.options import describe_option
 from .._contract.output import OutputParser
 from .._stream.mailbox import Mailbox
+from .._types.events import Status
+from .._types.images import Image
 from ..errors import AuthenticationError, ConnectError, ContractError, StreamCancelledError
-from ..events import Status
-from ..images import Image
 from .request import Request
 from .status import SpaceStatus
 

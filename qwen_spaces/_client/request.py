@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..events import Reply
-from ..images import Image
-from ..messages import Message
+from .._types.events import Reply
+from .._types.images import Image
+from .._types.messages import Message
 
 
 class Session(NamedTuple):

@@ -11,8 +11,8 @@ from tenacity import (
 )
 
 from .._stream.mailbox import Mailbox
+from .._types.events import Status
 from ..errors import QuotaExceededError, QwenSpacesError
-from ..events import Status
 
 MAX_RETRY_AFTER = 120.0  # seconds that a server may ask us to wait for another try
 _BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  # seconds

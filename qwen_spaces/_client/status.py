@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .. import _markup as markup
 from .._contract.api import HistoryForm
+from .._markup import markdown as markup
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .._addresses import is_local, is_on_hugging_face
+from .._types.images import Image, shown_address
+from .._types.messages import Message, folded, pairs, split, system_prompt
 from ..errors import ContractError, InvalidImageError
-from ..images import Image, shown_address
-from ..messages import Message, folded, pairs, split, system_prompt
 from .api import HistoryForm, Schema
 from .contract import Step
 from .options import check_options

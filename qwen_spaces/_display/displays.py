@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from .. import _markup as markup
+from .._markup import markdown as markup
+from .._types.events import Status
 from ..errors import QwenSpacesError, StreamCancelledError
-from ..events import Status
 
 if TYPE_CHECKING:
-    from ..stream import TextStream
+    from .._stream.text_stream import TextStream
 
 Bundle: TypeAlias = dict[str, str]  # MIME type -> content
 

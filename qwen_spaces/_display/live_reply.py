@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 
+from .._types.events import Reply
 from ..errors import QwenSpacesError, SpaceTimeoutError
-from ..events import Reply
 from .displays import CellDisplay, PlainDisplay, current_display, shell
 
 if TYPE_CHECKING:
-    from ..stream import TextStream
+    from .._stream.text_stream import TextStream
 
 REFRESH_INTERVAL = 0.08  # seconds; with the first and the last one, fewer than 15 refreshes a second
 REFRESH_SECONDS_PER_CHAR = 4e-6  # more for each character: a page redraws a long text more slowly

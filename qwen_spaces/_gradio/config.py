@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 import httpx
 
 from .._stream.mailbox import Mailbox
+from .._types.events import Status
 from ..errors import AuthenticationError, ContractError, SpaceTimeoutError, StreamCancelledError
-from ..events import Status
 from .errors import check_config, retry_after
 from .guard import origin
 

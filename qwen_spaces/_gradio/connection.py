@@ -20,9 +20,9 @@ from gradio_client import handle_file
 from .._contract.endpoint import PREVIOUS_CHAT, Call
 from .._contract.output import find_history
 from .._stream.mailbox import Mailbox
+from .._types.events import Status
+from .._types.images import check_size
 from ..errors import AuthenticationError, QwenSpacesError
-from ..events import Status
-from ..images import check_size
 from .certificates import context
 from .config import CONNECT_TIMEOUT, not_followed, retry_connecting
 from .errors import Sent, connect_error, stream_error

@@ -17,7 +17,7 @@ import httpx
 from gradio_client import exceptions
 
 from .. import errors
-from ..images import shown_address, too_large, unfetched
+from .._types.images import shown_address, too_large, unfetched
 from .certificates import why_not_trusted
 from .pages import describe, is_blocked
 from .zero_gpu import kind_of, seconds_to_wait, without_html

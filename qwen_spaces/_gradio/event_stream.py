@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from .._types.events import Status
+from .._types.timeouts import Stage
 from ..errors import UnexpectedOutputError
-from ..events import Status
-from ..timeouts import Stage
 
 logger = logging.getLogger("qwen_spaces")
 

@@ -16,6 +16,7 @@ import huggingface_hub.utils as hub
 
 from .._addresses import redact
 from .._stream.mailbox import Mailbox
+from .._types.events import Status
 from ..errors import (
     AuthenticationError,
     ConnectError,
@@ -25,7 +26,6 @@ from ..errors import (
     SpaceUnavailableError,
     StreamCancelledError,
 )
-from ..events import Status
 from .config import CONNECT_TIMEOUT, MAX_REDIRECTS, redirect_target, retry_connecting
 from .errors import connect_error
 from .guard import RequestGuard

@@ -21,8 +21,8 @@ from gradio_client import Client, utils
 from gradio_client.client import Endpoint
 
 from .._stream.mailbox import Mailbox
+from .._types.events import Status
 from ..errors import QwenSpacesError, UnexpectedOutputError
-from ..events import Status
 from .config import fetch_config
 from .diffs import OutputDiffs
 from .event_stream import messages, status_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._contract.output import Snapshot, diff
-from ..events import Event, Reasoning, Text
+from .._types.events import Event, Reasoning, Text
 
 
 class Accumulator:

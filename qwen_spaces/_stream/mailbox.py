@@ -13,9 +13,9 @@ import anyio
 import anyio.lowlevel
 
 from .._contract.output import Snapshot, parse
+from .._types.events import Status
+from .._types.timeouts import Timeline
 from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
-from ..events import Status
-from ..timeouts import Timeline
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import anyio.lowlevel
 
+from .._types.events import Done, Event, Metrics, Reply, Status
+from .._types.timeouts import Timeouts
 from ..errors import EmptyReplyError, SpaceTimeoutError, StreamCancelledError, StreamError
-from ..events import Done, Event, Metrics, Reply, Status
-from ..timeouts import Timeouts
 from .accumulator import Accumulator
 from .mailbox import Mailbox
 from .task import Task

@@ -9,8 +9,8 @@ import traceback
 import warnings
 from collections.abc import Callable
 
+from .._types.timeouts import Timeouts
 from ..errors import Phase, QwenSpacesError, SpaceTimeoutError, StreamError
-from ..timeouts import Timeouts
 from .mailbox import Mailbox
 
 _LATE: dict[Phase, str] = {

@@ -6,13 +6,12 @@ from typing import Any
 
 import click
 
-from .. import __version__
-from .ask import ask
-from .chat import chat
-from .errors import exit_on_error
-from .safety import safe_streams
-from .serve import serve
-from .spaces import replica, spaces, status
+from ._ask import ask
+from ._chat import chat
+from ._errors import exit_on_error
+from ._safety import safe_streams
+from ._serve import serve
+from ._spaces import replica, spaces, status
 
 
 class Group(click.Group):
@@ -34,7 +33,7 @@ COMMANDS: list[click.Command] = [ask, chat, spaces, status, replica, serve]
 
 @click.group(cls=Group, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, envvar="QWEN_SPACES_DEBUG", help="Show the traceback of an error.")
-@click.version_option(__version__, prog_name="qwen-spaces")
+@click.version_option(package_name="qwen-spaces", prog_name="qwen-spaces")
 def main(debug: bool) -> None:
     """Talk to Qwen models on Hugging Face Spaces.
 

@@ -18,8 +18,8 @@ Needs ``pip install 'qwen-spaces[gateway]'``.
 from ..errors import MissingExtraError
 
 try:
-    from . import server as _server  # which needs uvicorn
-    from .app import create_app
+    from . import _server  # which needs uvicorn
+    from ._app import create_app
 except ModuleNotFoundError as _error:
     raise MissingExtraError("The gateway needs: pip install 'qwen-spaces[gateway]'") from _error
 

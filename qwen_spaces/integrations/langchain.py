@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .._space import QwenSpace
+from .._types.events import Event, Reply
+from .._types.timeouts import Timeouts
 from ..errors import InvalidMessagesError, MissingExtraError
-from ..events import Event, Reply
-from ..space import QwenSpace
-from ..timeouts import Timeouts
 
 try:
     from langchain_core.language_models import BaseChatModel
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import LangSmithParams
     from typing_extensions import Self
 
-    from ..stream import TextStream
+    from .._stream.text_stream import TextStream
 
 PROVIDER = "qwen-spaces"
 _IGNORED = ("temperature", "max_tokens")  # LangChain's standard parameters that no Space has

@@ -23,11 +23,11 @@ from llm.parts import AttachmentPart, Part, StreamEvent, TextPart
 from pydantic import Field, create_model
 
 from .._contract.options import describe_option
+from .._space import QwenSpace, available_spaces
+from .._stream.text_stream import TextStream
+from .._types.events import Done, Event, Reasoning, Reply, Text
+from .._types.images import as_images
 from ..errors import QwenSpacesError
-from ..events import Done, Event, Reasoning, Reply, Text
-from ..images import as_images
-from ..space import QwenSpace, available_spaces
-from ..stream import TextStream
 
 KEY = "huggingface"  # as in `llm keys set huggingface`
 IMAGES = frozenset(f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "avif", "heic"))

@@ -10,8 +10,8 @@ Needs Gradio (5 or 6): ``pip install 'qwen-spaces[local]'``.
 """
 
 try:
-    from .brain import Brain
-    from .server import NAMES, build, serve
+    from ._brain import Brain
+    from ._server import NAMES, build, serve
 except ModuleNotFoundError as _error:
     if _error.name != "gradio":
         raise

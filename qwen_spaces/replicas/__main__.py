@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .server import NAMES, run
+from ._server import NAMES, run
 
 
 @click.command(epilog="Example:  python -m qwen_spaces.replicas qwen-2.5 --port 7860")
@@ -24,7 +24,7 @@ def main(name: str, port: int, host: str, url: str | None, model: str | None, ap
     brain = None
     if url:
         try:
-            from .backend import backend
+            from ._backend import backend
 
             brain = backend(url, model, api_key)
         except (ImportError, ValueError) as error:

@@ -3,17 +3,17 @@
 import importlib
 import pkgutil
 
-from .gradio_chat import GradioChat
-from .qvq_72b import QVQ_72B
-from .qwen2_5 import Qwen2_5
-from .qwen2_5_1m import Qwen2_5_1M
-from .qwen2_5_72b import Qwen2_5_72B
-from .qwen2_5_coder import Qwen2_5_Coder
-from .qwen2_5_max import Qwen2_5_Max
-from .qwen2_5_vl_72b import Qwen2_5_VL_72B
-from .qwen2_72b import Qwen2_72B
-from .qwen3 import Qwen3
-from .qwen3_vl import Qwen3_VL
+from ._gradio_chat import GradioChat
+from ._qvq_72b import QVQ_72B
+from ._qwen2_5 import Qwen2_5
+from ._qwen2_5_1m import Qwen2_5_1M
+from ._qwen2_5_72b import Qwen2_5_72B
+from ._qwen2_5_coder import Qwen2_5_Coder
+from ._qwen2_5_max import Qwen2_5_Max
+from ._qwen2_5_vl_72b import Qwen2_5_VL_72B
+from ._qwen2_72b import Qwen2_72B
+from ._qwen3 import Qwen3
+from ._qwen3_vl import Qwen3_VL
 
 __all__ = [
     "QVQ_72B",

@@ -12,8 +12,8 @@ import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from qwen_spaces.cli.chat import COMMANDS
-from qwen_spaces.cli.keyboard import CommandCompleter
+from qwen_spaces.cli._chat import COMMANDS
+from qwen_spaces.cli._keyboard import CommandCompleter
 
 from ..support.commands import COMMAND, invoke
 from ..support.images import picture

@@ -18,7 +18,7 @@ import pytest
 
 from qwen_spaces import QwenSpace, available_spaces
 from qwen_spaces.cli import main
-from qwen_spaces.cli.terminal import StatusLine
+from qwen_spaces.cli._terminal import StatusLine
 from qwen_spaces.replicas import server as replica_server
 
 from ..support.commands import COMMAND, invoke
@@ -295,7 +295,7 @@ def test_replica_serves_the_named_space(monkeypatch: pytest.MonkeyPatch) -> None
     # test_replicas.py shows that it serves until Ctrl-C.
     calls: list[object] = []
     monkeypatch.setattr(
-        "qwen_spaces.replicas.server.run", lambda *args, **kwargs: calls.extend([args, kwargs])
+        "qwen_spaces.replicas._server.run", lambda *args, **kwargs: calls.extend([args, kwargs])
     )
     assert invoke("replica", "qwen-qvq-72b-preview", "--port", "0") == (0, "", "")
     assert calls == [("qvq-72b",), {"port": 0, "host": "127.0.0.1", "brain": None}]
@@ -316,8 +316,8 @@ def test_every_example_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(replica_server, "run", lambda *_, **__: print("Replica"))
     # test_gateway.py shows that it serves until Ctrl-C. Here it listens on loopback only.
-    monkeypatch.setattr("qwen_spaces.gateway.server.run", lambda *_, **__: None)
-    serve = sys.modules["qwen_spaces.cli.serve"]  # in the package the name is the command's
+    monkeypatch.setattr("qwen_spaces.gateway._server.run", lambda *_, **__: None)
+    serve = sys.modules["qwen_spaces.cli._serve"]  # in the package the name is the command's
     monkeypatch.setattr(serve, "_listen", lambda *_: socket.create_server(("127.0.0.1", 0)))
     Path("cat.png").write_bytes(picture("PNG", (64, 48), "orange"))
     Path("notes.txt").write_text("The sky is blue.\n")

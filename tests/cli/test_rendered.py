@@ -13,12 +13,12 @@ import pyte
 import pytest
 
 from qwen_spaces import Reply, Status, Text
-from qwen_spaces.cli.markdown import MarkdownOutput, block_starts, render
-from qwen_spaces.cli.options import Setup
-from qwen_spaces.cli.output import Output, PlainOutput
-from qwen_spaces.cli.safety import strip_controls
-from qwen_spaces.cli.terminal import StatusLine, max_width
-from qwen_spaces.events import Done, Reasoning
+from qwen_spaces._types.events import Done, Reasoning
+from qwen_spaces.cli._markdown import MarkdownOutput, block_starts, render
+from qwen_spaces.cli._options import Setup
+from qwen_spaces.cli._output import Output, PlainOutput
+from qwen_spaces.cli._safety import strip_controls
+from qwen_spaces.cli._terminal import StatusLine, max_width
 
 from ..support.terminal import COLUMNS, stage
 
@@ -37,7 +37,7 @@ CODE = f"Words\n\n```\n{'x' * 200}\n{'❤️' * 30} {'x' * 40}\n```\n"
 @pytest.fixture(autouse=True)
 def without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(sleep=lambda seconds: None, monotonic=lambda: 0.0)
-    monkeypatch.setattr("qwen_spaces.cli.markdown.time", clock)
+    monkeypatch.setattr("qwen_spaces.cli._markdown.time", clock)
     monkeypatch.setenv("TERM", "xterm-256color")
 
 
@@ -177,7 +177,7 @@ def test_revised_plain_text_is_followed_by_the_full_answer() -> None:
 def test_without_rich_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "qwen_spaces.cli.markdown")
+    monkeypatch.delitem(sys.modules, "qwen_spaces.cli._markdown")
     with stage():
         assert type(output_for()) is PlainOutput
 
@@ -188,7 +188,7 @@ def test_a_terminal_that_became_narrower_shows_nothing_twice(monkeypatch: pytest
         screen.reset()  # and now each line takes two
         screen.set_mode(pyte.modes.LNM)
         print("x" * 40, "x" * 30, "y" * 40, "y" * 30, sep="\n", end="")
-        monkeypatch.setattr("qwen_spaces.cli.markdown.size", lambda: (40, 24))
+        monkeypatch.setattr("qwen_spaces.cli._markdown.size", lambda: (40, 24))
         output.show(Done(Reply("z")))
     assert screen.rows() == ["z", ""]
 
@@ -223,8 +223,8 @@ def test_the_status_line_describes_the_stage(status: Status, text: str) -> None:
 
 
 def test_a_status_line_shows_the_remaining_or_the_elapsed_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qwen_spaces.cli.terminal.SHOW_ELAPSED_AFTER", 0.0)
-    monkeypatch.setattr("qwen_spaces.cli.terminal.REFRESH_INTERVAL", 0.001)
+    monkeypatch.setattr("qwen_spaces.cli._terminal.SHOW_ELAPSED_AFTER", 0.0)
+    monkeypatch.setattr("qwen_spaces.cli._terminal.REFRESH_INTERVAL", 0.001)
     line = StatusLine()
     with stage() as screen:
         line.show("Waiting " * 30, eta=40.0)

@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 
 import qwen_spaces.cli
 from qwen_spaces import Reply, Status, Text, Timeouts
+from qwen_spaces._types.events import Done, Reasoning
 from qwen_spaces.cli import Group, main
-from qwen_spaces.cli.options import Setup
-from qwen_spaces.cli.safety import SafeStream, safe_streams, strip_controls
-from qwen_spaces.events import Done, Reasoning
+from qwen_spaces.cli._options import Setup
+from qwen_spaces.cli._safety import SafeStream, safe_streams, strip_controls
 
 from ..support import scripted_gradio as wire
 from ..support.commands import COMMAND, invoke
@@ -201,7 +201,7 @@ WRITERS = {
     "lines": lambda: sys.stdout.writelines([EVIL, EVIL]),
     "logging": log,
     "traceback": fail_in_a_thread,
-    "echo": lambda: qwen_spaces.cli.terminal.echo(EVIL, dim=True, err=True),
+    "echo": lambda: qwen_spaces.cli._terminal.echo(EVIL, dim=True, err=True),
 }
 
 
@@ -227,7 +227,7 @@ def test_the_streams_are_restored_when_a_command_ends(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "stdout", None)  # as with pythonw
     monkeypatch.setattr(sys, "stderr", None)
     with safe_streams():
-        qwen_spaces.cli.terminal.echo("nowhere")
+        qwen_spaces.cli._terminal.echo("nowhere")
 
 
 def test_only_one_module_writes() -> None:
@@ -395,7 +395,7 @@ def test_markdown_creates_no_hyperlink_and_no_control(source: str) -> None:
 
 
 def test_a_request_of_any_path_is_one_plain_line_of_the_gateways_log() -> None:
-    from qwen_spaces.gateway.middleware import RequestContext, logger
+    from qwen_spaces.gateway._middleware import RequestContext, logger
 
     lines: list[str] = []
     handler = logging.Handler()

@@ -22,7 +22,7 @@ from qwen_spaces import (
     SpaceError,
 )
 from qwen_spaces._client.request import Request, SessionStore
-from qwen_spaces._markup import markdown
+from qwen_spaces._markup.markdown import markdown
 
 from ..support.images import picture
 from ..support.modes import run_async

@@ -28,7 +28,7 @@ from qwen_spaces import (
 )
 from qwen_spaces._stream.mailbox import Mailbox
 from qwen_spaces._stream.task import REPRIEVE
-from qwen_spaces.events import Status, Text
+from qwen_spaces._types.events import Status, Text
 
 from ..support.images import PNG
 from ..support.modes import run_async

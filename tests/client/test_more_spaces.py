@@ -27,8 +27,8 @@ from qwen_spaces import (
     UnsupportedOptionError,
 )
 from qwen_spaces.replicas import NAMES, serve
-from qwen_spaces.replicas.brain import long_text
-from qwen_spaces.replicas.sample_text import PASSAGES
+from qwen_spaces.replicas._brain import long_text
+from qwen_spaces.replicas._sample_text import PASSAGES
 
 from ..support.images import picture
 from ..support.modes import POLLING, deltas_through, run_async

@@ -26,8 +26,8 @@ from qwen_spaces import (
     Timeouts,
 )
 from qwen_spaces.cli import main
-from qwen_spaces.replicas.brain import long_text
-from qwen_spaces.replicas.sample_text import PASSAGES
+from qwen_spaces.replicas._brain import long_text
+from qwen_spaces.replicas._sample_text import PASSAGES
 
 from ..support.modes import MODES, POLLING, deltas_through, run_async
 from ..support.servers import SPACES, TURNS, Servers

@@ -24,7 +24,7 @@ from qwen_spaces import (
     Status,
 )
 from qwen_spaces._gradio.pages import describe, title_of
-from qwen_spaces.images import check_size, unfetched
+from qwen_spaces._types.images import check_size, unfetched
 
 from ..support.hub import serve_hub
 from ..support.images import PNG

@@ -18,9 +18,9 @@ from openai.types.chat import completion_create_params
 
 from qwen_spaces import QwenSpace, Timeouts, errors
 from qwen_spaces.gateway import create_app
-from qwen_spaces.gateway.errors import error_response_for
-from qwen_spaces.gateway.schema import IGNORED_PARAMS, MAX_IMAGES, ChatRequest
-from qwen_spaces.replicas.sample_text import PASSAGES
+from qwen_spaces.gateway._errors import error_response_for
+from qwen_spaces.gateway._schema import IGNORED_PARAMS, MAX_IMAGES, ChatRequest
+from qwen_spaces.replicas._sample_text import PASSAGES
 
 from ..support.gateway import chat, http, openai_client, serve_gateway
 from ..support.images import picture
@@ -398,7 +398,7 @@ def test_every_error_has_a_status_of_its_own() -> None:
 def test_an_unexpected_error_is_a_500_without_details(
     client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch, lines: queue.Queue[logging.LogRecord]
 ) -> None:
-    monkeypatch.setattr("qwen_spaces.gateway.app.completion", lambda *_: 1 / 0)
+    monkeypatch.setattr("qwen_spaces.gateway._app.completion", lambda *_: 1 / 0)
     with pytest.raises(openai.InternalServerError, match="failed unexpectedly") as failed:
         client.chat.completions.create(**chat("Hi [[pace=0]]"))
     assert "division" not in str(failed.value)
@@ -453,7 +453,7 @@ def test_a_client_that_disconnects_leaves_the_queue(
 def test_a_client_that_reads_nothing_is_disconnected(
     prompt: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qwen_spaces.gateway.app.SEND_TIMEOUT", 0.2)
+    monkeypatch.setattr("qwen_spaces.gateway._app.SEND_TIMEOUT", 0.2)
     prompt += " [[forever]] [[pace=0.001]]"
     body = json.dumps(chat(prompt, stream=True))
     head = "POST /v1/chat/completions HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"
@@ -472,7 +472,7 @@ def test_a_client_that_reads_nothing_is_disconnected(
 def test_more_requests_than_allowed_are_refused_until_one_is_over(
     prompt: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qwen_spaces.gateway.middleware.RETRY_AFTER", 0.1)
+    monkeypatch.setattr("qwen_spaces.gateway._middleware.RETRY_AFTER", 0.1)
     prompt += " [[forever]]"
     app = create_app({"qwen-2.5": servers["qwen-2.5"]}, max_requests=1)
     with serve_gateway(app) as url, openai_client(url) as client:

@@ -30,8 +30,8 @@ from qwen_spaces.cli import main
 from qwen_spaces.gateway import create_app
 from qwen_spaces.replicas import serve
 from qwen_spaces.replicas.__main__ import main as replicas_main
-from qwen_spaces.replicas.backend import backend
-from qwen_spaces.replicas.brain import Thought, answer
+from qwen_spaces.replicas._backend import backend
+from qwen_spaces.replicas._brain import Thought, answer
 
 from ..support.gateway import serve_gateway
 from ..support.images import picture
@@ -266,7 +266,9 @@ def test_the_commands_put_a_model_behind_a_replica(
 ) -> None:
     brains: list[Any] = []
     run = (
-        "qwen_spaces.replicas.server.run" if command == "qwen-spaces" else "qwen_spaces.replicas.__main__.run"
+        "qwen_spaces.replicas._server.run"
+        if command == "qwen-spaces"
+        else "qwen_spaces.replicas.__main__.run"
     )
     monkeypatch.setattr(run, lambda *what, **how: brains.append(how.get("brain") or what[-1]))
     program, start = (main, ["replica"]) if command == "qwen-spaces" else (replicas_main, [])
@@ -291,8 +293,8 @@ def test_the_commands_put_a_model_behind_a_replica(
         code, output = invoke(*more)
         assert code != 0
         assert message in output
-    monkeypatch.delitem(sys.modules, "qwen_spaces.replicas.backend")
-    monkeypatch.delattr("qwen_spaces.replicas.backend", raising=False)
+    monkeypatch.delitem(sys.modules, "qwen_spaces.replicas._backend")
+    monkeypatch.delattr("qwen_spaces.replicas._backend", raising=False)
     monkeypatch.setitem(sys.modules, "openai", None)
     code, output = invoke("--backend", model.url)
     assert code != 0

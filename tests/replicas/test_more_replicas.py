@@ -21,7 +21,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from qwen_spaces.replicas import serve
-from qwen_spaces.replicas.brain import Thought, answer
+from qwen_spaces.replicas._brain import Thought, answer
 
 from ..support.modes import PATIENCE
 from ..support.raw_client import CELL, QWEN2, QWEN25, Wire

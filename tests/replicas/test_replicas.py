@@ -23,7 +23,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from qwen_spaces.replicas import NAMES, build, serve
-from qwen_spaces.replicas.brain import long_text, parse_triggers
+from qwen_spaces.replicas._brain import long_text, parse_triggers
 
 from ..support.modes import PATIENCE
 from ..support.raw_client import CELL, QWEN2, QWEN25, Wire

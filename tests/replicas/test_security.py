@@ -21,7 +21,7 @@ pytest.importorskip("gradio")
 from PIL import Image
 
 from qwen_spaces.replicas import NAMES, build, serve
-from qwen_spaces.replicas.describe_image import describe
+from qwen_spaces.replicas._describe_image import describe
 
 from ..support.raw_client import Wire, requests_with, run_together
 

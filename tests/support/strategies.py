@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from qwen_spaces import Message
-from qwen_spaces.messages import ROLES
+from qwen_spaces._types.messages import ROLES
 
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
 turns = st.lists(st.builds(Message, st.sampled_from(ROLES), words), max_size=8)

@@ -198,8 +198,8 @@ def test_no_error_quotes_a_password(address: str) -> None:
 
 
 def test_the_gateway_takes_them_too() -> None:
-    from qwen_spaces.gateway.models import Models
-    from qwen_spaces.timeouts import Timeouts
+    from qwen_spaces._types.timeouts import Timeouts
+    from qwen_spaces.gateway._models import Models
 
     models = Models({"mine": "hf.co/spaces/O/N", "qwen-2.5": "localhost:7860/"}, Timeouts(), 1000)
     assert [entry.space.src for entry in models.entries()] == ["O/N", "http://localhost:7860"]

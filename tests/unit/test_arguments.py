@@ -28,7 +28,7 @@ from qwen_spaces import (
     Timeouts,
     UnsupportedOptionError,
 )
-from qwen_spaces.images import as_images
+from qwen_spaces._types.images import as_images
 
 from ..support.images import picture
 

@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 from qwen_spaces import QVQ_72B, InvalidImageError, InvalidMessagesError, QwenSpace
-from qwen_spaces.images import as_images
+from qwen_spaces._types.images import as_images
 
 from ..support.images import PNG
 

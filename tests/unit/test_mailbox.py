@@ -11,7 +11,7 @@ import pytest
 from qwen_spaces import StreamCancelledError
 from qwen_spaces._contract.output import Snapshot
 from qwen_spaces._stream.mailbox import Mailbox
-from qwen_spaces.events import Status
+from qwen_spaces._types.events import Status
 
 from ..support.modes import run_async
 

@@ -21,7 +21,7 @@ from qwen_spaces import (
     Status,
 )
 from qwen_spaces._display.displays import NO_MATH
-from qwen_spaces._markup import MAX_BRACKETS, MAX_CHARS, REMOTE_IMAGES, markdown
+from qwen_spaces._markup.markdown import MAX_BRACKETS, MAX_CHARS, REMOTE_IMAGES, markdown
 
 from ..support.harmless import faults, faults_of, renderings
 from ..support.page import Page, new_page, thinking, told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from qwen_spaces._markup import markdown
+from qwen_spaces._markup.markdown import markdown
 
 from ..support.harmless import faults_of
 from ..support.payloads import PAYLOADS, armed

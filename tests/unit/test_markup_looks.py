@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qwen_spaces._markup import REMOTE_IMAGES, markdown
+from qwen_spaces._markup.markdown import REMOTE_IMAGES, markdown
 
 from ..support.harmless import renderings
 

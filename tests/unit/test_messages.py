@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 
 from qwen_spaces import InvalidImageError, InvalidMessagesError, Message
-from qwen_spaces.images import Image, as_images
-from qwen_spaces.messages import as_messages, folded, pairs, split, system_prompt
+from qwen_spaces._types.images import Image, as_images
+from qwen_spaces._types.messages import as_messages, folded, pairs, split, system_prompt
 
 from ..support.strategies import requests, words
 

@@ -177,7 +177,9 @@ def test_joined_deltas_are_the_text_however_it_was_split_and_read(
     answer, deltas = Accumulator(), []
     for number, end in enumerate(ends):
         if number not in skipped or end == len(whole):
-            deltas += [event for event in answer.add(Snapshot(whole[:end]), 0.0) if isinstance(event, Text)]
+            deltas += [
+                event for event in answer.update(Snapshot(whole[:end]), 0.0) if isinstance(event, Text)
+            ]
     assert "".join(delta.text for delta in deltas) == whole == answer.text
     assert not answer.rewritten
     assert answer.deltas == len(deltas)
@@ -188,7 +190,7 @@ def test_events_rebuild_any_sequence_of_snapshots(snapshots: list[Snapshot]) -> 
     answer, joined = Accumulator(), ""
     for snapshot in snapshots:
         before = answer.text, answer.reasoning
-        for event in answer.add(snapshot, 0.0):
+        for event in answer.update(snapshot, 0.0):
             if isinstance(event, Text):
                 joined = joined[: event.start] + event.text
             else:

@@ -1,0 +1,195 @@
+"""A chat of many turns with one Space, and its history of completed turns."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import reprlib
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ._markup.markdown import markdown
+from ._stream.text_stream import TextStream
+from ._types.events import Reply
+from ._types.images import Images, as_images
+from ._types.messages import Message, Messages, as_messages, check_messages
+from .errors import InvalidMessagesError
+
+if TYPE_CHECKING:
+    from ._display.live_reply import LiveReply
+
+FORMAT = 1  # of the files that `save` writes
+MAX_FILE_CHARS = 256 * 2**20  # of a saved conversation, images included
+
+
+class OpenStream(Protocol):
+    """Returns a stream for messages, which calls `on_reply` with the complete answer."""
+
+    def __call__(self, messages: Messages, *, on_reply: Callable[[Reply], None]) -> TextStream: ...
+
+
+class Conversation:
+    """A chat with a memory. `QwenSpace.conversation` makes it.
+
+    A turn enters the history when its answer is complete; one that fails or is cancelled does not, and can be
+    repeated. Take one turn at a time: a turn sends the answers that are complete when it starts.
+
+    Example:
+        chat = QwenSpace("qwen-2.5").conversation(system="Be brief.")
+        chat.ask("My name is Ada.")
+        print(chat.ask("What is my name?"))
+    """
+
+    def __init__(self, open_stream: OpenStream, *, system: str | None = None) -> None:
+        self._open_stream = open_stream
+        self._lock = threading.Lock()
+        self._messages: tuple[Message, ...] = ()
+        self.system = system
+
+    def __repr__(self) -> str:
+        return f"<Conversation of {len(self._messages)} messages>"
+
+    def _repr_markdown_(self) -> str:
+        shown = (f"**{message.role}**\n\n{markdown(message.content)}" for message in self._messages)
+        return "\n\n".join(shown)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The system prompt, if any, and all completed turns. Set it to continue another conversation."""
+        return self._messages
+
+    @messages.setter
+    def messages(self, messages: Iterable[Message | Mapping[str, Any]]) -> None:
+        turns = check_messages(messages)
+        with self._lock:
+            self._messages = turns
+
+    @property
+    def system(self) -> str | None:
+        """The system prompt, or ``None``. A new one holds from the next turn on."""
+        return next((message.content for message in self._messages if message.role == "system"), None)
+
+    @system.setter
+    def system(self, system: str | None) -> None:
+        prompt = () if system is None else check_messages([Message("system", system)])
+        with self._lock:
+            turns = tuple(message for message in self._messages if message.role != "system")
+            self._messages = (*prompt, *turns)
+
+    def stream(self, prompt: str, *, images: Images = ()) -> TextStream:
+        """Send the next message, and read the answer as it arrives.
+
+        Args:
+            prompt: the user's message.
+            images: as for `QwenSpace.stream`. The history keeps them, a file as its bytes.
+
+        Raises:
+            InvalidMessagesError: the prompt is empty.
+            InvalidImageError: an image cannot be sent.
+        """
+        given = tuple(image.in_memory() for image in as_images(images))
+        (message,) = as_messages(Message("user", prompt, given))
+
+        def keep(reply: Reply) -> None:
+            with self._lock:
+                self._messages = (*self._messages, message, reply.message)
+
+        return self._open_stream((*self._messages, message), on_reply=keep)
+
+    def ask(self, prompt: str, *, images: Images = ()) -> Reply:
+        """Send the next message, and wait for the whole answer; blocks. See `stream`."""
+        with self.stream(prompt, images=images) as stream:
+            return stream.result()
+
+    def show(self, prompt: str, *, images: Images = ()) -> LiveReply:
+        """Send the next message, and show the answer in a notebook as it arrives. See `QwenSpace.show`."""
+        from ._display.live_reply import LiveReply
+
+        return LiveReply(self.stream(prompt, images=images))
+
+    def undo(self) -> Message | None:
+        """Forget the last turn.
+
+        Returns:
+            The user's message of that turn, ``None`` if there was no turn.
+
+        Example:
+            if message := chat.undo():
+                chat.ask(message.content, images=message.images)
+        """
+        with self._lock:
+            places = [place for place, message in enumerate(self._messages) if message.role == "user"]
+            if not places:
+                return None
+            message = self._messages[places[-1]]
+            self._messages = self._messages[: places[-1]]
+            return message
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the messages, in the OpenAI form, to a JSON file. It replaces the file whole or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        path = Path(path)
+        saved = {"qwen_spaces": FORMAT, "messages": [_plain(message) for message in self._messages]}
+        text = json.dumps(saved, ensure_ascii=False, indent=1) + "\n"
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="replace", dir=path.parent, delete=False
+        ) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(file.name, path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(file.name)
+                raise
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Replace the messages by those of a file that `save` wrote.
+
+        Raises:
+            OSError: the file cannot be read.
+            InvalidMessagesError: `save` did not write it, or a newer version did.
+            InvalidImageError: an image in it cannot be read.
+
+        Example:
+            chat = QwenSpace("qwen-2.5").conversation()
+            chat.load("talk.json")
+        """
+        text = _read(path)
+        try:
+            saved = json.loads(text)
+            version, messages = saved["qwen_spaces"], list(saved["messages"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InvalidMessagesError(f"{path} holds no conversation that was saved here.") from error
+        if version != FORMAT:
+            raise InvalidMessagesError(
+                f"{path} has format {reprlib.repr(version)}, of a newer qwen_spaces. Update yours to read it."
+            )
+        self.messages = messages
+
+
+def _plain(message: Message) -> dict[str, object]:
+    """Return a message in the OpenAI form, in which an image is an address."""
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    images = [{"type": "image_url", "image_url": {"url": url}} for url in message.image_urls]
+    return {"role": message.role, "content": [{"type": "text", "text": message.content}, *images]}
+
+
+def _read(path: str | os.PathLike[str]) -> str:
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(MAX_FILE_CHARS + 1)
+    except (ValueError, TypeError) as error:  # a binary file, or no path
+        raise InvalidMessagesError(f"{path!r} holds no conversation that was saved here.") from error
+    if len(text) > MAX_FILE_CHARS:
+        raise InvalidMessagesError(f"{path} is too large for a conversation that was saved here.")
+    return text

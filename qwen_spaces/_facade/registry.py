@@ -1,0 +1,100 @@
+"""The facts of the facades, and which facade a name means."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from .._addresses import Address, did_you_mean, parse_address, redact
+from .._contract.contract import Contract
+from ..errors import UnknownSpaceError
+
+FACADES: dict[str, type[Facade]] = {}  # alias -> facade
+OTHERS: list[type[Facade]] = []  # for any other address; the last one holds
+
+
+class Facade:
+    """The facts of a Space. A subclass registers itself: under its alias, or for any Space without one."""
+
+    contract: ClassVar[Contract] = Contract("")
+    alias: ClassVar[str] = ""
+    options: ClassVar[Mapping[str, Sequence[object]]] = {}  # option -> the values it takes
+    max_images: ClassVar[int | None] = 0  # in a request; ``None``: any number
+    reasons: ClassVar[bool] = False  # whether it marks its thinking, apart from the answer
+    label: ClassVar[str] = ""
+    api_endpoint: ClassVar[str] = ""
+    # What follows from these, under the names of the old providers.
+    aliases: ClassVar[tuple[str, ...]] = ()  # the alias, then the long name
+    space_id: ClassVar[str] = ""
+    url: ClassVar[str] = ""
+    default_model: ClassVar[str] = ""
+    default_vision_model: ClassVar[str | None] = None
+    model_aliases: ClassVar[Mapping[str, str]] = {}
+    models: ClassVar[list[str]] = []
+    vision_models: ClassVar[list[str]] = []
+    supports_stream: ClassVar[bool] = True
+    supports_system_message: ClassVar[bool] = True  # natively, or folded into the prompt; as the next
+    supports_message_history: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.contract.discover:
+            OTHERS.append(cls)
+        if "alias" not in vars(cls):
+            return
+        cls.space_id = cls.contract.space_id
+        long = re.sub("[^a-z0-9]+", "-", cls.space_id.lower())  # as the Hub makes a host of an id
+        cls.aliases, cls.default_model, cls.url = (cls.alias, long), long, f"https://{long}.hf.space"
+        cls.models, cls.model_aliases = [cls.alias], {cls.alias: long}
+        if cls.max_images != 0:
+            cls.vision_models, cls.default_vision_model = [cls.alias], long
+        FACADES.update(dict.fromkeys(cls.aliases, cls))
+
+
+def find(cls: type[Facade], name: str) -> tuple[type[Facade], Address | None]:
+    """Return the facade for a name, and the name as an address, ``None`` if it is an alias.
+
+    Raises:
+        UnknownSpaceError: it is neither; offers a near match.
+    """
+    key = _text(name, "A Space goes by a name").lower()
+    if cls.aliases or cls in OTHERS:  # the user calls a facade by its class
+        return cls, None if key in (*cls.aliases, "qwen-2.5") else _address(name)
+    if key in FACADES:
+        return FACADES[key], None
+    address = _address(name)
+    place = address.place.lower().replace("http://", "https://", 1)
+    known = (facade for facade in FACADES.values() if place in (facade.space_id.lower(), facade.url))
+    return next(known, OTHERS[-1]), address
+
+
+def find_source(src: str | None) -> Address | None:
+    """Return where a Space really is, ``None`` for its usual place: without `src`, or with a blank one.
+
+    Raises:
+        UnknownSpaceError: it is no address.
+    """
+    if src is None or not _text(src, "src goes by an address"):
+        return None
+    return _address(src)
+
+
+def _text(given: object, what: str) -> str:
+    if not isinstance(given, str):
+        raise UnknownSpaceError(f"{what}, not by a {type(given).__name__}.")
+    return given.strip()
+
+
+def _address(text: str) -> Address:
+    if address := parse_address(text):
+        return address
+    from difflib import get_close_matches  # here and not above, for it takes time to import
+
+    near = did_you_mean(text) or next(iter(get_close_matches(text.strip().lower(), FACADES, n=1)), None)
+    hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(FACADES)}."
+    raise UnknownSpaceError(
+        f"No Space is called {reprlib.repr(redact(text))}. {hint} Any other Gradio chat goes by 'owner/name' "
+        "or its URL."
+    )

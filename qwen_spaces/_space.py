@@ -1,0 +1,303 @@
+"""`QwenSpace`: a Space, and what the facades of all Spaces have in common."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
+
+from ._client.client import SpaceClient
+from ._client.request import Request, SessionStore
+from ._client.status import SpaceStatus
+from ._contract.endpoint import check_addresses, check_images
+from ._contract.options import check_options
+from ._conversation import Conversation
+from ._facade.registry import FACADES, Facade, find, find_source
+from ._facade.settings import MAX_CHARS, RETRIES, check_settings
+from ._facade.signatures import ANY, P, Streams, parameters, show_options, takes_what
+from ._markup import markdown as markup
+from ._stream.closeable import Closeable
+from ._stream.task import Task
+from ._stream.text_stream import TextStream
+from ._types.events import Reply
+from ._types.images import Images, as_images
+from ._types.messages import Messages, as_messages
+from ._types.timeouts import Timeouts
+from .errors import UnknownSpaceError, UnsupportedOptionError
+
+if TYPE_CHECKING:
+    import ssl
+
+    from typing_extensions import Self, Unpack
+
+    from . import spaces
+    from ._display.live_reply import LiveReply
+    from ._facade.settings import NoOptions, Settings
+
+
+class QwenSpace(Facade, Closeable):
+    """A Qwen model on a Hugging Face Space. It is made at once, and connects at its first use.
+
+    `QwenSpace(name)` returns the facade of that Space, as `pathlib.Path` returns the path of a system; any
+    other Gradio chat goes by its address. Threads, tasks and event loops may share one object.
+
+    A pickle of it has its name, src and the arguments below, with the `token`, `auth`, `headers` and proxy's
+    password **in the clear** if they were given here, so keep it as you keep them. It has nothing from the
+    environment (a saved token, ``HF_TOKEN``, proxies).
+
+    Args:
+        name: an alias such as ``"qwen-2.5"`` (see `available_spaces`), a Space id ``owner/name``, its page on
+            the Hub, or the address of a Gradio app; ``user:password@`` before its host is sent as basic
+            authentication.
+        src: any such address, where the Space is if not in its usual place.
+        token: ``None`` sends the saved Hugging Face token, to Hugging Face hosts only; a string goes to this
+            Space wherever it is; ``False`` sends none.
+        proxy: the address of a proxy for all requests.
+        headers: headers to add to every request.
+        auth: user and password of the app's own login.
+        ssl_verify: ``False`` accepts any certificate; an `ssl.SSLContext` is used as it is.
+        timeouts: a `Timeouts`, or seconds for a whole answer; ``None`` means the defaults.
+        retries: how often to retry a request before its first text, where the Space is busy or cannot be
+            reached; ``None`` means 2.
+        max_chars: characters of an answer and its reasoning; a longer one is `UnexpectedOutputError`, whose
+            ``partial_text`` is what arrived.
+
+    Raises:
+        UnknownSpaceError: no Space is called `name`, or `src` is no address; offers a near match.
+        AuthenticationError: the token cannot be one.
+        UnsupportedOptionError: another argument cannot be used; it names the argument and what to pass.
+
+    Example:
+        >>> QwenSpace("qwen-2.5")
+        Qwen2_5('qwen-2.5')
+    """
+
+    name: str
+    src: str
+    timeouts: Timeouts
+    _client: SpaceClient
+    _recipe: Mapping[str, Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "contract" in vars(cls):
+            any_option = cls.contract.discover
+            show_options(cls, ANY if any_option else parameters(cls.options, cls.contract.defaults))
+
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2.5", "qwen-qwen2-5"], **how: Unpack[Settings]
+    ) -> spaces.Qwen2_5: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2-72b", "qwen-qwen2-72b-instruct"], **how: Unpack[Settings]
+    ) -> spaces.Qwen2_72B: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qvq-72b", "qwen-qvq-72b-preview"], **how: Unpack[Settings]
+    ) -> spaces.QVQ_72B: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2.5-72b", "qwen-qwen2-5-72b-instruct"], **how: Unpack[Settings]
+    ) -> spaces.Qwen2_5_72B: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2.5-max", "qwen-qwen2-5-max-demo"], **how: Unpack[Settings]
+    ) -> spaces.Qwen2_5_Max: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2.5-coder", "qwen-qwen2-5-coder-demo"], **how: Unpack[Settings]
+    ) -> spaces.Qwen2_5_Coder: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2.5-vl-72b", "qwen-qwen2-5-vl-72b-instruct"], **how: Unpack[Settings]
+    ) -> spaces.Qwen2_5_VL_72B: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-2.5-1m", "qwen-qwen2-5-1m-demo"], **how: Unpack[Settings]
+    ) -> spaces.Qwen2_5_1M: ...
+    @overload
+    def __new__(cls, name: Literal["qwen-3", "qwen-qwen3-demo"], **how: Unpack[Settings]) -> spaces.Qwen3: ...
+    @overload
+    def __new__(
+        cls, name: Literal["qwen-3-vl", "qwen-qwen3-vl-demo"], **how: Unpack[Settings]
+    ) -> spaces.Qwen3_VL: ...
+    @overload
+    def __new__(cls, name: str = "qwen-2.5", **how: Unpack[Settings]) -> Self: ...
+    def __new__(
+        cls,
+        name: str = "qwen-2.5",
+        *,
+        src: str | None = None,
+        token: str | bool | None = None,
+        proxy: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        ssl_verify: bool | ssl.SSLContext = True,
+        timeouts: Timeouts | float | None = None,
+        retries: int | None = RETRIES,
+        max_chars: int = MAX_CHARS,
+    ) -> QwenSpace:
+        """Return the facade for a name; see the class."""
+        facade, named = find(cls, name)
+        address = find_source(src) or named
+        self = cast("QwenSpace", object.__new__(facade))
+        self.src = address.place if address else facade.space_id
+        if not self.src:
+            raise UnknownSpaceError(f"{facade.__name__} goes by an address: 'owner/name' or a URL.")
+        self.name = named.place if named else facade.alias or self.src
+        given = {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
+        limits = {"timeouts": timeouts, "retries": retries, "max_chars": max_chars}
+        recipe = check_settings(**given, **limits, credentials=address and address.credentials)
+        self.timeouts = recipe["timeouts"]
+        how = {name: recipe[name] for name in given}
+        how |= {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
+        most = {name: recipe[name] for name in ("retries", "max_chars")}
+        self._client = SpaceClient(self.src, facade.contract, **most, settings=how)
+        self._recipe = {**recipe, "src": self.src}
+        return self
+
+    def __repr__(self) -> str:
+        elsewhere = "" if self.src in (self.space_id, self.name) else f", src={self.src!r}"
+        return f"{type(self).__name__}({self.name!r}{elsewhere})"
+
+    def _repr_markdown_(self) -> str:
+        images = "" if self.max_images == 0 else " and images"
+        line = markup.line
+        return f"**{line(self.name)}**: {line(self.label)}, {line(self.src)}, takes text{images}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not isinstance(self._recipe["ssl_verify"], bool):
+            raise UnsupportedOptionError(
+                "A QwenSpace whose ssl_verify is an SSLContext cannot be pickled. Make it where it is used, "
+                "or set SSL_CERT_FILE there."
+            )
+        return functools.partial(type(self), **self._recipe), (self.name,)
+
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        system: str | None = None,
+        images: Images = (),
+        **options: Unpack[NoOptions],
+    ) -> TextStream:
+        """Send a request, and read the answer as it arrives. Nothing is sent before the first read.
+
+        Args:
+            messages: a string, or messages as dicts with ``role`` and ``content`` or as `Message`; the
+                last one is the user's.
+            system: a system prompt. Without one the Space uses its own.
+            images: one image or several: path, URL, bytes, binary file, ``data:`` URI, PIL image, array.
+            options: the Space's own, such as ``size="7B"``.
+
+        Raises:
+            InvalidMessagesError: the messages cannot be sent.
+            InvalidImageError: an image cannot be sent, or there are more than the Space takes.
+            UnsupportedOptionError: the Space has no such option, or the option no such value.
+
+        Example:
+            async for delta in QwenSpace("qwen-2.5").stream("Why is the sky blue?"):
+                print(delta, end="", flush=True)
+        """
+        return self._open(messages, system=system, images=images, options=dict(options))
+
+    @takes_what(stream)
+    def ask(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> Reply:
+        """Send a request, and wait for the whole answer; blocks. It takes what `stream` takes.
+
+        Raises:
+            QwenSpacesError: one of its kinds, whatever goes wrong.
+
+        Example:
+            print(QwenSpace("qwen-2.5").ask("Why is the sky blue?").text)
+        """
+        with self.stream(*args, **kwargs) as stream:
+            return stream.result()
+
+    @takes_what(stream)
+    def show(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> LiveReply:
+        """Send a request, and show the answer in a notebook as it arrives. It takes what `stream` takes.
+
+        Nothing is sent before its use: as the last line of a cell, by ``await``, or by its `result()`. HTML
+        in the answer is shown as text, and an image as a link. With ``QWEN_SPACES_REMOTE_IMAGES=1`` in the
+        environment, the notebook loads images from any address in the answer.
+
+        Example:
+            reply = await QwenSpace("qwen-2.5").show("Why is the sky blue?")
+        """
+        from ._display.live_reply import LiveReply
+
+        return LiveReply(self.stream(*args, **kwargs))
+
+    def conversation(self, system: str | None = None, **options: Unpack[NoOptions]) -> Conversation:
+        """Start a chat that remembers its turns.
+
+        Args:
+            system: a system prompt for all turns.
+            options: as for `stream`, for all turns.
+        """
+        given = self._check_options(options)
+        memory = SessionStore() if self.contract.stateful else None
+        return Conversation(functools.partial(self._open, options=given, memory=memory), system=system)
+
+    def status(self) -> SpaceStatus:
+        """Return what the Space is and does, from its API and the Hub; blocks.
+
+        Raises:
+            ConnectError: or one of its kinds, if the Space cannot be reached.
+        """
+        probe, status = self._probe()
+        probe.wait()
+        return status.result()
+
+    async def astatus(self) -> SpaceStatus:
+        """Like `status`, without blocking the event loop."""
+        probe, status = self._probe()
+        await probe.wait_async()
+        return status.result()
+
+    def close(self) -> None:
+        """Cancel all running streams and drop the connection; the next use makes a new one."""
+        self._client.close()
+
+    def _check_options(self, options: Mapping[str, object]) -> dict[str, object]:
+        if self.contract.discover:  # what it has is found when it is reached
+            return dict(options)
+        return check_options(options, self.options, space=self.alias)
+
+    def _probe(self) -> tuple[Task, Future[SpaceStatus]]:
+        """Start to look at the Space."""
+        probe, status = Task(timeouts=self.timeouts, space=self.name), Future[SpaceStatus]()
+        client = self._client
+        probe.start(lambda mailbox: status.set_result(client.look(mailbox)))
+        return probe, status
+
+    def _open(
+        self,
+        messages: Messages,
+        *,
+        options: Mapping[str, object],
+        system: str | None = None,
+        images: Images = (),
+        on_reply: Callable[[Reply], None] | None = None,
+        memory: SessionStore | None = None,
+    ) -> TextStream:
+        turns = as_messages(messages, system)
+        uploads = (*(image for message in turns for image in message.images), *as_images(images))
+        check_images(len(uploads), self.max_images, self.name)
+        check_addresses(uploads, self.src)
+        request = Request(turns, self._check_options(options), uploads, memory, on_reply)
+        return TextStream(self._client, request, timeouts=self.timeouts, space=self.name)
+
+
+def available_spaces() -> list[type[QwenSpace]]:
+    """Return the facades, with their facts.
+
+    Example:
+        >>> [facade.alias for facade in available_spaces()][:3]
+        ['qvq-72b', 'qwen-2-72b', 'qwen-2.5']
+    """
+    facades = [facade for facade in set(FACADES.values()) if issubclass(facade, QwenSpace)]
+    return sorted(facades, key=lambda facade: facade.alias)

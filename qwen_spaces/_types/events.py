@@ -1,0 +1,132 @@
+"""The events of a stream, and the reply at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from .._markup.markdown import markdown
+from .messages import Message
+from .timeouts import Stage
+
+_IN_WORDS: dict[Stage, str] = {
+    "connecting": "Connecting",
+    "waking": "The Space wakes up",
+    "queued": "Waiting in the queue",
+    "running": "The Space is at work",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a request stands before and during its answer.
+
+    Attributes:
+        stage: ``"connecting"``, ``"waking"``, ``"queued"`` or ``"running"``.
+        position: rank in the Space's queue, 0 is next; ``None`` if unknown.
+        queue_size: number of requests in that queue.
+        eta: seconds until the request's turn, by the Space's estimate, or until the next try.
+        reason: why the request waits for another try, ``""`` if it does not.
+        upload: bytes of the images that go to the Space now, ``None`` if there are none.
+    """
+
+    stage: Stage
+    position: int | None = None
+    queue_size: int | None = None
+    eta: float | None = None
+    reason: str = ""
+    upload: int | None = None
+    type: Literal["status"] = field(default="status", init=False, repr=False)
+
+    def __str__(self) -> str:
+        """Return the status in words, without the seconds.
+
+        >>> str(Status("queued", position=0, queue_size=3))
+        'Waiting in the queue, at place 1 of 3'
+        """
+        if self.reason:
+            return f"Another try follows: {self.reason}"
+        if self.upload is not None:
+            size = f"{self.upload / 1e6:.1f} MB" if self.upload >= 1e6 else f"{self.upload / 1e3:.1f} kB"
+            return f"Uploading {size}"
+        if self.position is None:
+            return _IN_WORDS[self.stage]
+        among = f" of {self.queue_size}" if self.queue_size else ""
+        return f"{_IN_WORDS[self.stage]}, at place {self.position + 1}{among}"
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """How long an answer took, in seconds; ``None`` if unknown.
+
+    Attributes:
+        connect: to reach the Space; about 0 over a connection that exists already.
+        queued: from submit until the Space began to work on it.
+        first: from submit to the first text or reasoning.
+        total: from submit to the end.
+        deltas: number of pieces of text and reasoning.
+    """
+
+    connect: float | None = None
+    queued: float | None = None
+    first: float | None = None
+    total: float | None = None
+    deltas: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The whole answer; `str` of it is its text.
+
+    Attributes:
+        text: the answer.
+        reasoning: the thinking before it, if the Space marks it.
+        rewritten: whether the Space changed text that it had already sent.
+        metrics: how long it took.
+        raw: the Space's last output, as `gradio_client` returns it.
+    """
+
+    text: str
+    reasoning: str = ""
+    rewritten: bool = False
+    metrics: Metrics = field(default_factory=Metrics)
+    raw: Any = field(default=None, repr=False)
+
+    @property
+    def message(self) -> Message:
+        """The answer as a message, to go on with."""
+        return Message("assistant", self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return markdown(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """More of the thinking before the answer."""
+
+    text: str
+    type: Literal["reasoning"] = field(default="reasoning", init=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """More of the answer, which is now ``answer[:start] + text``; `start` counts characters."""
+
+    text: str
+    start: int
+    type: Literal["text"] = field(default="text", init=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of the answer."""
+
+    reply: Reply
+    type: Literal["done"] = field(default="done", init=False, repr=False)
+
+
+Event: TypeAlias = Status | Reasoning | Text | Done

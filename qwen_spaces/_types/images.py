@@ -1,0 +1,297 @@
+"""Images: what users pass, in any of the usual Python forms, checked and ready for upload."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import ipaddress
+import os
+import re
+import urllib.parse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from ..errors import InvalidImageError, MissingExtraError
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+
+class SupportsArray(Protocol):
+    """A numpy array, or any object with the interface of one."""
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]: ...
+
+
+ImageLike: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | IO[bytes] | PIL.Image.Image | SupportsArray | Image"
+)
+Images: TypeAlias = "ImageLike | Sequence[ImageLike] | None"
+
+# First bytes -> file suffix, from which Gradio takes the format of an upload.
+_SIGNATURES = (
+    (0, b"\x89PNG\r\n\x1a\n", "png"),
+    (0, b"\xff\xd8\xff", "jpg"),
+    (0, b"GIF8", "gif"),
+    (8, b"WEBP", "webp"),
+    (0, b"BM", "bmp"),
+    (0, b"II*\x00", "tiff"),
+    (0, b"MM\x00*", "tiff"),
+    (4, b"ftypavif", "avif"),
+    (4, b"ftyphei", "heic"),
+)
+_HEADER = 16  # bytes, enough for every signature
+# How apps report an address that they cannot fetch (Gradio 4.44 to 6.31, safehttpx 0.1.7, httpx, Pillow).
+_UNFETCHED = re.compile(
+    r"failed validation|unable to resolve hostname|failed to download|could not (?:be )?(?:fetch|download)"
+    r"|(?:client|server) error '\d{3}|all connection attempts failed|name or service not known"
+    r"|cannot identify image file",
+    re.IGNORECASE,
+)
+_LIMIT = re.compile(r"maximum (?:allowed )?(?:file )?size of (\d{1,15}) bytes", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image to send: an address that the Space fetches, a local file, or its bytes."""
+
+    url: str | None = None
+    path: Path | None = None
+    data: bytes | None = field(default=None, repr=False)
+    suffix: str = ""
+
+    def in_memory(self) -> Image:
+        """Return the image with its bytes in place of a path, so that it outlives the file.
+
+        Raises:
+            InvalidImageError: the file is gone.
+        """
+        if self.path is None:
+            return self
+        try:
+            return Image(data=self.path.read_bytes(), suffix=self.suffix)
+        except OSError as error:
+            raise InvalidImageError(
+                f"{str(self.path)!r} cannot be read any more: {error.strerror}."
+            ) from error
+
+    def as_url(self) -> str:
+        """Return the address, or the bytes as a ``data:`` URI; see `in_memory`."""
+        if self.url:
+            return self.url
+        data = self.in_memory().data or b""
+        kind = {"jpg": "jpeg"}.get(self.suffix, self.suffix)
+        return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+    def named(self, place: int) -> str:
+        """Return how an error names the image at `place` of a request."""
+        return f"Image {place}, {str(self.path)!r}," if self.path else f"Image {place}"
+
+    def to_upload(self, folder: Path, name: str = "image") -> str | Path:
+        """Return what Gradio takes: the address, the path, or a new file called `name` in `folder`."""
+        if self.data is None:
+            return self.url or self.path or ""
+        path = folder / f"{name}.{self.suffix}"
+        path.write_bytes(self.data)
+        return path
+
+
+def as_images(given: Images) -> tuple[Image, ...]:
+    """Return the images that the user passed, checked: one, or several in a list; ``None`` is none.
+
+    Each is a path, an address (``https:``, ``http:``), a ``data:`` URI, bytes, a binary file, a PIL image
+    or a numpy array of shape (height, width), (height, width, 3) or (height, width, 4), of type ``uint8``
+    or of floats from 0 to 1.
+
+    Raises:
+        InvalidImageError: one cannot be read or is no image; the error has its index.
+        MissingExtraError: one is an array, and Pillow is not installed.
+
+    Example:
+        >>> as_images("https://example.org/cat.png")[0].url
+        'https://example.org/cat.png'
+    """
+    if given is None:
+        return ()
+    alone = isinstance(given, (str, bytes, bytearray, os.PathLike)) or not isinstance(given, Iterable)
+    if alone or hasattr(given, "read") or hasattr(given, "__array_interface__"):
+        given = [given]  # type: ignore[list-item]
+    return tuple(_image(f"Image {index}", item) for index, item in enumerate(given))  # type: ignore[arg-type]
+
+
+def check_size(what: str, size: int, limit: object, space: str) -> None:
+    """Raise `InvalidImageError` if a file has more bytes than the limit in a Space's config."""
+    if isinstance(limit, (int, float)) and size > limit:
+        raise InvalidImageError(
+            f"{what} is too large for {space}: it has {_bytes(size)}, and the limit is {_bytes(limit)}. "
+            "Make it smaller."
+        )
+
+
+def too_large(what: str, space: str, *, size: int | None, detail: str) -> InvalidImageError:
+    """Return the error for a request that is too large for a server.
+
+    Args:
+        what: the subject of the error's sentence.
+        space: the Space that refused it.
+        size: bytes of the request.
+        detail: the server's message, which may contain the limit.
+    """
+    limit = _LIMIT.search(detail)
+    ours = f": it has {_bytes(size)}" if size else ""
+    most = f", and the limit is {_bytes(int(limit[1]))}" if limit else ""
+    return InvalidImageError(f"{what} is too large for {space}{ours}{most} ({detail}). Make it smaller.")
+
+
+def unfetched(addresses: Sequence[str], space: str, message: str) -> InvalidImageError | None:
+    """Return the error if a Space's message is that it cannot fetch an image, ``None`` for any other.
+
+    Args:
+        addresses: the images that the Space had to fetch.
+        space: its name.
+        message: its message.
+    """
+    if not addresses or not _UNFETCHED.search(message):
+        return None
+    meant = [address for address in addresses if (urllib.parse.urlsplit(address).hostname or "") in message]
+    named = ", ".join(map(shown_address, meant or addresses))
+    return InvalidImageError(
+        f"{space} cannot fetch the image at {named}: {message.rstrip('. ')}. Pass an address that is open to "
+        "everybody, or the file itself."
+    )
+
+
+def shown_address(address: str) -> str:
+    """Return an address as errors quote it, without password and query.
+
+    Example:
+        >>> shown_address("https://ada:secret@example.org/cat.png?signature=secret")
+        "'https://example.org/cat.png'"
+    """
+    parts = urllib.parse.urlsplit(address)
+    netloc = parts.netloc.rpartition("@")[2]
+    return repr(urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, "", ""))[:200])
+
+
+def _bytes(size: float) -> str:
+    """Return a size in words, exact if rounding could hide the difference of two sizes."""
+    return f"{size / 1e6:,.1f} MB" if size >= 10e6 else f"{size:,.0f} bytes"
+
+
+def _image(where: str, given: object) -> Image:
+    if isinstance(given, Image):
+        return given if given.url is None else _from_text(where, given.url)
+    if isinstance(given, str):
+        return _from_text(where, given)
+    if isinstance(given, os.PathLike):
+        return _from_path(where, Path(given))
+    if isinstance(given, (bytes, bytearray)):
+        return _from_bytes(where, bytes(given))
+    if hasattr(given, "read"):
+        return _from_bytes(where, _read(where, given))
+    if hasattr(given, "__array_interface__") and not hasattr(given, "save"):
+        given = _from_array(where, given)
+    if hasattr(given, "save"):
+        return _from_pil(where, given)
+    raise InvalidImageError(
+        f"{where} is a {type(given).__name__}; an image is a path, an address, bytes, a binary file, "
+        "a data: URI, a PIL image or a numpy array."
+    )
+
+
+def _from_text(where: str, text: str) -> Image:
+    if text.lower().startswith(("http://", "https://")):
+        return Image(url=_checked_url(where, text))
+    if text.lower().startswith("data:"):
+        return _from_bytes(where, _data_uri(where, text))
+    return _from_path(where, Path(text))
+
+
+def _checked_url(where: str, url: str) -> str:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        if not parts.hostname:
+            raise ValueError("without a host")
+        if "[" in parts.netloc:
+            ipaddress.IPv6Address(parts.hostname)  # which Python 3.10 does not check
+        url.encode()
+    except ValueError as error:
+        raise InvalidImageError(f"{where} is no address of an image: {url!r} ({error}).") from None
+    return url
+
+
+def _from_path(where: str, path: Path) -> Image:
+    try:
+        path = path.expanduser()
+        with path.open("rb") as file:
+            header = file.read(_HEADER)
+    except (OSError, ValueError, RuntimeError) as error:  # `expanduser` knows no such user
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidImageError(f"{where} cannot be read from {str(path)!r}: {reason}.") from error
+    return Image(path=path.absolute(), suffix=_suffix(f"{where}, {str(path)!r},", header))
+
+
+def _from_bytes(where: str, data: bytes) -> Image:
+    return Image(data=data, suffix=_suffix(where, data[:_HEADER]))
+
+
+def _suffix(where: str, header: bytes) -> str:
+    for offset, signature, suffix in _SIGNATURES:
+        if header[offset : offset + len(signature)] == signature:
+            return suffix
+    known = ", ".join(dict.fromkeys(suffix.upper() for _, _, suffix in _SIGNATURES))
+    problem = "is not an image" if header else "is empty"
+    raise InvalidImageError(f"{where} {problem} (known formats: {known}).")
+
+
+def _read(where: str, file: Any) -> bytes:
+    try:
+        data = file.read()
+    except (OSError, ValueError) as error:  # closed, or gone
+        raise InvalidImageError(f"{where} is a file that cannot be read: {error}.") from error
+    if not isinstance(data, bytes):
+        raise InvalidImageError(f"{where} is a file opened as text; open it with mode 'rb'.")
+    return data
+
+
+def _data_uri(where: str, uri: str) -> bytes:
+    head, comma, payload = uri.partition(",")
+    try:
+        if not comma or not head.lower().endswith(";base64"):
+            raise ValueError("not of the form data:image/...;base64,...")
+        return base64.b64decode(urllib.parse.unquote(payload), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidImageError(f"{where} is a data: URI that cannot be read: {error}.") from None
+
+
+def _from_array(where: str, array: Any) -> object:
+    try:
+        import PIL.Image
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "An image as an array needs Pillow: pip install 'qwen-spaces[images]'"
+        ) from error
+    try:
+        if array.dtype.kind == "f":
+            array = (array.clip(0, 1) * 255).round().astype("uint8")
+        return PIL.Image.fromarray(array)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InvalidImageError(
+            f"{where} is an array that is no image ({error}); the shape is (height, width[, 3 or 4]), "
+            "the type uint8, or float from 0 to 1."
+        ) from error
+
+
+def _from_pil(where: str, picture: Any) -> Image:
+    buffer = io.BytesIO()
+    try:
+        # PNG has these modes only, so the others (CMYK, YCbCr, F ...) are converted.
+        kept = picture.mode in ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
+        (picture if kept else picture.convert("RGB")).save(buffer, format="PNG")
+    except Exception as error:
+        raise InvalidImageError(f"{where} cannot be written as PNG: {error}.") from error
+    return Image(data=buffer.getvalue(), suffix="png")

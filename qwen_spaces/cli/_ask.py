@@ -1,0 +1,73 @@
+"""`qwen-spaces ask`: one question, one answer."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from ._options import Command, Setup, shared_options
+from ._output import JsonOutput
+from ._terminal import StatusLine
+
+
+@click.command(cls=Command)
+@click.argument("prompt", required=False)
+@shared_options
+@click.option("--json", "as_json", is_flag=True, help="Write the complete answer as one JSON object.")
+@click.option("--jsonl", "as_lines", is_flag=True, help="Write each event as a line of JSON as it arrives.")
+@click.option("--no-stream", is_flag=True, help="Write the answer when it is complete.")
+def ask(prompt: str | None, as_json: bool, as_lines: bool, no_stream: bool, **shared: Any) -> None:
+    """Ask PROMPT and stream the answer.
+
+    Text on stdin goes before PROMPT, with an empty line between them, or replaces it. A PROMPT
+    of "-" reads stdin, too; "< /dev/null" ignores it.
+
+    A terminal shows rendered Markdown (pip install 'qwen-spaces[cli]'). A pipe gets the text as
+    it arrives, and the full answer again if the Space revises it; --no-stream and --json write
+    only the final answer.
+
+    \b
+    Examples:
+      qwen-spaces ask "Why is the sky blue?"
+      qwen-spaces ask -m qvq-72b -i cat.png "What is this?"
+      qwen-spaces ask -m qwen-2.5 -o size 7B -s "Be brief." "Why is the sky blue?"
+      cat notes.txt | qwen-spaces ask -s "Summarise."
+      cat notes.txt | qwen-spaces ask "What is missing here?"
+      qwen-spaces ask --json "Why is the sky blue?" | python3 -m json.tool
+      qwen-spaces ask --local "Why is the sky blue?"
+    """  # noqa: D301  (click reads the \b)
+    setup = Setup(**shared)
+    if as_json and as_lines:
+        raise click.UsageError("--json and --jsonl exclude each other.")
+    text = _full_prompt(prompt)
+    with setup.space() as space:
+        options: Any = setup.options
+        stream = space.stream(text, system=setup.system, images=setup.images, **options)
+        output = setup.output(stream=not no_stream)
+        if as_json or as_lines:
+            output = JsonOutput(space=space.name, stream=as_lines)
+        with output, stream:
+            for event in stream.events():
+                output.show(event)
+
+
+def _full_prompt(argument: str | None) -> str:
+    """Return the text on stdin, the argument, or both."""
+    parts = [argument] if argument and argument != "-" else []
+    if argument == "-" or (sys.stdin and not sys.stdin.isatty()):
+        parts.insert(0, _read_stdin())
+    text = "\n\n".join(part for part in parts if part.strip())
+    if not text:
+        raise click.UsageError("There is nothing to ask: pass a PROMPT, or pipe one in.")
+    return text
+
+
+def _read_stdin() -> str:
+    with StatusLine() as status:
+        status.show("Reading stdin")
+        try:
+            return sys.stdin.read().rstrip("\n") if sys.stdin else ""
+        except UnicodeDecodeError as error:
+            raise click.UsageError(f"Stdin is not text: {error}.") from error

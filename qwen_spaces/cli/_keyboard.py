@@ -1,0 +1,121 @@
+"""The prompt of `qwen-spaces chat`, with history and completion by `prompt_toolkit`; imported when used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from .._space import available_spaces
+from ..errors import MissingExtraError
+from ._safety import unfiltered
+
+try:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.application import get_app
+    from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter, WordCompleter
+    from prompt_toolkit.document import Document
+    from prompt_toolkit.enums import DEFAULT_BUFFER
+    from prompt_toolkit.filters import has_focus
+    from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.output import create_output
+    from prompt_toolkit.shortcuts import CompleteStyle
+except ImportError as _error:
+    raise MissingExtraError("A chat in a terminal needs: pip install 'qwen-spaces[cli]'") from _error
+
+INPUT_HINT = "Type a message, or /help"
+EXIT_HINT = "Press Ctrl-C again, or Ctrl-D, to exit"
+
+
+class CommandCompleter(Completer):
+    """Completes commands, the aliases after /model, and the paths after commands that take one."""
+
+    def __init__(self, commands: Sequence[str]) -> None:
+        models = [f"/model {facade.aliases[0]}" for facade in available_spaces()]
+        self._words = WordCompleter([*commands, *models], sentence=True)
+        self._paths = PathCompleter(expanduser=True)
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
+        """Return the completions at the cursor."""
+        command, space, argument = document.text_before_cursor.partition(" ")
+        if space and command in ("/image", "/save", "/load"):
+            return self._paths.get_completions(Document(argument), complete_event)
+        return self._words.get_completions(document, complete_event) if command else ()
+
+
+class PromptReader(Iterator[str]):
+    """Reads messages from the keyboard, until Ctrl-D.
+
+    Args:
+        commands: what the Tab key completes.
+        is_complete: returns whether Enter submits the text, or continues it on a new line.
+    """
+
+    def __init__(self, commands: Sequence[str], is_complete: Callable[[str], bool]) -> None:
+        self._is_complete = is_complete
+        self._hint = INPUT_HINT  # shown on the empty line
+        self._session: PromptSession[str] = PromptSession(
+            [("bold", ">>> ")],
+            multiline=True,
+            prompt_continuation="... ",
+            key_bindings=self._key_bindings(),
+            completer=CommandCompleter(commands),
+            complete_style=CompleteStyle.READLINE_LIKE,
+            complete_while_typing=False,
+            placeholder=lambda: [("ansibrightblack", "" if get_app().is_done else self._hint)],
+            history=_history(),
+            output=create_output(_terminal()),
+        )
+
+    def __next__(self) -> str:
+        self._hint = INPUT_HINT
+        try:
+            return self._session.prompt()
+        except EOFError:
+            raise StopIteration from None
+
+    def _key_bindings(self) -> KeyBindings:
+        keys = KeyBindings()
+        in_prompt = has_focus(DEFAULT_BUFFER)
+
+        @keys.add("enter", filter=in_prompt)
+        def submit(event: KeyPressEvent) -> None:
+            buffer = event.current_buffer
+            if self._is_complete(buffer.text):
+                buffer.validate_and_handle()
+            else:
+                buffer.insert_text("\n")
+
+        @keys.add("escape", "enter", filter=in_prompt)
+        def break_line(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+        @keys.add("c-c", filter=in_prompt)
+        def clear_or_exit(event: KeyPressEvent) -> None:
+            if self._hint == EXIT_HINT and not event.current_buffer.text:
+                event.app.exit(exception=EOFError())
+            else:
+                event.current_buffer.reset()
+                self._hint = EXIT_HINT
+
+        return keys
+
+
+def _terminal() -> TextIO:
+    """Return the stream to draw the prompt on: stdout, or stderr if only that is a terminal."""
+    streams = [unfiltered(stream) for stream in (sys.stdout, sys.stderr)]
+    return next((stream for stream in streams if stream.isatty()), streams[0])
+
+
+def _history() -> History:
+    file = Path(click.get_app_dir("qwen-spaces")) / "history"
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(file)

@@ -1,0 +1,189 @@
+"""An answer rendered as Markdown on a terminal, by `rich`; imported when used."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+import time
+
+import click
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from rich.console import Console, Group, RenderableType
+from rich.markdown import Markdown
+from rich.rule import Rule
+from rich.syntax import Syntax
+from rich.text import Text as StyledText
+
+from .._types.events import Reply, Text
+from ._output import Output
+from ._safety import strip_controls
+from ._terminal import max_width, size, without_echo, write
+
+FRAME_INTERVAL = 1 / 30  # seconds between two drawings
+CODE_THEME = "ansi_dark"  # the terminal's own sixteen colours, which suit its background
+MIN_COLUMNS = 20
+_STYLES = re.compile(r"(\x1b\[[0-9;]*m)")
+_MATH = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$", re.DOTALL)
+
+
+def _parse_math(state: StateInline, silent: bool) -> bool:
+    """Keep LaTeX as it is: a rule for `markdown_it`, before the one that drops backslashes."""
+    match = _MATH.match(state.src, state.pos)
+    if not match:
+        return False
+    if not silent:
+        state.push("text", "", 0).content = match[0]
+    state.pos = match.end()
+    return True
+
+
+# Without syntax whose source would not be shown: HTML, references, images, and brackets around an address.
+PARSER: MarkdownIt = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
+PARSER.disable(["reference", "image", "autolink"])
+PARSER.inline.ruler.before("escape", "math", _parse_math)
+
+
+class MarkdownOutput(Output):
+    """Draws complete blocks once, and the growing last one again and again."""
+
+    def __init__(self, *, reasoning: bool = True, stream: bool = True) -> None:
+        super().__init__(reasoning=reasoning, stream=stream)
+        self._answer = ""
+        self._blocks = [0]  # the lines at which blocks start; all but the last are final on the screen
+        self._tail = [""]  # the lines that may be redrawn; the cursor is at the end of the last
+        self._next_frame = 0.0  # in seconds of `time.monotonic()`
+        self._without_echo = without_echo()  # typed keys would garble what is redrawn
+
+    def __enter__(self) -> Output:
+        self._without_echo.__enter__()
+        return self
+
+    def text(self, text: Text) -> None:
+        """Draw the changed answer."""
+        self._answer = self._answer[: text.start] + text.text
+        changed = self._answer.count("\n", 0, text.start)  # the line
+        if changed < self._blocks[-1]:
+            self._restart_at(changed)
+        # The stream collects what arrives during the sleep, for one drawing.
+        time.sleep(max(0.0, self._next_frame - time.monotonic()))
+        start = time.monotonic()
+        self._draw()
+        end = time.monotonic()
+        self._next_frame = end + max(FRAME_INTERVAL, end - start)
+
+    def end(self, reply: Reply | None) -> None:
+        """Draw the rest."""
+        try:
+            self._answer = reply.text if reply else self._answer
+            self._draw(complete=True)
+        finally:
+            self._without_echo.__exit__(None, None, None)
+
+    def _restart_at(self, changed: int) -> None:
+        """Restart at the changed block, below what is drawn, which may have left the screen."""
+        while self._blocks[-1] > changed:
+            self._blocks.pop()
+        note = click.style("The Space revised its answer from here on:", dim=True)
+        self._replace_tail(["", note] + [""] * (self._blocks == [0]), [])
+
+    def _draw(self, *, complete: bool = False) -> None:
+        columns, _ = size()
+        lines = strip_controls(self._answer).split("\n")
+        first = self._blocks[-1]
+        # The last line may turn out to be something else while it grows.
+        starts = block_starts("\n".join([*lines[first:-1], lines[-1] if complete else ""]))
+        self._blocks += [first + line for line in starts[1:]] + [len(lines)] * complete
+        last = self._blocks[-1]
+        final = render("\n".join(lines[first:last]), columns)
+        tail = render("\n".join(lines[last:]), columns, crop=True)
+        self._replace_tail([""] * bool(first and final) + final, [""] * bool(last and tail) + tail)
+
+    def _replace_tail(self, final: list[str], tail: list[str]) -> None:
+        """Replace the tail on the screen by `final` lines and a new tail; a low screen shows its end."""
+        columns, rows = size()
+        # The rows that the old tail takes now: the terminal may have become narrower.
+        up = sum(max(1, -(-max_width(line) // columns)) for line in self._tail) - 1
+        self._tail = tail[-(rows - 1) :] or [""]
+        # Erase from the second line on: tmux would keep, in its history, what is erased from the top row.
+        erase = f"\x1b[{up}A\r\x1b[K\n\x1b[J\x1b[A" if up else "\r\x1b[K"
+        write(erase + "\n".join([*final, *self._tail]))
+
+
+def block_starts(text: str) -> list[int]:
+    r"""Return the line numbers at which blocks start. All blocks but the last are final if the lines are.
+
+    >>> block_starts("# One\n\ntwo\nand three\n- four\n\n- five\n")
+    [0, 2, 4]
+    """
+    tokens: list[Token] = []
+    PARSER.block.parse(text, PARSER, {}, tokens)
+    return [token.map[0] for token in tokens if token.level == 0 and token.nesting >= 0 and token.map]
+
+
+def render(text: str, columns: int, *, crop: bool = False) -> list[str]:
+    """Return the styled lines of the blocks in `text`, with an empty line between blocks.
+
+    Args:
+        text: Markdown.
+        columns: the greatest width; lines of code may be longer, so that they can be copied.
+        crop: whether to crop lines of code, too.
+    """
+    source, lines = text.split("\n"), list[str]()
+    for start, end in itertools.pairwise([*block_starts(text), len(source)]):
+        block = _render_block("\n".join(source[start:end]), columns, crop)
+        lines += ["", *block] if lines and block else block
+    return lines
+
+
+def _render_block(text: str, columns: int, crop: bool) -> list[str]:
+    block, width = _parse_block(text, crop), columns
+    may_exceed = isinstance(block, Group) and not crop
+    while True:
+        lines = _render_lines(block, width)
+        # Some terminals draw wider than `rich` counts.
+        excess = max(map(max_width, lines), default=0) - columns
+        if excess <= 0 or width <= MIN_COLUMNS or may_exceed:
+            return lines
+        width = max(MIN_COLUMNS, width - excess)
+
+
+def _render_lines(block: RenderableType, width: int) -> list[str]:
+    """Return the lines without blank ones at both ends."""
+    console = Console(file=sys.stdout, highlight=False, width=width)
+    with console.capture() as capture:
+        console.print(block, crop=False)
+    lines = [_strip_controls(line).rstrip() for line in capture.get().split("\n")]
+    filled = [number for number, line in enumerate(lines) if click.unstyle(line).strip()]
+    return lines[filled[0] : filled[-1] + 1] if filled else []
+
+
+def _strip_controls(line: str) -> str:
+    """Filter a line except for its styles: Markdown's entities can spell control characters."""
+    parts = _STYLES.split(line)
+    parts[::2] = map(strip_controls, parts[::2])
+    return "".join(parts)
+
+
+def _parse_block(text: str, crop: bool) -> RenderableType:
+    tokens = PARSER.parse(text)
+    if tokens and tokens[0].type in ("fence", "code_block"):
+        return _code(tokens[0], crop)
+    for token in tokens:
+        for child in token.children or ():
+            child.type = child.type.replace("softbreak", "hardbreak")  # as Gradio's chat shows it
+    block = Markdown("", code_theme=CODE_THEME, hyperlinks=False)
+    block.parsed = tokens
+    return block
+
+
+def _code(token: Token, crop: bool) -> Group:
+    """Return code between two rules."""
+    title = token.info.strip()
+    syntax = Syntax("", title.partition(" ")[0] or "text", theme=CODE_THEME, background_color="default")
+    code = syntax.highlight(token.content.expandtabs(4))
+    code.rstrip()
+    code.overflow = "crop" if crop else "ignore"
+    return Group(Rule(StyledText(title, "dim"), align="left", style="dim"), code, Rule(style="dim"))

@@ -1,0 +1,194 @@
+"""The options that commands share, and the Space they describe."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import click
+from click.shell_completion import CompletionItem
+
+from .._space import QwenSpace, available_spaces
+from .._types.timeouts import Timeouts
+from ..errors import MissingExtraError
+from ._errors import keep_secret
+from ._output import Output, PlainOutput
+from ._terminal import StatusLine, is_terminal
+
+Function: TypeAlias = Callable[..., Any]
+Decorator: TypeAlias = Callable[[Function], Function]
+MAX_CONNECT = 30.0  # seconds to reach a Space, however long its answer may take
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The shared options: which Space to use, and how to show its answers."""
+
+    model: str = "qwen-2.5"
+    system: str | None = None
+    images: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+    src: str | None = None
+    token: str | None = field(default=None, repr=False)
+    local: bool = False
+    timeout: float | None = None
+    plain: bool = False
+    hide_reasoning: bool = False
+
+    def __post_init__(self) -> None:
+        if self.local and self.src:
+            raise click.UsageError("--local and --src exclude each other.")
+
+    @contextlib.contextmanager
+    def space(self) -> Iterator[QwenSpace]:
+        """Open the Space, or with --local its replica."""
+        with contextlib.ExitStack() as stack:
+            src = stack.enter_context(serve_replica(alias_of(self.model))) if self.local else self.src
+            yield stack.enter_context(
+                QwenSpace(self.model, src=src, token=self.token, timeouts=_timeouts(self.timeout))
+            )
+
+    def output(self, *, stream: bool = True) -> Output:
+        """Return an output that renders Markdown on a terminal if `rich` is installed, else a plain one."""
+        reasoning = not self.hide_reasoning
+        if not self.plain and is_terminal(sys.stdout):
+            with contextlib.suppress(ImportError):
+                from ._markdown import MarkdownOutput
+
+                return MarkdownOutput(reasoning=reasoning, stream=stream)
+        return PlainOutput(reasoning=reasoning, stream=stream)
+
+
+def alias_of(name: str) -> str:
+    """Return the alias of the Space with this name or address, or the name if it has none."""
+    space = QwenSpace(name)
+    return space.aliases[0] if space.aliases else space.name
+
+
+def replica_names() -> tuple[str, ...]:
+    """Return the aliases of the Spaces that have a replica; takes as long as the import of Gradio."""
+    try:
+        from ..replicas import NAMES
+    except ImportError as error:
+        raise MissingExtraError(str(error)) from error
+    return NAMES
+
+
+def check_replica(alias: str) -> None:
+    """Raise if the Space has no replica."""
+    names = replica_names()
+    if alias not in names:
+        raise click.UsageError(f"There is no replica of {alias}. Known: {', '.join(names)}.")
+
+
+@contextlib.contextmanager
+def serve_replica(alias: str) -> Iterator[str]:
+    """Serve a replica on this machine and yield its address."""
+    with contextlib.ExitStack() as stack:
+        with StatusLine() as status:
+            status.show("Starting a replica on this machine")
+            check_replica(alias)
+            from ..replicas import serve
+
+            url = stack.enter_context(serve(alias))
+        yield url
+
+
+class Command(click.Command):
+    """A command whose ``-o`` takes ``NAME VALUE`` as well as ``NAME=VALUE``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, with ``-o NAME VALUE`` as ``-o NAME=VALUE``."""
+        rest, parsed = list(args), list[str]()
+        while rest and rest[0] != "--":
+            parsed.append(rest.pop(0))
+            if parsed[-1] in ("-o", "--option") and len(rest) > 1 and "=" not in rest[0]:
+                parsed.append(f"{rest.pop(0)}={rest.pop(0)}")
+        return super().parse_args(ctx, parsed + rest)
+
+
+def complete_model(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the aliases that start with `incomplete`, for the Tab key."""
+    return [
+        CompletionItem(facade.aliases[0], help=facade.space_id)
+        for facade in available_spaces()
+        if facade.aliases[0].startswith(incomplete)
+    ]
+
+
+def parse_pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return the NAME=VALUE pairs of an option that may be repeated."""
+    pairs = {}
+    for pair in values:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{name!r} lacks a value: write {param.metavar}.")
+        pairs[name] = value
+    return pairs
+
+
+src_option: Decorator = click.option(
+    "--src", metavar="URL", help="Address of the Space: a URL or owner/name."
+)
+token_option: Decorator = click.option(
+    "--token",
+    callback=keep_secret,
+    help="Hugging Face token. The list of processes shows it; `hf auth login` saves one instead.",
+)
+_SHARED_OPTIONS: tuple[Decorator, ...] = (
+    click.option(
+        "-m",
+        "--model",
+        default=Setup.model,
+        show_default=True,
+        shell_complete=complete_model,
+        help="Alias, Space id owner/name, or URL; `qwen-spaces spaces` lists the aliases.",
+    ),
+    click.option("-s", "--system", metavar="TEXT", help="System prompt. Default: the Space's own."),
+    click.option(
+        "-i",
+        "--image",
+        "images",
+        multiple=True,
+        metavar="PATH",
+        help="Path or URL of an image, for a Space that takes images. May be repeated.",
+    ),
+    click.option(
+        "-o",
+        "--option",
+        "options",
+        multiple=True,
+        metavar="NAME VALUE",
+        callback=parse_pairs,
+        help="An option of the Space, as in -o size 7B or -o size=7B. May be repeated.",
+    ),
+    src_option,
+    token_option,
+    click.option("--local", is_flag=True, help="Answer from a replica; nothing leaves this machine."),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Time limit for an answer, the queue included. "
+        "Default: 120 until the first text, then 60 between texts.",
+    ),
+    click.option("--plain", is_flag=True, help="Show the text as it arrives, not as rendered Markdown."),
+    click.option("--hide-reasoning", is_flag=True, help="Hide the reasoning before the answer."),
+)
+
+
+def shared_options(function: Function) -> Function:
+    """Add the options of a `Setup` to a command."""
+    for option in reversed(_SHARED_OPTIONS):
+        function = option(function)
+    return function
+
+
+def _timeouts(seconds: float | None) -> Timeouts:
+    if seconds is None:
+        return Timeouts()
+    connect = min(MAX_CONNECT, seconds)
+    return Timeouts(connect=connect, wake=seconds, first=seconds, gap=seconds, total=seconds)

@@ -1,0 +1,135 @@
+"""How an answer is written: the answer to stdout, everything else to stderr if that is a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import Any
+
+from .._types.events import Done, Event, Reasoning, Reply, Status, Text
+from ..errors import QwenSpacesError
+from ._terminal import StatusLine, echo, is_terminal
+
+
+class Output:
+    """Shows the events of an answer; the end of its ``with`` block completes what is shown.
+
+    Args:
+        reasoning: whether to show the reasoning before the answer.
+        stream: whether to show the answer before it is complete.
+    """
+
+    def __init__(self, *, reasoning: bool = True, stream: bool = True) -> None:
+        self._status = StatusLine()
+        self._shows_reasoning = reasoning and is_terminal(sys.stderr)
+        self._stream = stream
+        self._last_text = ""  # of the reasoning or the answer
+        self._reply: Reply | None = None
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        try:
+            self._end_reasoning()
+        finally:
+            self.end(self._reply)
+
+    def show(self, event: Event) -> None:
+        """Show an event."""
+        if isinstance(event, Status):
+            if not self._last_text:
+                self._status.show(str(event), event.eta)
+        elif isinstance(event, Reasoning):
+            if self._shows_reasoning:
+                self._status.clear()
+                self._last_text = event.text
+                echo(event.text, dim=True, err=True, nl=False)
+        elif isinstance(event, Done):
+            self._reply = event.reply
+        elif self._stream:
+            self._end_reasoning()
+            self._last_text = event.text
+            self.text(event)
+
+    def text(self, text: Text) -> None:
+        """Show a change of the answer."""
+
+    def end(self, reply: Reply | None) -> None:
+        """Complete what is shown; `reply` is ``None`` if the answer failed."""
+
+    def _end_reasoning(self) -> None:
+        self._status.clear()
+        if self._shows_reasoning and self._last_text:
+            echo("\n" if self._last_text.endswith("\n") else "\n\n", err=True, nl=False)
+        self._shows_reasoning = False
+
+
+class PlainOutput(Output):
+    """The text as it arrives, unchanged. What is written cannot be revised."""
+
+    _written = 0  # characters of the answer; -1 once the Space revised it
+    _last = "\n"  # character
+
+    def text(self, text: Text) -> None:
+        """Write the text; from the first revision on, wait for the full answer."""
+        if text.start == self._written:
+            self._write(text.text)
+            self._written += len(text.text)
+        else:
+            self._written = -1
+
+    def end(self, reply: Reply | None) -> None:
+        """Write the full answer if it was revised or not streamed, and end the line."""
+        if reply and self._written < 0:
+            self._end_line()
+            echo("The Space revised its answer. The full answer:", dim=True, err=True)
+        if reply and (self._written < 0 or not self._stream):
+            self._write(reply.text)
+        self._end_line()
+
+    def _end_line(self) -> None:
+        if self._last != "\n":
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        if text:
+            echo(text, nl=False)
+            self._last = text[-1]
+
+
+class JsonOutput(Output):
+    """One JSON object when the answer is complete, or one for each event, a line each.
+
+    Args:
+        space: the name of the Space.
+        stream: whether to write the events.
+    """
+
+    def __init__(self, *, space: str, stream: bool) -> None:
+        super().__init__(reasoning=False, stream=stream)
+        self._space = space
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        super().__exit__(kind, error, trace)
+        if self._stream and isinstance(error, QwenSpacesError):
+            echo(json.dumps({"type": "error", "error": type(error).__name__, "message": str(error)}))
+
+    def show(self, event: Event) -> None:
+        """Write the event as JSON, unless only the complete answer is wanted."""
+        if self._stream:
+            self._status.clear()
+            fields = self._as_dict(event.reply) if isinstance(event, Done) else dataclasses.asdict(event)
+            echo(json.dumps({"type": event.type, **fields}))
+        super().show(event)
+
+    def end(self, reply: Reply | None) -> None:
+        """Write the complete answer, unless its events were written."""
+        if reply and not self._stream:
+            echo(json.dumps(self._as_dict(reply), indent=2))
+
+    def _as_dict(self, reply: Reply) -> dict[str, Any]:
+        fields = dataclasses.asdict(dataclasses.replace(reply, raw=None))
+        del fields["raw"]
+        return {"space": self._space, **fields}

@@ -1,0 +1,148 @@
+"""`qwen-spaces serve`: the gateway, for every OpenAI client."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Collection
+
+import click
+
+from .._hosts import is_loopback
+from .._space import available_spaces
+from ._errors import keep_secret
+from ._options import alias_of, complete_model, parse_pairs, replica_names, serve_replica
+from ._terminal import echo
+
+
+def _sources(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    sources = parse_pairs(ctx, param, values)
+    if not all(sources.values()):
+        raise click.BadParameter(f"A URL is missing: write {param.metavar}.")
+    aliases = {alias: facade.aliases[0] for facade in available_spaces() for alias in facade.aliases}
+    return {aliases.get(name.lower(), name): url for name, url in sources.items()}
+
+
+def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str | None:
+    if key is not None and not key.strip():
+        raise click.BadParameter("An empty key would let everybody in.")
+    return keep_secret(ctx, param, key)
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, help="0 is any free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines in.")
+@click.option(
+    "-m", "--model", "models", multiple=True, shell_complete=complete_model, help="Serve only these models."
+)
+@click.option(
+    "--src",
+    "sources",
+    multiple=True,
+    metavar="MODEL=URL",
+    callback=_sources,
+    help="Address of a model: a URL or owner/name. A new MODEL is any Gradio chat. May be repeated.",
+)
+@click.option("--local", is_flag=True, help="Answer from replicas; nothing leaves this machine.")
+@click.option(
+    "--api-key",
+    envvar="QWEN_SPACES_API_KEY",
+    show_envvar=True,
+    callback=_api_key,
+    help="The key that clients must send. Prefer the variable: the list of processes shows options.",
+)
+@click.option(
+    "--cors",
+    "origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="A web page that may use the gateway, such as https://example.org, or '*'. "
+    "Default: none. May be repeated.",
+)
+@click.option(
+    "--max-requests",
+    default=40,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Answers at once; more are refused with 429.",
+)
+@click.option(
+    "--grace",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Time for answers to finish after Ctrl-C, before they are cancelled on their Spaces.",
+)
+def serve(
+    port: int,
+    host: str,
+    models: tuple[str, ...],
+    sources: dict[str, str],
+    local: bool,
+    api_key: str | None,
+    origins: tuple[str, ...],
+    max_requests: int,
+    grace: float,
+) -> None:
+    """Serve the Spaces to OpenAI clients on this machine, until Ctrl-C.
+
+    Clients use http://127.0.0.1:8000/v1 as their base URL, and an alias such as qwen-2.5 as the model.
+    Without --api-key, clients may send any key; a Hugging Face token (hf_...) is used for its request.
+    With --api-key, the Spaces get the saved token. Each request is logged to stderr as a line of JSON.
+
+    \b
+    Examples:
+      qwen-spaces serve
+      qwen-spaces serve --local -m qwen-2.5 --port 8080
+      qwen-spaces serve --src qwen-2.5=me/my-duplicate --src mine=http://127.0.0.1:7860
+      QWEN_SPACES_API_KEY=secret qwen-spaces serve --host 0.0.0.0
+
+    \b
+    Then:
+      curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' \\
+        -d '{"model": "qwen-2.5", "messages": [{"role": "user", "content": "Hi"}]}'
+    """  # noqa: D301  (click reads the \b)
+    from ..gateway import create_app
+    from ..gateway._server import run
+
+    with contextlib.ExitStack() as stack:
+        aliases = _aliases(models, sources, local=local)
+        replicas = {alias: stack.enter_context(serve_replica(alias)) if local else None for alias in aliases}
+        listener = stack.enter_context(contextlib.closing(_listen(host, port)))
+        app = create_app(
+            {**replicas, **sources},
+            api_key=api_key,
+            origins=origins,
+            loopback=is_loopback(host),
+            max_requests=max_requests,
+            grace=grace,
+        )
+        port = listener.getsockname()[1]
+        if api_key is None and not is_loopback(host):
+            echo("Anybody who reaches this machine can use the gateway; --api-key requires a key.", err=True)
+        netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        echo(f"Gateway: http://{netloc}/v1  (Ctrl-C stops it)")
+        run(app, listener, grace=grace)
+
+
+def _aliases(models: Collection[str], sources: Collection[str], *, local: bool) -> list[str]:
+    """Return the aliases of the models to serve that have no source: all of them if `models` is empty."""
+    if models:
+        aliases = [alias_of(name) for name in models if name not in sources]
+    elif local:
+        aliases = sorted(replica_names())
+    else:
+        aliases = [facade.aliases[0] for facade in available_spaces()]
+    return [alias for alias in dict.fromkeys(aliases) if alias not in sources]
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+    # asyncio sets it only on sockets that report the TCP protocol, which these do not; 40 ms a response.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

@@ -1,0 +1,190 @@
+"""`qwen-spaces spaces`, `status` and `replica`: the Spaces, where they are, and replicas of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anyio
+import click
+
+from .._contract.options import describe_option
+from .._space import QwenSpace, available_spaces
+from .._types.timeouts import Timeouts
+from ..errors import QwenSpacesError
+from ._options import Decorator, alias_of, check_replica, complete_model, src_option, token_option
+from ._terminal import StatusLine, echo, is_terminal, size
+
+CHECK_TIMEOUT = 20.0  # seconds to reach a Space
+INPUTS: dict[int | None, str] = {0: "text", 1: "text, one image", None: "text, images"}  # by `max_images`
+json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+
+
+@click.command()
+@click.option("--check", is_flag=True, help=f"Try to reach each Space within {CHECK_TIMEOUT:g} seconds.")
+@json_option
+@token_option
+def spaces(check: bool, as_json: bool, token: str | None) -> None:
+    """List the known Spaces.
+
+    \b
+    Examples:
+      qwen-spaces spaces
+      qwen-spaces spaces --check
+      qwen-spaces spaces --check --json
+    """  # noqa: D301  (click reads the \b)
+    facades = available_spaces()
+    checks = anyio.run(_check_all, [facade.aliases[0] for facade in facades], token) if check else {}
+    if as_json:
+        objects = [{**_facts(facade), **checks.get(facade.aliases[0], {})} for facade in facades]
+        echo(json.dumps(objects, indent=2))
+    else:
+        _echo_table(facades, checks)
+
+
+@click.command()
+@click.argument("name", shell_complete=complete_model)
+@src_option
+@token_option
+@json_option
+def status(name: str, src: str | None, token: str | None, as_json: bool) -> None:
+    """Show the state and the API of the Space NAME.
+
+    \b
+    Examples:
+      qwen-spaces status qwen-2.5
+      qwen-spaces status qwen-2.5 --json
+    """  # noqa: D301  (click reads the \b)
+    timeouts = Timeouts(connect=CHECK_TIMEOUT, wake=CHECK_TIMEOUT)
+    with StatusLine() as line:
+        line.show(f"Connecting to {name}")
+        with QwenSpace(name, src=src, token=token, timeouts=timeouts) as space:
+            facts = dataclasses.asdict(space.status())
+    if as_json:
+        echo(json.dumps({"space": space.name, **facts}, indent=2))
+        return
+    facts["history"] = facts["history"] or "folded into the prompt"
+    facts["parameters"] = ", ".join(
+        f"{ours}={theirs}" if ours != theirs else ours for ours, theirs in facts["parameters"].items()
+    )
+    facts["options"] = "; ".join(f"{option}: {kind}" for option, kind in facts["options"].items()) or None
+    for label, fact in facts.items():
+        if fact is not None:
+            echo(f"{label.replace('_', ' ') + ':':12}{_wrap(str(fact), 12).lstrip()}")
+
+
+@click.command()
+@click.argument("name", shell_complete=complete_model)
+@click.option("--port", default=7860, show_default=True, help="0 is any free one.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--backend", "url", metavar="URL", help="An OpenAI-compatible server that answers.")
+@click.option("--model", help="The model of the backend, if it has several.")
+@click.option("--api-key", envvar="QWEN_SPACES_BACKEND_KEY", show_envvar=True, help="The key of the backend.")
+def replica(name: str, port: int, host: str, url: str | None, model: str | None, api_key: str | None) -> None:
+    """Run the replica of the Space NAME on this machine, until Ctrl-C.
+
+    It answers with what it received. With a backend, a real model answers.
+
+    \b
+    Examples:
+      qwen-spaces replica qwen-2.5 --port 7860
+      qwen-spaces replica qwen-2.5 --backend http://127.0.0.1:11434/v1 --model qwen2.5:0.5b
+    """  # noqa: D301  (click reads the \b)
+    alias = alias_of(name)
+    if model and not url:
+        raise click.UsageError("--model is the model of a --backend.")
+    check_replica(alias)
+    from ..replicas._server import run
+
+    brain = None
+    if url:
+        try:
+            from ..replicas._backend import backend
+
+            brain = backend(url, model, api_key)
+        except (ImportError, ValueError) as error:
+            raise click.ClickException(str(error)) from error
+    try:
+        run(alias, port=port, host=host, brain=brain)
+    except OSError as error:
+        raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+
+
+def _facts(facade: type[QwenSpace]) -> dict[str, Any]:
+    return {
+        "alias": facade.aliases[0],
+        "aliases": list(facade.aliases),
+        "space": facade.space_id,
+        "url": facade.url,
+        "max_images": facade.max_images,
+        "reasoning": facade.reasons,
+        "options": {name: list(values) for name, values in facade.options.items()},
+    }
+
+
+def _echo_table(facades: Sequence[type[QwenSpace]], checks: Mapping[str, dict[str, Any]]) -> None:
+    rows = [("ALIAS", "SPACE", "TAKES", "REASONING")]
+    for facade in facades:
+        takes = INPUTS.get(facade.max_images, f"text, {facade.max_images} images")
+        rows.append((facade.aliases[0], facade.space_id, takes, "apart" if facade.reasons else "-"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    echo(lines[0], bold=True)
+    for facade, line in zip(facades, lines[1:], strict=True):
+        echo(line)
+        if check := checks.get(facade.aliases[0]):
+            echo(_wrap(_check_describe_option(check), 4), fg="green" if check["reachable"] else "red")
+        for name, values in facade.options.items():
+            echo(_wrap(f"{name}: {describe_option(values)}", 4))
+
+
+async def _check_all(aliases: Sequence[str], token: str | None) -> dict[str, dict[str, Any]]:
+    """Try to reach the Spaces at the same time; return the result for each alias."""
+    checks: dict[str, dict[str, Any]] = {}
+
+    def show_progress() -> None:
+        line.show(f"Checking the Spaces: {len(checks)} of {len(aliases)}")
+
+    async def check(alias: str) -> None:
+        checks[alias] = await _check(alias, token)
+        show_progress()
+
+    with StatusLine() as line:
+        show_progress()
+        async with anyio.create_task_group() as tasks:
+            for alias in aliases:
+                tasks.start_soon(check, alias)
+    return checks
+
+
+async def _check(alias: str, token: str | None) -> dict[str, Any]:
+    start = time.monotonic()
+    try:
+        with anyio.fail_after(CHECK_TIMEOUT):
+            async with QwenSpace(alias, token=token) as space:
+                gradio = (await space.astatus()).gradio
+        return {"reachable": True, "seconds": round(time.monotonic() - start, 3), "gradio": gradio}
+    except QwenSpacesError as error:
+        problem = str(error)
+    except TimeoutError:
+        problem = f"No answer within {CHECK_TIMEOUT:g} s."
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+    return {"reachable": False, "error": problem}
+
+
+def _check_describe_option(check: Mapping[str, Any]) -> str:
+    if check["reachable"]:
+        return f"reachable in {check['seconds'] * 1000:.0f} ms, Gradio {check['gradio']}"
+    return str(check["error"])
+
+
+def _wrap(text: str, indent: int) -> str:
+    """Return `text` indented, and wrapped on a terminal. A server's line breaks must not pass for ours."""
+    text = " ".join(text.split())
+    width = max(size()[0], indent + 20) if is_terminal(sys.stdout) else sys.maxsize
+    return click.wrap_text(text, width, " " * indent, " " * indent)

@@ -1,0 +1,191 @@
+"""ASGI middleware of the gateway: admits a request, bounds it, ends it with its client, and logs it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import partial
+
+import anyio
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ._access import check_access
+from ._errors import ErrorResponse, RequestRejectedError
+
+logger: logging.Logger = logging.getLogger("qwen_spaces.gateway")
+
+MAX_BODY_BYTES = 24 * 2**20  # an image of 10 MiB is 14 in base64
+BODY_TIMEOUT = 60.0  # seconds for the body to arrive
+RETRY_AFTER = 2  # seconds after which a slot may be free
+CHAT = "/v1/chat/completions"
+
+
+@dataclass
+class RequestContext:
+    """One request from beginning to end, and what the log says of it.
+
+    Attributes:
+        token: the Hugging Face token that came with it.
+        first: seconds until the first text or reasoning.
+        error: the kind of error.
+        disconnected: whether the client went before the end; ``left`` in the log.
+        exit_stack: what is closed when the request is over, however it ends.
+    """
+
+    method: str
+    path: str
+    token: str | None = field(default=None, repr=False)
+    model: str | None = None
+    status: int | None = None
+    first: float | None = None
+    deltas: int = 0
+    characters: int = 0
+    error: str | None = None
+    disconnected: bool = False
+    exit_stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, repr=False)
+    started: float = field(default_factory=time.monotonic, repr=False)
+
+    def count(self, text: str) -> None:
+        """Count a piece of the answer."""
+        if self.first is None:
+            self.first = time.monotonic() - self.started
+        self.deltas += 1
+        self.characters += len(text)
+
+    def log(self) -> None:
+        """Write the request's line: no contents, no tokens."""
+        line = {
+            "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            "method": self.method,
+            "path": self.path[:200],
+            "status": self.status,
+            "model": self.model,
+            "seconds": round(time.monotonic() - self.started, 3),
+            "first": None if self.first is None else round(self.first, 3),
+            "deltas": self.deltas,
+            "characters": self.characters,
+            "left": self.disconnected,
+            "error": self.error,
+        }
+        logger.info(json.dumps(line))
+
+
+class GatewayMiddleware:
+    """Admits a request, and cancels it when its client disconnects.
+
+    Args:
+        app: the app that answers.
+        api_key: see `create_app`, as for the other arguments.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        api_key: str | None,
+        origins: Collection[str],
+        loopback: bool,
+        max_requests: int,
+    ) -> None:
+        self.app: ASGIApp = app
+        self._check_access = partial(check_access, api_key=api_key, origins=origins, loopback=loopback)
+        self._max_requests, self._running = max_requests, 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        context = RequestContext(scope["method"], scope["path"])
+        scope.setdefault("state", {})["context"] = context
+        try:
+            context.token = self._check_access(Headers(scope=scope), context.path)
+            async with context.exit_stack:
+                if context.path == CHAT and context.method == "POST":
+                    context.exit_stack.enter_context(self._slot())
+                body = await _read_body(receive)
+                if body is None:
+                    context.disconnected = True
+                else:
+                    await self._run_app(body, context, scope, receive, send)
+        except RequestRejectedError as error:
+            context.status, context.error = error.response.status_code, error.response.code
+            await error.response(scope, receive, send)
+        finally:
+            context.log()
+
+    @contextlib.contextmanager
+    def _slot(self) -> Iterator[None]:
+        if self._running >= self._max_requests:
+            message = f"The gateway is full: {self._max_requests} answers are on their way."
+            headers = {"Retry-After": str(RETRY_AFTER)}
+            raise RequestRejectedError(ErrorResponse(429, message, "gateway_full", headers=headers))
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+    async def _run_app(
+        self, body: bytes, context: RequestContext, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Run the app, unless the client disconnects before the end."""
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        complete = False
+
+        async def replay() -> Message:
+            if not unread:
+                await anyio.sleep_forever()  # `watch` waits for the disconnect
+            return unread.pop()
+
+        async def observe(message: Message) -> None:
+            nonlocal complete
+            if message["type"] == "http.response.start":
+                context.status = message["status"]
+            complete = message["type"] == "http.response.body" and not message.get("more_body")
+            await send(message)
+
+        async with anyio.create_task_group() as tasks:
+
+            async def watch() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                if not complete:
+                    context.disconnected = True
+                    tasks.cancel_scope.cancel()
+
+            tasks.start_soon(watch)
+            try:
+                await self.app(scope, replay, observe)
+            except Exception as error:  # becomes a 500
+                context.status, context.error = context.status or 500, type(error).__name__
+                raise
+            tasks.cancel_scope.cancel()
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """Return the whole body; ``None`` if the client disconnected.
+
+    Raises:
+        RequestRejectedError: it is too large or too slow.
+    """
+    body = bytearray()
+    with anyio.move_on_after(BODY_TIMEOUT):
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            if len(body) > MAX_BODY_BYTES:
+                text = f"The body has more than {MAX_BODY_BYTES // 2**20} MiB."
+                raise RequestRejectedError(ErrorResponse(413, text, "body_too_large"))
+            if not message.get("more_body"):
+                return bytes(body)
+    text = f"The body did not arrive within {BODY_TIMEOUT:g} s."
+    raise RequestRejectedError(ErrorResponse(408, text, "body_too_slow"))

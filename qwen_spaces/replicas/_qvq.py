@@ -1,0 +1,37 @@
+"""`Qwen/QVQ-72B-preview`: one image or none and a prompt, at ``/generate``; no history, no system prompt.
+
+The Space's own source is not public: its parameter names and layout are guesses, so pass arguments by
+position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import gradio as gr
+
+from ._blocks import Blocks
+from ._brain import Brain
+from ._components import Image
+from ._runner import answers
+
+
+def qvq_72b(brain: Brain, slots: int | None) -> Blocks:
+    """Build it. `slots`: answers at once (40; the Space's own number is not known)."""
+
+    async def generate(image: str | None, query: str) -> AsyncIterator[str]:
+        images = [image] if image else []
+        async for text in answers(brain, "", [(query or "", "")], images, "QVQ-72B-Preview"):
+            yield text
+
+    with Blocks("Qwen/QVQ-72B-preview") as demo:
+        gr.Markdown("<center><font size=8>QVQ-72B-Preview, a local replica</font></center>")
+        with gr.Row():
+            with gr.Column():
+                image = Image(type="filepath", label="Image")
+                query = gr.Textbox(label="Question")
+                send = gr.Button("Submit")
+            with gr.Column():
+                answer = gr.Markdown(label="Answer")
+        send.click(generate, inputs=[image, query], outputs=[answer], concurrency_limit=slots or 40)
+    return demo

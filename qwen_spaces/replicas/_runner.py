@@ -1,0 +1,77 @@
+"""Running a brain: in a worker thread if it would block the event loop, closed as soon as nobody listens."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from ._brain import Brain, Thought
+
+_END: Any = object()
+
+Turns = list[tuple[str, str]]  # [(user, assistant), ...]
+
+
+async def answers(
+    brain: Brain, system: str, turns: Turns, images: Sequence[str], model: str, thinking: int = 0
+) -> AsyncIterator[str]:
+    """Yield the brain's texts for the last of `turns`, and its thoughts if `thinking`.
+
+    Abandoned at any step, the brain is closed when that step has ended.
+    """
+    *history, (prompt, _) = turns
+    named = _accepted(brain, model=model, images=list(images), thinking=thinking)
+    texts = brain(system, history, prompt, images[-1] if images else None, **named)
+    async for text in texts if isinstance(texts, AsyncGenerator) else _in_threads(iter(texts)):
+        if text is not None and (thinking or not isinstance(text, Thought)):
+            yield text
+
+
+def as_turns(messages: Iterable[tuple[str, str]]) -> Turns:
+    """Return messages, as (role, text), in turns.
+
+    >>> as_turns([("user", "Hi"), ("assistant", "Hello."), ("user", "Why?")])
+    [('Hi', 'Hello.'), ('Why?', '')]
+    """
+    turns: Turns = []
+    for role, text in messages:
+        if role == "user":
+            turns.append((text, ""))
+        elif turns:
+            turns[-1] = (turns[-1][0], text)
+    return turns
+
+
+async def _in_threads(texts: Iterator[str | None]) -> AsyncIterator[str | None]:
+    """Yield the steps of an ordinary brain, each from a worker thread."""
+    running = threading.Lock()  # Gradio cancels the task natively, which does not end a step that runs
+    limiter = anyio.CapacityLimiter(1)  # its own: with the shared one, 40 slow answers starve the others
+
+    def step() -> Any:
+        with running:
+            return next(texts, _END)
+
+    def close() -> None:
+        with running:
+            getattr(texts, "close", bool)()
+
+    # Gradio drives all steps of an answer from one task and ends that when nobody listens. Its cancel may
+    # leave this generator suspended, unclosed, until a garbage collection; the task's end is certain.
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    if task:
+        task.add_done_callback(lambda _: loop.run_in_executor(None, close))
+    while (text := await anyio.to_thread.run_sync(step, limiter=limiter)) is not _END:
+        yield text
+
+
+def _accepted(brain: Brain, **arguments: Any) -> dict[str, Any]:
+    """Return those of `arguments` that the brain has parameters for."""
+    parameters = inspect.signature(brain).parameters
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return {name: value for name, value in arguments.items() if takes_all or name in parameters}
