@@ -221,19 +221,19 @@ def test_an_unexpected_error_is_one_line_without_the_token(
 
 def test_ctrl_c_ends_the_job_on_the_server(servers: Servers, prompt: str) -> None:
     endless = f"{prompt} [[forever]]"
-    process = subprocess.Popen(
+    asking = subprocess.Popen(
         [*COMMAND, "ask", "--src", servers["qwen-2.5"], endless],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout
-    assert process.stdout.read(5) == "word1"
-    process.send_signal(signal.SIGINT)
+    assert asking.stdout
+    assert asking.stdout.read(5) == "word1"
+    asking.send_signal(signal.SIGINT)
     servers.wait_for("end", endless)
-    _, errors = process.communicate(timeout=5)
-    assert process.returncode == 130
+    _, errors = asking.communicate(timeout=5)
+    assert asking.returncode == 130
     assert errors == "Cancelled.\n"
 
 

@@ -48,7 +48,7 @@ def pieces(text: str, seed: int) -> list[Text]:
     return [Text(text[start:end], start) for start, end in itertools.pairwise(cuts)]
 
 
-def show(deltas: list[Text], reply: str, **kwargs: bool) -> list[str]:
+def shown(deltas: list[Text], reply: str, **kwargs: bool) -> list[str]:
     with stage() as screen, MarkdownOutput(**kwargs) as output:
         for delta in deltas:
             output.show(delta)
@@ -65,8 +65,8 @@ def output_for(*, plain: bool = False, reasoning: bool = True) -> Output:
 )
 @pytest.mark.parametrize("seed", [1, 2])
 def test_pieces_show_what_the_whole_shows(text: str, seed: int) -> None:
-    whole = show([], text, stream=False)
-    assert show(pieces(text, seed), text) == whole
+    whole = shown([], text, stream=False)
+    assert shown(pieces(text, seed), text) == whole
     assert len(whole) > 24
     assert whole[-1] == ""
 
@@ -74,11 +74,11 @@ def test_pieces_show_what_the_whole_shows(text: str, seed: int) -> None:
 @pytest.mark.parametrize("text", [ANSWER[:300], MISLEADING, CODE], ids=["answer", "misleading", "code"])
 def test_each_character_alone_shows_what_the_whole_shows(text: str) -> None:
     letters = [Text(letter, place) for place, letter in enumerate(text)]
-    assert show(letters, text) == show([], text, stream=False)
+    assert shown(letters, text) == shown([], text, stream=False)
 
 
 def test_no_part_of_an_answer_is_missing() -> None:
-    text = "\n".join(show(pieces(ANSWER, 3), ANSWER))
+    text = "\n".join(shown(pieces(ANSWER, 3), ANSWER))
     for part in (
         *(
             "Ein Titel",
@@ -97,7 +97,7 @@ def test_no_part_of_an_answer_is_missing() -> None:
 
 
 def test_line_breaks_stay() -> None:
-    assert show([], "Roses are red\nViolets are blue") == ["Roses are red", "Violets are blue", ""]
+    assert shown([], "Roses are red\nViolets are blue") == ["Roses are red", "Violets are blue", ""]
 
 
 def test_long_lines_of_code_stay_whole_for_copying() -> None:

@@ -18,9 +18,9 @@ from qwen_spaces import QwenSpace
 
 from ..support.servers import Servers
 
-EXIT = 30.0  # seconds; an exit takes two at most, but the machine may be busy
-START = 30.0  # seconds to start Python and the SDK on a slow machine
-LEFTOVERS = """
+EXIT = 30.0  # seconds for what takes two at most, where the machine is busy
+LONG = 30.0  # seconds for a slow machine to start Python and the SDK
+LEFT = """
     import gc, os, threading, time
 
     def leftovers():
@@ -62,7 +62,7 @@ class Program:
         for printed in self.process.stdout:
             if printed.rstrip("\n") == line:
                 return
-        pytest.fail(f"it did not print {line!r}: {self.process.communicate(timeout=START)[1]}")
+        pytest.fail(f"it never said {line!r}: {self.process.communicate(timeout=LONG)[1]}")
 
     def go_on(self) -> None:
         """Write the line that it waits for."""
@@ -73,8 +73,8 @@ class Program:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
-    def wait(self, seconds: float = EXIT) -> tuple[int, str, str]:
-        """Return its exit code, the rest of its output, and its errors; fail if it runs longer."""
+    def end(self, seconds: float = EXIT) -> tuple[int, str, str]:
+        """Its exit code, what else it printed and its errors; it must be over in so many seconds."""
         try:
             out, errors = self.process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -97,7 +97,7 @@ def program(source: str, *arguments: str) -> Iterator[Program]:
 def silent() -> Iterator[socket.socket]:
     """A server that never sends anything; the test accepts its connections."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(START)
+        listener.settimeout(LONG)
         yield listener
 
 
@@ -137,7 +137,7 @@ MID_ANSWER = {
     """,
     "sys.exit in the loop": """
         for delta in stream():
-            print("exiting", flush=True)
+            print("leaving", flush=True)
             sys.exit()
     """,
 }
@@ -156,11 +156,11 @@ def stream():
     return streams[-1]
 
 {textwrap.dedent(reading)}
-print("exiting", flush=True)
+print("leaving", flush=True)
 """
     with program(source, servers["qwen-2.5"], endless) as running:
-        running.wait_for("exiting")
-        assert running.wait() == (0, "", "")
+        running.wait_for("leaving")
+        assert running.end() == (0, "", "")
     servers.wait_for("end", endless, 5.0)
 
 
@@ -182,12 +182,12 @@ def test_a_program_exits_while_it_connects(silent: socket.socket) -> None:
 
         asyncio.run(start())
         sys.stdin.readline()
-        print("exiting", flush=True)
+        print("leaving", flush=True)
     """
     with program(source, address_of(silent)) as running, silent.accept()[0], silent.accept()[0]:
         running.go_on()
-        running.wait_for("exiting")
-        assert running.wait() == (0, "", "")
+        running.wait_for("leaving")
+        assert running.end() == (0, "", "")
 
 
 def test_a_program_exits_while_it_waits_in_the_queue(endless: str, prompt: str, servers: Servers) -> None:
@@ -198,14 +198,14 @@ def test_a_program_exits_while_it_waits_in_the_queue(endless: str, prompt: str, 
         for event in (events := stream.events()):
             if event.type == "status" and event.stage == "queued" and event.position is not None:
                 break
-        print("exiting", flush=True)
+        print("leaving", flush=True)
     """
     with QwenSpace("qwen-2.5", src=servers["one-slot"]).stream(endless) as holder:
         held = iter(holder)
         next(held)
         with program(source, servers["one-slot"], prompt) as running:
-            running.wait_for("exiting")
-            assert running.wait() == (0, "", "")
+            running.wait_for("leaving")
+            assert running.end() == (0, "", "")
     servers.wait_for("end", endless)
 
 
@@ -216,11 +216,11 @@ def test_a_program_exits_that_never_used_its_space() -> None:
         closed.close()
         stream, stopped = unread.stream("Hi"), cancelled.stream("Hi")
         stopped.cancel()
-        print("exiting", flush=True)
+        print("leaving", flush=True)
     """
     with program(source) as running:
-        running.wait_for("exiting")
-        assert running.wait() == (0, "", "")
+        running.wait_for("leaving")
+        assert running.end() == (0, "", "")
 
 
 # Ctrl-C ----------------------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ space, prompt = QwenSpace("qwen-2.5", src=sys.argv[1]), sys.argv[2]
 
 
 def check_interrupted(running: Program) -> None:
-    code, _, errors = running.wait()
+    code, _, errors = running.end()
     assert code in (-signal.SIGINT, 130)
     assert errors.splitlines()[-1].startswith("KeyboardInterrupt")
     assert "Exception ignored" not in errors
@@ -263,7 +263,7 @@ def check_interrupted(running: Program) -> None:
 def test_ctrl_c_during_an_answer_stops_the_server(loop: str, endless: str, servers: Servers) -> None:
     source = INTERRUPTED.format(textwrap.dedent(LOOPS[loop]))
     with program(source, servers["qwen-2.5"], endless) as running:
-        servers.wait_for("begin", endless, START)
+        servers.wait_for("begin", endless, LONG)
         assert running.process.stdout
         assert running.process.stdout.readline().startswith("word1 ")
         running.interrupt()
@@ -303,11 +303,11 @@ def test_one_space_serves_many_event_loops_in_a_row(servers: Servers) -> None:
             asyncio.run(stop_early(), debug=True)
             trio.run(stop_early)
             assert "Hi" in space.ask("Hi [[pace=0]]").text
-        print("exiting", flush=True)
+        print("leaving", flush=True)
     """
     with program(source, servers["qwen-2.5"]) as running:
-        running.wait_for("exiting")
-        assert running.wait() == (0, "", "")
+        running.wait_for("leaving")
+        assert running.end() == (0, "", "")
 
 
 USES = [  # in this order, in one program, which keeps the streams
@@ -323,7 +323,7 @@ USES = [  # in this order, in one program, which keeps the streams
 
 
 def test_a_closed_space_has_no_thread_and_no_socket(servers: Servers) -> None:
-    source = f"""{textwrap.dedent(LEFTOVERS)}
+    source = f"""{textwrap.dedent(LEFT)}
 import asyncio, sys, trio
 from qwen_spaces import QwenSpace
 
@@ -343,15 +343,15 @@ for number, use in enumerate({USES!r}):
     exec(use)
     closes[mode]()
     assert leftovers() == ([], []), (mode, use, leftovers())
-print("exiting", flush=True)
+print("leaving", flush=True)
 """
     with program(source, servers["qwen-2.5"]) as running:
-        running.wait_for("exiting")
-        assert running.wait() == (0, "", "")
+        running.wait_for("leaving")
+        assert running.end() == (0, "", "")
 
 
 def test_a_space_that_still_connects_closes_quickly(silent: socket.socket) -> None:
-    source = f"""{textwrap.dedent(LEFTOVERS)}
+    source = f"""{textwrap.dedent(LEFT)}
 import sys
 from qwen_spaces import QwenSpace, StreamCancelledError
 space = QwenSpace("qwen-2.5", src=sys.argv[1])
@@ -368,7 +368,7 @@ except StreamCancelledError:
 """
     with program(source, address_of(silent)) as running, silent.accept()[0]:
         running.go_on()
-        code, out, errors = running.wait(5.0)
+        code, out, errors = running.end(5.0)
     assert errors == ""
     assert (code, out) == (0, "([], [])\n")
 
@@ -424,11 +424,11 @@ for use in {FORKED!r}:
 assert "Hi" in space.ask("Hi [[pace=0]]").text
 """
     with program(source, servers["qwen-2.5"]) as running:
-        assert running.wait(START) == (0, "", "")
+        assert running.end(LONG) == (0, "", "")
 
 
 def test_leftovers_are_found(silent: socket.socket) -> None:
-    source = f"""{textwrap.dedent(LEFTOVERS)}
+    source = f"""{textwrap.dedent(LEFT)}
 import socket, sys, threading
 host, port = sys.argv[1].removeprefix("http://").split(":")
 kept = socket.create_connection((host, int(port)))
@@ -438,5 +438,5 @@ kept.close()
 """
     with program(source, address_of(silent)) as running:
         start = time.monotonic()
-        assert running.wait(START)[:2] == (0, "1 1\n" if os.path.isdir("/proc/self/fd") else "1 0\n")
-        assert time.monotonic() - start < START
+        assert running.end(LONG)[:2] == (0, "1 1\n" if os.path.isdir("/proc/self/fd") else "1 0\n")
+        assert time.monotonic() - start < LONG

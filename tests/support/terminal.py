@@ -133,10 +133,10 @@ class Terminal:
         return bool(data)
 
     def wait_for(self, text: str | Callable[[str], bool], seconds: float = 20.0) -> str:
-        """Wait until the screen shows `text`; return all its lines."""
-        is_shown = text if callable(text) else lambda shown: text in shown
+        """Wait until the screen shows `text`; gives all there is then."""
+        holds = text if callable(text) else lambda shown: text in shown
         end = time.monotonic() + seconds
-        while not is_shown(self.screen.text()):
+        while not holds(self.screen.text()):
             remaining = end - time.monotonic()
             ended = self.process.poll() is not None
             if not self.read(min(max(remaining, 0.0), 0.2)) and (remaining <= 0 or ended):
@@ -144,7 +144,7 @@ class Terminal:
         return self.screen.text()
 
     def wait(self, seconds: float = 10.0) -> int:
-        """Wait for the end of the program; return its exit code."""
+        """Wait for the end of the program; gives its exit code."""
         end = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < end:
             self.read(0.05)
