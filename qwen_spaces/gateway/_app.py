@@ -95,7 +95,6 @@ def create_app(
         redoc_url=None,
         exception_handlers=dict.fromkeys(errors, _handle_error),
     )
-    app.state.streams = set()
     app.add_middleware(
         GatewayMiddleware, api_key=api_key, origins=origins, loopback=loopback, max_requests=max_requests
     )
@@ -124,7 +123,8 @@ async def _handle_error(request: Request, error: Exception) -> Response:
 
 
 def _add_routes(app: FastAPI, models: Models, grace: float) -> None:
-    streams: set[TextStream] = app.state.streams
+    streams: set[TextStream] = set()
+    app.state.streams = streams
 
     @app.get("/healthz")
     async def health() -> dict[str, str | int]:
