@@ -24,7 +24,7 @@ from qwen_spaces.replicas.sample_text import PASSAGES
 
 from ..support.gateway import http, openai_client, said, serve_gateway
 from ..support.images import picture
-from ..support.modes import POLLING, run_async
+from ..support.modes import PATIENCE, POLLING, run_async
 from ..support.servers import Servers
 from ..tools.load import Load
 
@@ -67,7 +67,7 @@ def lines() -> Iterator[queue.Queue[logging.LogRecord]]:
 def logged(lines: queue.Queue[logging.LogRecord], **fields: Any) -> dict[str, Any]:
     """The next line with such fields; one of an earlier test may come late."""
     while True:
-        line: dict[str, Any] = json.loads(lines.get(timeout=5).getMessage())
+        line: dict[str, Any] = json.loads(lines.get(timeout=PATIENCE).getMessage())
         if fields.items() <= line.items():
             return line
 

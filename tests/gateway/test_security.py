@@ -28,6 +28,7 @@ from qwen_spaces.gateway import create_app, middleware
 
 from ..support.gateway import http, openai_client, said, serve_gateway
 from ..support.hub import serve_hub
+from ..support.modes import PATIENCE
 from ..support.payloads import PAYLOADS, armed
 from ..support.proxy import recording
 from ..support.scripted_gradio import Script, serve_wire, well
@@ -37,7 +38,7 @@ from ..tools.unread import MOST, measure
 SECRET = "hf_SecretOfTheTests"
 KEY = "ключ-of-the-tests"
 CHAT = "/v1/chat/completions"
-LONG = 60.0  # seconds for a slow machine to start Python and the gateway
+LONG = 2 * PATIENCE  # seconds for a slow machine to start Python and the gateway
 
 
 # Who -------------------------------------------------------------------------------------------------------
@@ -142,7 +143,7 @@ def test_a_body_that_does_not_come_is_not_awaited_for_long(
     locked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(middleware, "BODY_TIMEOUT", 0.1)
-    with socket.create_connection(("127.0.0.1", int(locked.rpartition(":")[2])), timeout=10) as slow:
+    with socket.create_connection(("127.0.0.1", int(locked.rpartition(":")[2])), timeout=PATIENCE) as slow:
         head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nAuthorization: Bearer {KEY}\r\n\r\n"
         slow.sendall(head.encode())
         assert slow.recv(12) == b"HTTP/1.1 408"
@@ -229,7 +230,7 @@ def test_a_token_is_for_its_request_only_and_a_signal_ends_the_answers(prompt: s
             ask(url, "Hi [[pace=0]]")
             assert sent() == [f"Bearer {SECRET}Saved"]  # the Space is reached once
             heard = heard_at_the_end(process, url, prompt, servers)
-            _, errors = process.communicate(timeout=10)
+            _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert heard == {
         "whole [[forever]]": "shutting_down",
@@ -271,7 +272,7 @@ def heard_at_the_end(
     for form in forms:
         servers.wait_for("end", f"{prompt} {form}")
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     return heard
 
 

@@ -35,6 +35,7 @@ from qwen_spaces.replicas.brain import Thought, answer
 
 from ..support.gateway import serve_gateway
 from ..support.images import picture
+from ..support.modes import PATIENCE
 from ..support.raw_client import Wire
 
 KEY = "sk-the-key-of-the-tests"
@@ -206,9 +207,9 @@ def test_an_answer_that_is_left_stops_the_model(
             fn = wire.names.index("model_chat")
             body = {"session_hash": session, "fn_index": fn, "event_id": joined.json()["event_id"]}
             assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
-            assert model.left.get(timeout=5) == prompt
+            assert model.left.get(timeout=PATIENCE) == prompt
     if way == "dropped":
-        assert model.left.get(timeout=5) == prompt
+        assert model.left.get(timeout=PATIENCE) == prompt
 
 
 @pytest.mark.parametrize(
@@ -316,21 +317,21 @@ def test_our_own_gateway_is_a_backend() -> None:
     ):
         prompt = "Why? [[pace=0]]"
         text = wire.final("model_chat", prompt, [], "Be brief.")[1][-1][1]
-        assert closed.get(timeout=5) == prompt
+        assert closed.get(timeout=PATIENCE) == prompt
         assert text.startswith(f'You asked: "{prompt}"')
         assert 'System prompt: "Be brief."' in text
         assert "Model: qwen3-8b." in text
         thought = steps_of(backend(f"{gateway}/v1", "qwen3-8b"), "", [], prompt, None)[0]
         assert isinstance(thought, Thought)
         assert thought.startswith("I")
-        assert closed.get(timeout=5) == prompt
+        assert closed.get(timeout=PATIENCE) == prompt
         assert wire.run("model_chat", "[[gr-error=No more.]]", [], "")[-2]["output"]["error"].endswith(
             "No more."
         )
-        assert closed.get(timeout=5)
+        assert closed.get(timeout=PATIENCE)
         session, joined = wire.join("model_chat", "[[forever]]", [], "")
         with wire.messages(session) as messages:
             assert any(m["msg"] == "process_generating" for m in messages)
             body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
             assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
-            assert closed.get(timeout=5) == "[[forever]]"
+            assert closed.get(timeout=PATIENCE) == "[[forever]]"

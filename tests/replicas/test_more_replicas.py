@@ -23,6 +23,7 @@ from PIL import Image
 from qwen_spaces.replicas import serve
 from qwen_spaces.replicas.brain import Thought, answer
 
+from ..support.modes import PATIENCE
 from ..support.raw_client import CELL, QWEN2, QWEN25, Wire
 
 pytestmark = pytest.mark.filterwarnings(
@@ -91,7 +92,7 @@ def pictures(tmp_path: Path) -> list[Any]:
 def steps_of(client: Client, **how: Any) -> list[Any]:
     """All outputs of one call that ends well."""
     job = client.submit(**how)
-    assert job.result(timeout=20) == job.outputs()[-1]
+    assert job.result(timeout=PATIENCE) == job.outputs()[-1]
     return job.outputs()
 
 
@@ -111,7 +112,7 @@ def history_of(client: Client) -> Any:
     )
     # Gradio 5 may take the next answer of such a session for a continuation, and send nonsense.
     with suppress(ValueError, IndexError, KeyError, TypeError):
-        job.result(timeout=20)
+        job.result(timeout=PATIENCE)
     return remembered[prompt]
 
 
@@ -216,7 +217,7 @@ def test_qwen3_writes_an_error_in_red_raises_it_and_remembers_it(
     how = {"settings_form_value": {**SETTINGS, **settings}, "api_name": "/add_message"}
     job = one.submit(input_value=quick(prompt), **how)
     with pytest.raises(AppError, match="No more." if "gr-error" in prompt else "verbose error reporting"):
-        job.result(timeout=20)
+        job.result(timeout=PATIENCE)
     *_, (_, last), bare = job.outputs()
     assert bare == (BARE, BARE)
     red = parts_of(last)[1]  # the last of the texts
@@ -328,8 +329,8 @@ def test_an_asynchronous_brain_is_closed_when_it_is_left() -> None:
 
     with serve("qwen-2.5-max", brain=brain) as url, closing((wire := Wire(url)).http):
         assert wire.final("model_chat", "whole", [], "")[1] == [["whole", "2"]]
-        assert closed.get(timeout=2) == "whole"
+        assert closed.get(timeout=PATIENCE) == "whole"
         session, _ = wire.join("model_chat", "dropped", [], "")
         with wire.messages(session) as messages:
             assert any(m["msg"] == "process_generating" for m in messages)
-        assert closed.get(timeout=2) == "dropped"
+        assert closed.get(timeout=PATIENCE) == "dropped"

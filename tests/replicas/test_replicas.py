@@ -25,7 +25,9 @@ from PIL import Image
 from qwen_spaces.replicas import NAMES, build, serve
 from qwen_spaces.replicas.brain import long_text, triggers
 
+from ..support.modes import PATIENCE
 from ..support.raw_client import CELL, QWEN2, QWEN25, Wire
+from ..support.servers import Servers
 
 pytestmark = pytest.mark.filterwarnings(
     # Gradio 5 on a newer Starlette, at every join.
@@ -75,13 +77,22 @@ PARAMETERS: dict[str, list[tuple[Any, ...]]] = {  # parameter_name, label, compo
 CHATS = tuple(PARAMETERS)
 
 
+class Wires(dict[str, Wire]):
+    """The replicas that are asked for, each served from then on."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.stack = stack
+
+    def __missing__(self, name: str) -> Wire:
+        self[name] = wire = Wire(self.stack.enter_context(serve(name)))
+        self.stack.callback(wire.http.close)
+        return wire
+
+
 @pytest.fixture(scope="module")
 def wires() -> Iterator[dict[str, Wire]]:
     with ExitStack() as stack:
-        found = {name: Wire(stack.enter_context(serve(name))) for name in NAMES}
-        for wire in found.values():
-            stack.enter_context(closing(wire.http))
-        yield found
+        yield Wires(stack)
 
 
 class Watched:
@@ -150,20 +161,18 @@ def test_qvq_takes_an_image_and_a_prompt_at_generate(wires: dict[str, Wire]) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_app_says_what_a_launched_app_says_and_hides_errors(wires: dict[str, Wire], name: str) -> None:
-    wire = wires[name]
-    config = wire.config
-    assert (config["protocol"], config["api_prefix"]) == ("sse_v3", "/gradio_api")
-    assert config["root"] == wire.url
-    assert not config["show_error"]
-    assert not config["analytics_enabled"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_page_loads(wires: dict[str, Wire], name: str) -> None:
-    page = wires[name].http.get("/")
-    assert page.status_code == 200
-    assert "gradio" in page.text
+def test_an_app_says_what_a_launched_app_says_hides_errors_and_has_a_page(
+    name: str, servers: Servers
+) -> None:
+    with closing((wire := Wire(servers[name])).http):
+        config = wire.config
+        assert (config["protocol"], config["api_prefix"]) == ("sse_v3", "/gradio_api")
+        assert config["root"] == wire.url
+        assert not config["show_error"]
+        assert not config["analytics_enabled"]
+        page = wire.http.get("/")
+        assert page.status_code == 200
+        assert "gradio" in page.text
 
 
 def test_qwen2_sends_the_first_step_whole_and_then_the_differences(wires: dict[str, Wire]) -> None:
@@ -298,14 +307,14 @@ def test_nothing_is_a_success_without_values(wires: dict[str, Wire]) -> None:
 
 def test_a_long_answer_arrives_exactly(client: Callable[[str], Client]) -> None:
     job = client("qwen-2-72b").submit(query="[[long=20000]]", api_name="/model_chat")
-    assert job.result(timeout=20)[1][-1][1] == long_text(20_000)
+    assert job.result(timeout=PATIENCE)[1][-1][1] == long_text(20_000)
     assert len(job.outputs()) > 100
 
 
 @pytest.mark.parametrize("prompt", ["[[multibyte]]", "[[rewrite]] [[pace=0]]", "[[shrink]] [[pace=0]]"])
 def test_a_rebuilt_answer_is_the_final_one(client: Callable[[str], Client], prompt: str) -> None:
     job = client("qwen-2.5").submit(query=prompt, api_name="/model_chat")
-    final = job.result(timeout=20)[1][-1][1]["text"]
+    final = job.result(timeout=PATIENCE)[1][-1][1]["text"]
     texts = [output[1][-1][1]["text"] for output in job.outputs()]
     grows = all(after.startswith(before) for before, after in pairwise(texts))
     assert texts[-1] == final
@@ -350,7 +359,7 @@ def test_a_cancelled_answer_closes_the_brain(watched: tuple[Watched, Wire]) -> N
         assert any(m["msg"] == "process_generating" for m in messages)
         body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
         assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
-        assert brain.closed.get(timeout=30) == "cancelled"
+        assert brain.closed.get(timeout=PATIENCE) == "cancelled"
 
 
 def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, Wire]) -> None:
@@ -358,7 +367,7 @@ def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, Wire]) ->
     session, _ = wire.join("model_chat", "dropped", [], "")
     with wire.messages(session) as messages:
         assert any(m["msg"] == "process_generating" for m in messages)
-    assert brain.closed.get(timeout=30) == "dropped"
+    assert brain.closed.get(timeout=PATIENCE) == "dropped"
 
 
 def test_a_waiting_brain_can_be_left(wires: dict[str, Wire]) -> None:
@@ -369,7 +378,7 @@ def test_a_waiting_brain_can_be_left(wires: dict[str, Wire]) -> None:
         body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
         start = time.monotonic()
         wire.http.post(f"{wire.api}/cancel", json=body)
-        assert time.monotonic() - start < 30
+        assert time.monotonic() - start < PATIENCE
 
 
 def test_nothing_is_left_when_a_server_stops_amid_answers() -> None:
@@ -382,7 +391,7 @@ def test_nothing_is_left_when_a_server_stops_amid_answers() -> None:
             with wire.messages(session) as messages:
                 assert any(m["msg"] == "process_generating" for m in messages)
                 wire.join("model_chat", "unread", [], "")
-    assert brain.closed.get(timeout=30)
+    assert brain.closed.get(timeout=PATIENCE)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", port), timeout=1)
     with serve("qvq-72b", port=port) as again:
@@ -418,7 +427,7 @@ def test_a_taken_port_is_an_error_at_once(wires: dict[str, Wire]) -> None:
 
 def test_without_gradio_the_error_names_the_command() -> None:
     code = "import sys; sys.modules['gradio'] = None; import qwen_spaces.replicas"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
     assert "ImportError: The replicas need Gradio: pip install 'qwen-spaces[local]'" in done.stderr
 
 
@@ -441,7 +450,7 @@ def test_the_command_serves_until_interrupted_even_while_it_streams(tmp_path: Pa
                 with wire.messages(session) as messages:
                     assert any(m["msg"] == "process_generating" for m in messages)
                     process.send_signal(signal.SIGINT)
-                    assert process.wait(timeout=30) == 0
+                    assert process.wait(timeout=PATIENCE) == 0
             assert process.stderr is not None
             assert process.stderr.read() == ""
         finally:

@@ -14,6 +14,8 @@ import openai
 import uvicorn
 from fastapi import FastAPI
 
+from .modes import PATIENCE
+
 
 @contextlib.contextmanager
 def serve_gateway(app: FastAPI, *, send_buffer: int | None = None) -> Iterator[str]:
@@ -28,14 +30,14 @@ def serve_gateway(app: FastAPI, *, send_buffer: int | None = None) -> Iterator[s
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
-        until = time.monotonic() + 10
+        until = time.monotonic() + PATIENCE
         while not server.started:
             assert thread.is_alive()
             assert time.monotonic() < until
             time.sleep(0.005)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive(), "the gateway does not end"
 
 

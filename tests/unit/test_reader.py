@@ -36,11 +36,11 @@ from qwen_spaces import (
 from qwen_spaces._contract.output import Snapshot, read
 from qwen_spaces._stream.mailbox import Mailbox
 
-from ..support.modes import MODES, run_async
+from ..support.modes import MODES, PATIENCE, run_async
 
 pytestmark = pytest.mark.slow
 
-BOUND = 30.0  # seconds that nothing here may ever take; what does has hung
+BOUND = PATIENCE  # seconds that nothing here may ever take; what does has hung
 SILENCE = 0.02  # seconds of the gap of a stream that falls silent
 
 Step = tuple[str, Any]
