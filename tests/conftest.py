@@ -8,6 +8,7 @@ import socket
 import uuid
 from collections.abc import Iterator
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -20,7 +21,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # So it is where the tests run in the background of a script, and programs under test would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Where the reader's side is not what is tested: one mode will do in the tests of every day.
+# Where the reader's side is not what is tested, each test reads in one of the modes.
 BELOW_THE_READER = {
     "errors",
     "faults",
@@ -34,13 +35,13 @@ BELOW_THE_READER = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the async modes of what is below the reader as slow."""
-    for item in items:
-        mode = getattr(item, "callspec", None) and item.callspec.params.get("mode")  # type: ignore[attr-defined]
-        if mode in ("asyncio", "trio") and item.path.stem.removeprefix("test_") in BELOW_THE_READER:
-            item.add_marker(pytest.mark.slow)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give `mode`: all modes, or below the reader one that the test's name chooses, so that each has some."""
+    named = (marker.args[0] for marker in metafunc.definition.iter_markers("parametrize"))
+    if "mode" in metafunc.fixturenames and not any("mode" in names for names in named):
+        below = metafunc.module.__name__.rpartition(".test_")[2] in BELOW_THE_READER
+        chosen = MODES[crc32(metafunc.function.__name__.encode()) % len(MODES)]
+        metafunc.parametrize("mode", [chosen] if below else MODES)
 
 
 shared = pytest.StashKey[ServerProcess]()
@@ -70,11 +71,6 @@ def prompt() -> str:
 
 @pytest.fixture(params=["asyncio", "trio"])
 def backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(params=MODES)
-def mode(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 

@@ -127,6 +127,15 @@ def test_the_layout_stays_small() -> None:
     assert sum(map(len, UNITS.values())) <= 95
 
 
+def test_nothing_is_imported_from_a_test_module() -> None:
+    """What tests share is in `tests/support`: else a test that moves takes others with it."""
+    for path in Path(__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+                assert not any(name.startswith("test_") or name == "conftest" for name in names), path
+
+
 def test_only_one_package_knows_the_sdk() -> None:
     def units_with(*names: str) -> set[str]:
         return {module_of(path)[0] for path in FILES if others(path) & set(names)}

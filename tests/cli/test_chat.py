@@ -149,7 +149,9 @@ def test_a_chat_in_a_terminal(terminal: Terminal, servers: Servers, prompt: str,
     assert "Stopped. /retry sends it again." in shown
     assert b"^C" not in terminal.output  # no echo during an answer
 
-    terminal.type("\x03[[gr-error=Not now]]\r")
+    terminal.type("\x03")
+    terminal.wait_for(lambda shown: "typed meanwhile" not in shown)
+    terminal.type("[[gr-error=Not now]]\r")
     terminal.wait_for(lambda shown: "Error: " in shown and shown.count(">>>") == 4)
 
     terminal.type("first\x1b\rsecond\\\rthird\r")

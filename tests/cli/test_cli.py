@@ -24,6 +24,7 @@ from qwen_spaces.replicas import server as replica_server
 from ..support.commands import COMMAND, invoke
 from ..support.hub import serve_hub
 from ..support.images import picture
+from ..support.modes import PATIENCE
 from ..support.servers import Servers
 from ..support.terminal import Terminal
 
@@ -36,7 +37,7 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
         ["bash", "-c", line],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=2 * PATIENCE,
         env={**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", **environment},
         stdin=subprocess.DEVNULL,
         check=False,
@@ -232,7 +233,7 @@ def test_ctrl_c_ends_the_job_on_the_server(servers: Servers, prompt: str) -> Non
     assert asking.stdout.read(5) == "word1"
     asking.send_signal(signal.SIGINT)
     servers.wait_for("end", endless)
-    _, errors = asking.communicate(timeout=5)
+    _, errors = asking.communicate(timeout=PATIENCE)
     assert asking.returncode == 130
     assert errors == "Cancelled.\n"
 

@@ -63,10 +63,9 @@ def output_for(*, plain: bool = False, reasoning: bool = True) -> Output:
 @pytest.mark.parametrize(
     "text", [ANSWER, LONG, TABLE, "Word 世界 " * 400], ids=["answer", "list", "table", "paragraph"]
 )
-@pytest.mark.parametrize("seed", [1, 2])
-def test_pieces_show_what_the_whole_shows(text: str, seed: int) -> None:
+def test_pieces_show_what_the_whole_shows(text: str) -> None:
     whole = shown([], text, stream=False)
-    assert shown(pieces(text, seed), text) == whole
+    assert shown(pieces(text, seed=1), text) == whole
     assert len(whole) > 24
     assert whole[-1] == ""
 

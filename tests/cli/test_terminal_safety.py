@@ -31,6 +31,7 @@ from qwen_spaces.cli._safety import SafeStream, safe_streams, strip_controls
 from ..support import scripted_gradio as wire
 from ..support.commands import COMMAND, invoke
 from ..support.hub import serve_hub
+from ..support.modes import PATIENCE
 from ..support.scripted_gradio import Page, Script, serve_wire
 from ..support.servers import Servers
 from ..support.terminal import Screen, Terminal, paper, stage
@@ -110,7 +111,7 @@ def assert_safe(output: bytes) -> None:
 def run(*arguments: str, code: int, **environment: str) -> bytes:
     """Run the command in a real terminal; return its output."""
     with Terminal([*COMMAND, *arguments], environment) as terminal:
-        assert terminal.wait(60) == code, terminal.screen.text()
+        assert terminal.wait(2 * PATIENCE) == code, terminal.screen.text()
     assert_safe(terminal.output)
     return terminal.output
 

@@ -7,11 +7,12 @@ import sys
 
 import pytest
 
+from ..support.modes import PATIENCE
 from ..support.servers import ROOT
 
 pytestmark = pytest.mark.slow
 REQUESTS = 30
-LONG = 240.0  # seconds for a slow machine
+LONG = 8 * PATIENCE  # seconds for a slow machine
 
 
 def test_through_a_network_that_breaks_each_request_ends_well_or_in_one_error_and_nothing_stays() -> None:

@@ -45,7 +45,7 @@ from qwen_spaces import (
 )
 
 from ..support import scripted_gradio as wire
-from ..support.modes import POLLING, deltas_through, failure, run_async
+from ..support.modes import MODES, PATIENCE, POLLING, deltas_through, failure, run_async
 from ..support.scripted_gradio import (
     BEGIN,
     CONFIG,
@@ -67,7 +67,7 @@ from ..support.scripted_gradio import (
 )
 from ..support.servers import ROOT, Servers
 
-SOON = 30.0  # seconds by which an error may come after its bound
+SOON = PATIENCE  # seconds by which an error may come after its bound
 SPACE = "qwen-2-72b"
 PATIENT = Timeouts(connect=5, first=5, gap=5)
 
@@ -434,7 +434,11 @@ def events_through(mode: str, stream: TextStream) -> list[Event]:
 def talker() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server in a process of its own, which talks on and on; gives the process and the address."""
     process = subprocess.Popen(
-        [sys.executable, wire.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", wire.__name__],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdin
     assert process.stdout
@@ -442,7 +446,7 @@ def talker() -> Iterator[tuple[subprocess.Popen[str], str]]:
         yield process, process.stdout.readline().strip()
     finally:
         process.kill()  # of a stopped process too
-        process.wait(5)
+        process.wait(PATIENCE)
         process.stdin.close()
         process.stdout.close()
 
@@ -474,22 +478,23 @@ def test_a_server_that_is_killed_or_frozen_in_the_middle_is_told_in_time(
     gives: type[StreamError],
     within: float,
     read: Callable[[str, TextStream], QwenSpacesError],
-    mode: str,
 ) -> None:
     with talker() as (process, url):
-        stream = space(url, timeouts=GAP).stream("Hi")
-        loop = iter(stream)
-        assert next(loop).startswith("word1 ")
+        one = space(url, timeouts=GAP)
+        streams = {mode: one.stream("Hi") for mode in MODES}
+        loops = [iter(stream) for stream in streams.values()]
+        assert all(next(loop).startswith("word1 ") for loop in loops)
         os.kill(process.pid, sign)
         start = time.monotonic()
-        error = read(mode, stream)
+        errors = {mode: read(mode, stream) for mode, stream in streams.items()}
         took = time.monotonic() - start
-    assert type(error) is gives
-    assert error.partial_text == stream.text
-    assert stream.text.startswith("word1 ")
-    assert getattr(error, "phase", "gap") == "gap"
+    for mode, error in errors.items():
+        assert type(error) is gives, mode
+        assert error.partial_text == streams[mode].text
+        assert streams[mode].text.startswith("word1 ")
+        assert getattr(error, "phase", "gap") == "gap"
     assert took < within + SOON
-    del loop  # which would have cancelled the stream before
+    del loops  # which would have cancelled the streams before
 
 
 # Nobody is there.
@@ -550,7 +555,7 @@ def test_the_first_request_of_a_process_asks_no_other_machine(tmp_path: Path) ->
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
             check=True,
         )
     assert told.stdout == "Hello world.\n"

@@ -17,12 +17,13 @@ import pytest
 
 from qwen_spaces._gradio.job import HOOKS
 
+from ..support.modes import PATIENCE
 from ..support.scripted_gradio import BEGIN, STEP, Script, fails, repeated, says, serve_wire, well
 
 pytestmark = pytest.mark.slow
 
 NAMES = sorted({name for names in HOOKS.values() for name in names} | {"ServerMessage", "_get_space_state"})
-LONG = 60.0  # seconds
+LONG = 2 * PATIENCE  # seconds
 
 PROGRAM = """
 import sys

@@ -26,6 +26,7 @@ from qwen_spaces import (
 )
 
 from ..support.hub import serve_hub
+from ..support.modes import PATIENCE
 from ..support.proxy import Answer, recording
 from ..support.reluctant import Reluctant, assert_closing_ends_a_status, assert_gone
 from ..support.servers import Servers
@@ -49,7 +50,7 @@ def run(hub: tuple[str, list[Any]]) -> Run:
             env={**os.environ, "HF_ENDPOINT": hub[0], "HF_HUB_DISABLE_TELEMETRY": "1", **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=2 * PATIENCE,
             check=False,
         )
 

@@ -31,7 +31,7 @@ from qwen_spaces.replicas._brain import long_text
 from qwen_spaces.replicas._sample_text import PASSAGES
 
 from ..support.images import picture
-from ..support.modes import POLLING, deltas_through, run_async
+from ..support.modes import PATIENCE, POLLING, deltas_through, run_async
 from ..support.proxy import Answer, Recorder, Request, recording
 from ..support.servers import SPACES, TURNS, Servers
 
@@ -342,13 +342,13 @@ def test_a_stream_left_during_the_first_calls_never_asks(name: str, mode: str, s
     def interfere(request: Request) -> None:
         if request.kind == "data":
             reached.set()
-            go_on.wait(10)
+            go_on.wait(PATIENCE)
 
     with recording(servers[name], interfere) as front, QwenSpace(name, src=front.url) as space:
         stream = space.stream("Hi")
-        threading.Thread(target=lambda: (reached.wait(10), stream.cancel()), daemon=True).start()
+        threading.Thread(target=lambda: (reached.wait(PATIENCE), stream.cancel()), daemon=True).start()
         assert deltas_through(mode, stream) == []
-        assert stream._reader.mailbox.finished.wait(30)
+        assert stream._reader.mailbox.finished.wait(PATIENCE)
         go_on.set()
         assert count(front, "join") == 1
         assert stream.text == ""

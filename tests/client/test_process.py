@@ -16,10 +16,9 @@ import pytest
 
 from qwen_spaces import QwenSpace
 
+from ..support.modes import PATIENCE
 from ..support.servers import Servers
 
-EXIT = 30.0  # seconds for what takes two at most, where the machine is busy
-LONG = 30.0  # seconds for a slow machine to start Python and the SDK
 LEFT = """
     import gc, os, threading, time
 
@@ -62,7 +61,7 @@ class Program:
         for printed in self.process.stdout:
             if printed.rstrip("\n") == line:
                 return
-        pytest.fail(f"it never said {line!r}: {self.process.communicate(timeout=LONG)[1]}")
+        pytest.fail(f"it never said {line!r}: {self.process.communicate(timeout=PATIENCE)[1]}")
 
     def go_on(self) -> None:
         """Write the line that it waits for."""
@@ -73,7 +72,7 @@ class Program:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
-    def end(self, seconds: float = EXIT) -> tuple[int, str, str]:
+    def end(self, seconds: float = PATIENCE) -> tuple[int, str, str]:
         """Its exit code, what else it printed and its errors; it must be over in so many seconds."""
         try:
             out, errors = self.process.communicate(timeout=seconds)
@@ -97,7 +96,7 @@ def program(source: str, *arguments: str) -> Iterator[Program]:
 def silent() -> Iterator[socket.socket]:
     """A server that never sends anything; the test accepts its connections."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(LONG)
+        listener.settimeout(PATIENCE)
         yield listener
 
 
@@ -161,7 +160,7 @@ print("leaving", flush=True)
     with program(source, servers["qwen-2.5"], endless) as running:
         running.wait_for("leaving")
         assert running.end() == (0, "", "")
-    servers.wait_for("end", endless, 5.0)
+    servers.wait_for("end", endless)
 
 
 @pytest.fixture
@@ -263,7 +262,7 @@ def check_interrupted(running: Program) -> None:
 def test_ctrl_c_during_an_answer_stops_the_server(loop: str, endless: str, servers: Servers) -> None:
     source = INTERRUPTED.format(textwrap.dedent(LOOPS[loop]))
     with program(source, servers["qwen-2.5"], endless) as running:
-        servers.wait_for("begin", endless, LONG)
+        servers.wait_for("begin", endless)
         assert running.process.stdout
         assert running.process.stdout.readline().startswith("word1 ")
         running.interrupt()
@@ -368,7 +367,7 @@ except StreamCancelledError:
 """
     with program(source, address_of(silent)) as running, silent.accept()[0]:
         running.go_on()
-        code, out, errors = running.end(5.0)
+        code, out, errors = running.end()
     assert errors == ""
     assert (code, out) == (0, "([], [])\n")
 
@@ -397,8 +396,8 @@ async def awaited():
     await space.stream("Hi")
 
 def child():
-    faulthandler.dump_traceback_later(4)
-    signal.alarm(5)
+    faulthandler.dump_traceback_later(50)
+    signal.alarm(60)
     try:
         exec(use)
         print("not refused:", use, flush=True)
@@ -424,7 +423,7 @@ for use in {FORKED!r}:
 assert "Hi" in space.ask("Hi [[pace=0]]").text
 """
     with program(source, servers["qwen-2.5"]) as running:
-        assert running.end(LONG) == (0, "", "")
+        assert running.end(PATIENCE) == (0, "", "")
 
 
 def test_leftovers_are_found(silent: socket.socket) -> None:
@@ -438,5 +437,5 @@ kept.close()
 """
     with program(source, address_of(silent)) as running:
         start = time.monotonic()
-        assert running.end(LONG)[:2] == (0, "1 1\n" if os.path.isdir("/proc/self/fd") else "1 0\n")
-        assert time.monotonic() - start < LONG
+        assert running.end(PATIENCE)[:2] == (0, "1 1\n" if os.path.isdir("/proc/self/fd") else "1 0\n")
+        assert time.monotonic() - start < PATIENCE

@@ -118,7 +118,7 @@ def test_leaving_the_loop_stops_the_server(name: str, prompt: str, servers: Serv
     async def leave() -> None:
         async for _ in PROVIDERS[name].create_async_generator(name, messages, src=servers[name]):
             break
-        await anyio.to_thread.run_sync(servers.wait_for, "end", endless, 0.5)
+        await anyio.to_thread.run_sync(servers.wait_for, "end", endless)
 
     run_async("asyncio", leave)
 

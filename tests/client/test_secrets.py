@@ -27,7 +27,7 @@ from qwen_spaces import (
 from qwen_spaces._gradio.connection import UserFile, strip_file_markers
 
 from ..support.images import picture
-from ..support.modes import POLLING, run_async
+from ..support.modes import PATIENCE, POLLING, run_async
 from ..support.proxy import VIA, Answer, Recorder, Request, recording
 from ..support.servers import Servers
 
@@ -322,7 +322,7 @@ def test_a_proxy_of_somebody_elses_making_carries_every_request(servers: Servers
             next(iter(left))
     finally:
         running.terminate()
-        running.wait(10)
+        running.wait(PATIENCE)
     seen = log.read_text()
     for path in ("/config", "/info", "/upload", "/queue/join", "/queue/data", "/cancel"):
         assert f"{path}" in seen, path

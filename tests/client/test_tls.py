@@ -16,7 +16,7 @@ import trustme
 from qwen_spaces import ConnectError, QwenSpace
 
 from ..support.hub import serve_hub
-from ..support.modes import POLLING, deltas_through, run_async
+from ..support.modes import PATIENCE, POLLING, deltas_through, run_async
 from ..support.servers import Servers
 from ..support.tls import serve_tls
 
@@ -53,7 +53,7 @@ def test_leaving_ends_the_job(
     else:
         run_async(mode, leave)
     servers.wait_for("end", endless)
-    assert stream._reader.mailbox.finished.wait(30)
+    assert stream._reader.mailbox.finished.wait(PATIENCE)
 
 
 def test_a_server_that_is_not_trusted_is_refused_unless_that_is_wanted(

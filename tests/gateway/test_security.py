@@ -38,7 +38,7 @@ from ..tools.unread import MOST, measure
 SECRET = "hf_SecretOfTheTests"
 KEY = "ключ-of-the-tests"
 CHAT = "/v1/chat/completions"
-START_TIMEOUT = 60.0  # seconds for a slow machine to start Python and the gateway
+START_TIMEOUT = 2 * PATIENCE  # seconds for a slow machine to start Python and the gateway
 
 
 # Access ----------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_a_body_that_is_too_large_is_refused(
 
 def test_a_body_that_does_not_arrive_is_a_408(locked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(middleware, "BODY_TIMEOUT", 0.1)
-    with socket.create_connection(("127.0.0.1", int(locked.rpartition(":")[2])), timeout=10) as slow:
+    with socket.create_connection(("127.0.0.1", int(locked.rpartition(":")[2])), timeout=PATIENCE) as slow:
         head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nAuthorization: Bearer {KEY}\r\n\r\n"
         slow.sendall(head.encode())
         assert slow.recv(12) == b"HTTP/1.1 408"

@@ -16,6 +16,7 @@ from jupyter_client.manager import start_new_kernel
 from qwen_spaces import QwenSpace
 
 from ..support.images import picture
+from ..support.modes import PATIENCE
 from ..support.page import Page, new_page
 from ..support.servers import Servers
 
@@ -114,7 +115,7 @@ class Kernel:
         """What a cell shows when it is over, and its reply."""
         outputs: dict[str, str] = {}
         while True:
-            message = self.client.get_iopub_msg(timeout=20)
+            message = self.client.get_iopub_msg(timeout=PATIENCE)
             if message["parent_header"].get("msg_id") != request:
                 continue
             kind, content = message["msg_type"], message["content"]
@@ -124,7 +125,7 @@ class Kernel:
                 outputs[content["transient"]["display_id"]] = content["data"]["text/plain"]
             elif kind in ("error", "stream", "execute_result"):
                 outputs[kind] = str(content.get("text", content.get("traceback", content.get("data"))))
-        while (reply := self.client.get_shell_msg(timeout=20))["parent_header"]["msg_id"] != request:
+        while (reply := self.client.get_shell_msg(timeout=PATIENCE))["parent_header"]["msg_id"] != request:
             pass
         return list(outputs.values()), reply["content"]
 

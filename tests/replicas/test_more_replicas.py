@@ -329,8 +329,8 @@ def test_an_asynchronous_brain_is_closed_when_its_answer_is_abandoned() -> None:
 
     with serve("qwen-2.5-max", brain=brain) as url, closing((wire := Wire(url)).http):
         assert wire.final("model_chat", "whole", [], "")[1] == [["whole", "2"]]
-        assert closed.get(timeout=2) == "whole"
+        assert closed.get(timeout=PATIENCE) == "whole"
         session, _ = wire.join("model_chat", "dropped", [], "")
         with wire.messages(session) as messages:
             assert any(m["msg"] == "process_generating" for m in messages)
-        assert closed.get(timeout=2) == "dropped"
+        assert closed.get(timeout=PATIENCE) == "dropped"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from .modes import PATIENCE
 from .proxy import Answer
 
 
@@ -68,4 +69,4 @@ def serve_hub(
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(PATIENCE)

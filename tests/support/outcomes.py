@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import os
 import re
 import tempfile
 import threading
@@ -17,9 +16,9 @@ from qwen_spaces import ConnectError, QwenSpacesError, Reply, SpaceTimeoutError,
 
 from . import oddities
 from . import scripted_gradio as wire
+from .modes import FACTOR
 from .raw_server import Raw
 
-FACTOR = float(os.environ.get("QWEN_SPACES_TEST_FACTOR", "1"))  # of a slow machine
 HANG = 20.0 * FACTOR  # seconds after which it hangs
 PYTHON = re.compile(r"(Type|Key|Attribute|Value|Index|Recursion|Lookup|Unicode\w+)Error|StopIteration")
 LONGEST = 5_000  # characters of an error's text

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 IMG = "<img src=x onerror=RUN>"  # what most of them try to set free
 COMMAND = """data-commandlinker-command="canary:run" data-commandlinker-args='{"js": "RUN"}'"""
-PLANE = 0xF0000  # where `qwen_spaces._markup.markdown.mathematics` keeps formulas while Markdown is parsed
+PLANE = 0xF0000  # where `qwen_spaces._markup.mathematics` keeps formulas while Markdown is parsed
 
 
 def private(text: str) -> str:

@@ -15,7 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
-START = 30.0  # seconds for a proxy to start
+from .modes import PATIENCE
+
+START = PATIENCE  # seconds for a proxy to start
 VIA = "1.1 recording"  # what a proxy adds
 HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "te", "upgrade"}
 
@@ -83,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
         if not origin:
             headers["Via"] = VIA
-        with contextlib.closing(http.client.HTTPConnection(to.netloc, timeout=30)) as server:
+        with contextlib.closing(http.client.HTTPConnection(to.netloc, timeout=PATIENCE)) as server:
             server.request(self.command, path, body, headers)
             response = server.getresponse()
             self.begin(response.status, response.getheaders())
@@ -121,7 +123,7 @@ def recording(origin: str = "", interfere: Interfere = lambda _: None) -> Iterat
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(PATIENCE)
 
 
 @contextlib.contextmanager

@@ -63,7 +63,7 @@ def shown(text: str, *, growing: bool = False) -> Bundles:
     stream.reasoning = text
     cell.draw(stream)  # type: ignore[arg-type]
     stream.text = text
-    for end in range(0, len(text) if growing else 0, 3):
+    for end in range(0, len(text) if growing else 0, 5):
         stream.text = text[:end]
         cell.draw(stream)  # type: ignore[arg-type]
     cell.end(stream, SpaceError(text, title=text, message=text, partial_text=text))  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from . import scripted_gradio as wire
+from .modes import PATIENCE
 
 Chunks = bytes | tuple[bytes, ...]
 
@@ -97,4 +98,4 @@ def serve_raw() -> Iterator[RawServer]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(PATIENCE)

@@ -14,6 +14,7 @@ from qwen_spaces import available_spaces
 
 from .hub import serve_hub
 from .images import picture
+from .modes import PATIENCE
 from .servers import ROOT, Servers
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -66,7 +67,7 @@ def run(command: list[str], given: str, environment: dict[str, str], folder: Pat
         input=given,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=4 * PATIENCE,
         env=environment,
         cwd=folder,
         check=False,

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from qwen_spaces import QwenSpace, StreamCancelledError
 
-PATIENCE = 20.0  # seconds, where the machine is busy
+from .modes import PATIENCE
+
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 

@@ -17,11 +17,11 @@ import pytest
 
 from qwen_spaces.replicas import serve
 
+from .modes import PATIENCE
 from .raw_client import Wire
 
 SECRET = "the-secret-7f3a"
 MIB = 2**20
-PATIENCE = 30.0  # seconds, where the machine is busy
 FORM = "Content-Type: multipart/form-data; boundary=xx"
 PART = b'--xx\r\nContent-Disposition: form-data; name="files"; filename="a.bin"\r\n\r\n'
 END = b"\r\n--xx--\r\n"

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, NamedTuple
 
+from .modes import PATIENCE
+
 PREFIX = "/gradio_api"
 EVENT_ID = "6f1d9c0a5b7e4d32"  # of every job, for messages are written before the job is
 STEP = 0.05  # seconds between two events where a script repeats some
@@ -304,7 +306,7 @@ def serve_wire(script: Script = Script()) -> Iterator[Wire]:
         server.stopping.set()
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(PATIENCE)
 
 
 def pieces(events: tuple[bytes, ...], size: int) -> tuple[bytes, ...]:

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 from .modes import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-START = 60.0  # seconds for a server to start
+START = 2 * PATIENCE  # seconds for a server to start
 
 
 class ServerProcess:
@@ -50,7 +51,7 @@ class Servers:
     def __init__(self, port: int | None = None) -> None:
         self._process = None if port else ServerProcess()
         self._connection = socket.create_connection(("127.0.0.1", port or self._process.port))
-        self._told: set[tuple[str, str]] = set()
+        self._told = Counter[tuple[str, str]]()
         self._changed = threading.Condition()
         self.gradio = ""
         self._urls: dict[str, str] = {}
@@ -65,7 +66,7 @@ class Servers:
                     if "url" in told:
                         self._urls[told["name"]], self.gradio = told["url"], told["gradio"]
                     else:
-                        self._told.add((told["event"], told["prompt"]))
+                        self._told[told["event"], told["prompt"]] += 1
                     self._changed.notify_all()
 
     def __getitem__(self, name: str) -> str:
@@ -76,8 +77,12 @@ class Servers:
                 assert self._changed.wait_for(lambda: name in self._urls, START), f"{name} does not start"
             return self._urls[name]
 
+    def count(self, event: str, prompt: str) -> int:
+        """How often a brain told it so far."""
+        return self._told[event, prompt]
+
     def saw(self, event: str, prompt: str) -> bool:
-        return (event, prompt) in self._told
+        return self.count(event, prompt) > 0
 
     def wait_for(self, event: str, prompt: str, seconds: float = PATIENCE) -> float:
         """Wait until a brain told `event` of `prompt`; gives the seconds that took, fails after `seconds`."""
@@ -89,7 +94,7 @@ class Servers:
 
     def stop(self) -> None:
         self._connection.shutdown(socket.SHUT_RDWR)
-        self._listener.join(5)
+        self._listener.join(PATIENCE)
         self._connection.close()
         if self._process:
             self._process.stop()

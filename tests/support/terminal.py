@@ -21,6 +21,8 @@ import pyte
 import pytest
 from wcwidth import wcwidth
 
+from .modes import PATIENCE
+
 COLUMNS, ROWS = 80, 24
 HISTORY = 10_000  # lines that have left the screen
 # Makes the pseudo-terminal the controlling one, for Ctrl-C, then executes the program.
@@ -132,7 +134,7 @@ class Terminal:
         self.screens.append(self.screen.text())
         return bool(data)
 
-    def wait_for(self, text: str | Callable[[str], bool], seconds: float = 20.0) -> str:
+    def wait_for(self, text: str | Callable[[str], bool], seconds: float = PATIENCE) -> str:
         """Wait until the screen shows `text`; gives all there is then."""
         holds = text if callable(text) else lambda shown: text in shown
         end = time.monotonic() + seconds
@@ -143,7 +145,7 @@ class Terminal:
                 raise AssertionError(f"no {text!r} in:\n{self.screen.text()}")
         return self.screen.text()
 
-    def wait(self, seconds: float = 10.0) -> int:
+    def wait(self, seconds: float = PATIENCE) -> int:
         """Wait for the end of the program; gives its exit code."""
         end = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < end:

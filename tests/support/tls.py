@@ -14,6 +14,8 @@ from typing import Any
 import trio
 import trustme
 
+from .modes import PATIENCE
+
 
 @contextlib.contextmanager
 def serve_tls(
@@ -48,12 +50,12 @@ def serve_tls(
 
     thread = threading.Thread(target=trio.run, args=[serve], daemon=True)
     thread.start()
-    port, stop = ready.get(timeout=5)
+    port, stop = ready.get(timeout=PATIENCE)
     try:
         yield f"https://127.0.0.1:{port}", client_side
     finally:
         stop()
-        thread.join(5)
+        thread.join(PATIENCE)
 
 
 async def _copy(source: Any, target: Any, scope: trio.CancelScope) -> None:

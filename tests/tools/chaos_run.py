@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import itertools
-import os
 import random
 import sys
 import threading
@@ -27,11 +26,10 @@ from qwen_spaces._gradio import job
 
 from ..support.images import picture
 from ..support.leftovers import Delays, Left, folder, leftovers
-from ..support.modes import MODES, POLLING
+from ..support.modes import FACTOR, MODES, POLLING
 from ..support.servers import Servers
 from .chaos import Chaos
 
-FACTOR = float(os.environ.get("QWEN_SPACES_TEST_FACTOR", "1"))  # of a slow machine
 BOUNDS = Timeouts(connect=3 * FACTOR, first=4 * FACTOR, gap=3 * FACTOR, total=8 * FACTOR)
 MORE = 2.0 * FACTOR  # seconds beyond its bound in which a request must be over, and after that gone
 STATUS = 5.0 * FACTOR  # seconds that `status()` may ask for the length of the queue, once it has connected

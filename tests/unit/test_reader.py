@@ -36,12 +36,12 @@ from qwen_spaces import (
 from qwen_spaces._contract.output import Snapshot, parse
 from qwen_spaces._stream.mailbox import Mailbox
 
-from ..support.modes import MODES, run_async
+from ..support.modes import MODES, PATIENCE, run_async
 from ..support.streams import scripted_stream
 
 pytestmark = pytest.mark.slow
 
-BOUND = 30.0  # seconds that nothing here may ever take; what does has hung
+BOUND = PATIENCE  # seconds that nothing here may ever take; what does has hung
 SILENCE = 0.02  # seconds of the gap of a stream that falls silent
 
 Step = tuple[str, Any]
