@@ -92,9 +92,9 @@ def test_all_that_publishes_is_known() -> None:
                 publishers.add(f"{path.stem}: {node.name}")
     assert publishers == {
         "events._repr_markdown_",
-        "conversation._repr_markdown_",
+        "_conversation._repr_markdown_",
         "status._repr_markdown_",
-        "space._repr_markdown_",
+        "_space._repr_markdown_",
         "displays: text/html",
         "displays: text/markdown",
         "live_reply._ipython_display_",
