@@ -20,9 +20,9 @@ class Accumulator:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._length = 0  # characters of all parts
-        self.reasoning = ""
-        self.rewritten = False
-        self.deltas = 0
+        self.reasoning: str = ""
+        self.rewritten: bool = False
+        self.deltas: int = 0
         self.first: float | None = None
         self.latest: float | None = None
 

@@ -52,13 +52,13 @@ class Mailbox:
         self._arrived = 0.0
         self._length = 0  # characters of the answer and its reasoning so far
         self._cancel_job: Callable[[], None] | None = None
-        self.timeline = Timeline(since=time.monotonic())
+        self.timeline: Timeline = Timeline(since=time.monotonic())
         self.parse: Callable[[object], Snapshot | None] = parse  # an output -> what the answer says
         self.max_chars: int | None = None  # of text and reasoning; a longer answer ends the request
         self.raw: object = None  # the newest output that held a snapshot, as the SDK returned it
-        self.ended = False
+        self.ended: bool = False
         self.error: BaseException | None = None
-        self.finished = threading.Event()  # set once nothing on our side works for the request any more
+        self.finished: threading.Event = threading.Event()  # set once nothing on our side works for the request any more
 
     def set_status(self, status: Status) -> None:
         """Give the reader the status of the request."""

@@ -46,7 +46,7 @@ class Reader(Task):
         self._client, self._request = client, request
         self._lock = threading.RLock()
         self._events: deque[Event] = deque()
-        self.answer = Accumulator()
+        self.answer: Accumulator = Accumulator()
         self.status: Status | None = None
         self.reply: Reply | None = None
 

@@ -34,8 +34,9 @@ class Task:
     """
 
     def __init__(self, *, timeouts: Timeouts, space: str) -> None:
-        self._timeouts, self.space = timeouts, space
-        self.mailbox = Mailbox()
+        self._timeouts = timeouts
+        self.space: str = space
+        self.mailbox: Mailbox = Mailbox()
         self.started_at: float | None = None  # seconds of `time.monotonic()`
         self._reprieve = 0.0  # until when nothing is late, in seconds of `time.monotonic()`
 

@@ -14,7 +14,7 @@ from ._serve import serve
 from ._spaces import replica, spaces, status
 
 
-class Group(click.Group):
+class _Group(click.Group):
     """A group whose commands report an error in one line, and whose output is filtered."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -28,10 +28,10 @@ class Group(click.Group):
             return super().invoke(ctx)
 
 
-COMMANDS: list[click.Command] = [ask, chat, spaces, status, replica, serve]
+_COMMANDS: list[click.Command] = [ask, chat, spaces, status, replica, serve]
 
 
-@click.group(cls=Group, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Group, commands=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, envvar="QWEN_SPACES_DEBUG", help="Show the traceback of an error.")
 @click.version_option(package_name="qwen-spaces", prog_name="qwen-spaces")
 def main(debug: bool) -> None:
