@@ -19,7 +19,7 @@ import pytest
 from qwen_spaces import QwenSpace, available_spaces
 from qwen_spaces.cli import main
 from qwen_spaces.cli._terminal import StatusLine
-from qwen_spaces.replicas import server as replica_server
+from qwen_spaces.replicas import _server as replica_server
 
 from ..support.commands import COMMAND, invoke
 from ..support.hub import serve_hub

@@ -124,7 +124,8 @@ class Replica(Servers):
 
 
 def _serve_replica(slots: int) -> None:
-    from qwen_spaces.replicas import brain, serve
+    from qwen_spaces.replicas import serve
+    from qwen_spaces.replicas import _brain as brain
 
     telling = threading.Lock()
 

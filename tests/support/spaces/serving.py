@@ -16,8 +16,9 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
-from qwen_spaces.replicas import NAMES, Brain, brain, serve
-from qwen_spaces.replicas import server as replica_server
+from qwen_spaces.replicas import NAMES, Brain, serve
+from qwen_spaces.replicas import _brain as brain
+from qwen_spaces.replicas import _server as replica_server
 
 from .apps import APPS, SIX, Unprefixed, role_messages
 from .chats import CHATS
