@@ -29,6 +29,7 @@ from qwen_spaces.cli.safety import SafeStream, safe_streams, sanitize
 from qwen_spaces.events import Done, Reasoning
 
 from ..support import scripted_gradio as wire
+from ..support.cases import case
 from ..support.commands import COMMAND, invoke
 from ..support.hub import serve_hub
 from ..support.modes import PATIENCE
@@ -146,14 +147,16 @@ def recorded_terminal() -> Iterator[list[bytes]]:
 # The filter ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_the_filter_takes_what_steers(payload: str) -> None:
-    assert steering(sanitize(payload)) == []
+def test_the_filter_takes_what_steers() -> None:
+    for payload in PAYLOADS.values():
+        with case(payload):
+            assert steering(sanitize(payload)) == []
 
 
-@pytest.mark.parametrize("text", KEPT)
-def test_the_filter_keeps_what_is_written(text: str) -> None:
-    assert sanitize(text) == text
+def test_the_filter_keeps_what_is_written() -> None:
+    for text in KEPT:
+        with case(text):
+            assert sanitize(text) == text
 
 
 @given(st.text(st.characters(exclude_categories=())))
@@ -366,9 +369,8 @@ def test_a_status_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Evil" in screen.text()
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
+def test_markdown_makes_no_hyperlink_and_no_control() -> None:
+    for source in [
         *(
             "[x](javascript:alert(1))",
             "[x](data:text/html,y)",
@@ -382,12 +384,11 @@ def test_a_status_line(capsys: pytest.CaptureFixture[str]) -> None:
             "&#x202e;gnp.exe&#x1b;[2J",
         ),
         *("&#155;2J &#8238; &#8294; &ZeroWidthSpace; &lrm; &rlm; &#8232; &#xe0041;", "`&#x202e;`"),
-    ],
-)
-def test_markdown_makes_no_hyperlink_and_no_control(source: str) -> None:
-    with serve_wire(Script(events=wire.well(source))) as server:
-        output = run_here("ask", "--src", server.url, "Hi", code=0)
-    assert b"\x1b]" not in output
+    ]:
+        with case(source):
+            with serve_wire(Script(events=wire.well(source))) as server:
+                output = run_here("ask", "--src", server.url, "Hi", code=0)
+            assert b"\x1b]" not in output
 
 
 def test_a_request_of_any_path_is_one_plain_line_of_the_gateways_log() -> None:

@@ -12,6 +12,8 @@ from qwen_spaces import Reasoning, Text, UnexpectedOutputError
 from qwen_spaces._contract.output import Snapshot, chat_in, cut, read, turns
 from qwen_spaces._stream.accumulator import Accumulator
 
+from ..support.cases import case
+
 text = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -25,9 +27,8 @@ SAID = {"type": "text", "content": "Hello."}
 RED = {"type": "text", "content": '<span style="color: var(--color-red-500)">It failed.</span>'}
 
 
-@pytest.mark.parametrize(
-    ("output", "snapshot"),
-    [
+def test_the_last_answer_is_found_wherever_it_stands() -> None:
+    for output, snapshot in [
         ("Hello.", Snapshot("Hello.")),
         ("", Snapshot()),
         (("Hello.", 7), Snapshot("Hello.")),
@@ -68,28 +69,23 @@ RED = {"type": "text", "content": '<span style="color: var(--color-red-500)">It 
         (None, None),
         (("", [], "Be brief."), None),
         ({"__type__": "update"}, None),
-    ],
-    ids=str,
-)
-def test_the_last_answer_is_found_wherever_it_stands(output: object, snapshot: Snapshot | None) -> None:
-    assert read(output) == snapshot
+    ]:
+        with case(output, snapshot):
+            assert read(output) == snapshot
 
 
-@pytest.mark.parametrize(
-    ("output", "spoken"),
-    [
+def test_the_turns_of_the_user_are_counted_where_a_chat_stands() -> None:
+    for output, spoken in [
         ("Hello.", None),
         (("", []), None),
         (({"__type__": "update"}, {"__type__": "update"}), None),
         (("", [["a", "b"], ["Hi", None]]), 2),
         (({"__type__": "update", "value": None}, {"value": [ASKED]}), 1),
         ([ASKED, assistant("Hm."), assistant("Hello."), ASKED], 2),
-    ],
-    ids=str,
-)
-def test_the_turns_of_the_user_are_counted_where_a_chat_stands(output: object, spoken: int | None) -> None:
-    assert turns(output) == spoken
-    assert bool(chat_in(output)) == bool(spoken)
+    ]:
+        with case(output, spoken):
+            assert turns(output) == spoken
+            assert bool(chat_in(output)) == bool(spoken)
 
 
 @pytest.mark.parametrize(
