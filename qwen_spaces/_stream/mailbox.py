@@ -58,7 +58,7 @@ class Mailbox:
         self.raw: object = None  # the newest output that held a snapshot, as the SDK returned it
         self.ended: bool = False
         self.error: BaseException | None = None
-        self.finished: threading.Event = threading.Event()  # set once nothing on our side works for the request any more
+        self.finished: threading.Event = threading.Event()  # set once our side has finished with it
 
     def set_status(self, status: Status) -> None:
         """Give the reader the status of the request."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+from pytest_mock import MockerFixture
 
 from qwen_spaces import QwenSpace, available_spaces
 from qwen_spaces.cli import main
@@ -207,12 +208,10 @@ def test_a_timeout_bounds_the_answer_and_names_the_option(servers: Servers, prom
 
 @pytest.mark.parametrize("debug", [(), ("--debug",)], ids=["plain", "debug"])
 def test_an_unexpected_error_is_one_line_without_the_token(
-    debug: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    debug: tuple[str, ...], mocker: MockerFixture
 ) -> None:
-    def stream(*_: object, **__: object) -> None:
-        raise RuntimeError(f"broken with {SECRET}")
-
-    monkeypatch.setattr("qwen_spaces.QwenSpace.stream", stream)
+    broken = RuntimeError(f"broken with {SECRET}")
+    mocker.patch("qwen_spaces.QwenSpace.stream", autospec=True, side_effect=broken)
     code, text, errors = invoke(*debug, "ask", "--token", SECRET, "Hi")
     assert (code, text) == (1, "")
     assert SECRET not in errors
@@ -292,14 +291,11 @@ def test_status_shows_the_api(servers: Servers) -> None:
     assert SECRET not in f"{text}{facts}"
 
 
-def test_replica_serves_the_named_space(monkeypatch: pytest.MonkeyPatch) -> None:
-    # test_replicas.py shows that it serves until Ctrl-C.
-    calls: list[object] = []
-    monkeypatch.setattr(
-        "qwen_spaces.replicas._server.run", lambda *args, **kwargs: calls.extend([args, kwargs])
-    )
+def test_replica_serves_the_named_space(mocker: MockerFixture) -> None:
+    # That it serves until Ctrl-C is shown in test_replicas.py.
+    run = mocker.patch("qwen_spaces.replicas._server.run", autospec=True)
     assert invoke("replica", "qwen-qvq-72b-preview", "--port", "0") == (0, "", "")
-    assert calls == [("qvq-72b",), {"port": 0, "host": "127.0.0.1", "brain": None}]
+    run.assert_called_once_with("qvq-72b", port=0, host="127.0.0.1", brain=None)
 
 
 def test_every_help_has_examples_and_version_works() -> None:
@@ -311,15 +307,17 @@ def test_every_help_has_examples_and_version_works() -> None:
 
 @pytest.mark.parametrize("example", [example for example in EXAMPLES if example != LOCAL])
 def test_every_example_runs(
-    example: str, local_hub: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    example: str, local_hub: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
     """Run our command in this process, with a local Hub, and the rest of the example in a shell."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(replica_server, "run", lambda *_, **__: print("Replica"))
-    # test_gateway.py shows that it serves until Ctrl-C. Here it listens on loopback only.
-    monkeypatch.setattr("qwen_spaces.gateway._server.run", lambda *_, **__: None)
+    mocker.patch.object(replica_server, "run", autospec=True, side_effect=lambda *_, **__: print("Replica"))
+    # That it serves until Ctrl-C is shown in test_gateway.py; here it listens on loopback only.
+    mocker.patch("qwen_spaces.gateway._server.run", autospec=True)
     serve = sys.modules["qwen_spaces.cli._serve"]  # in the package the name is the command's
-    monkeypatch.setattr(serve, "_listen", lambda *_: socket.create_server(("127.0.0.1", 0)))
+    mocker.patch.object(
+        serve, "_listen", autospec=True, side_effect=lambda *_: socket.create_server(("127.0.0.1", 0))
+    )
     Path("cat.png").write_bytes(picture("PNG", (64, 48), "orange"))
     Path("notes.txt").write_text("The sky is blue.\n")
     if example.startswith("eval"):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pyte
 import pytest
+from pytest_mock import MockerFixture
 
 from qwen_spaces import Reply, Status, Text
 from qwen_spaces._types.events import Done, Reasoning
@@ -181,13 +182,13 @@ def test_without_rich_it_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
         assert type(output_for()) is PlainOutput
 
 
-def test_a_terminal_that_became_narrower_shows_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_that_became_narrower_shows_nothing_twice(mocker: MockerFixture) -> None:
     with stage() as screen, MarkdownOutput() as output:
         output.show(Text("x" * 70 + "\n" + "y" * 70, 0))
         screen.reset()  # and now each line takes two
         screen.set_mode(pyte.modes.LNM)
         print("x" * 40, "x" * 30, "y" * 40, "y" * 30, sep="\n", end="")
-        monkeypatch.setattr("qwen_spaces.cli._markdown.size", lambda: (40, 24))
+        mocker.patch("qwen_spaces.cli._markdown.size", autospec=True, return_value=(40, 24))
         output.show(Done(Reply("z")))
     assert screen.rows() == ["z", ""]
 

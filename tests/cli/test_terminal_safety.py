@@ -24,11 +24,12 @@ from hypothesis import strategies as st
 import qwen_spaces.cli
 from qwen_spaces import Reply, Status, Text, Timeouts
 from qwen_spaces._types.events import Done, Reasoning
-from qwen_spaces.cli import Group, main
+from qwen_spaces.cli import _Group, main
 from qwen_spaces.cli._options import Setup
 from qwen_spaces.cli._safety import SafeStream, safe_streams, strip_controls
 
 from ..support import scripted_gradio as wire
+from ..support.cases import case
 from ..support.commands import COMMAND, invoke
 from ..support.hub import serve_hub
 from ..support.modes import PATIENCE
@@ -146,14 +147,16 @@ def recorded_terminal() -> Iterator[list[bytes]]:
 # The filter ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_the_filter_removes_controls(payload: str) -> None:
-    assert controls(strip_controls(payload)) == []
+def test_the_filter_takes_what_steers() -> None:
+    for payload in PAYLOADS.values():
+        with case(payload):
+            assert controls(strip_controls(payload)) == []
 
 
-@pytest.mark.parametrize("text", KEPT)
-def test_the_filter_keeps_text(text: str) -> None:
-    assert strip_controls(text) == text
+def test_the_filter_keeps_what_is_written() -> None:
+    for text in KEPT:
+        with case(text):
+            assert strip_controls(text) == text
 
 
 @given(st.text(st.characters(exclude_categories=())))
@@ -170,7 +173,7 @@ def test_no_control_passes_the_filter(text: str) -> None:
 def on_a_terminal(command: Any) -> bytes:
     """Return what a command writes to a terminal."""
     with recorded_terminal() as written:
-        Group("main", commands={"go": click.Command("go", callback=command)}).main(
+        _Group("main", commands={"go": click.Command("go", callback=command)}).main(
             ["go"], standalone_mode=False
         )
     return b"".join(written)
@@ -371,9 +374,8 @@ def test_a_status_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Evil" in screen.text()
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
+def test_markdown_makes_no_hyperlink_and_no_control() -> None:
+    for source in [
         *(
             "[x](javascript:alert(1))",
             "[x](data:text/html,y)",
@@ -387,12 +389,11 @@ def test_a_status_line(capsys: pytest.CaptureFixture[str]) -> None:
             "&#x202e;gnp.exe&#x1b;[2J",
         ),
         *("&#155;2J &#8238; &#8294; &ZeroWidthSpace; &lrm; &rlm; &#8232; &#xe0041;", "`&#x202e;`"),
-    ],
-)
-def test_markdown_creates_no_hyperlink_and_no_control(source: str) -> None:
-    with serve_wire(Script(events=wire.well(source))) as server:
-        output = run_here("ask", "--src", server.url, "Hi", code=0)
-    assert b"\x1b]" not in output
+    ]:
+        with case(source):
+            with serve_wire(Script(events=wire.well(source))) as server:
+                output = run_here("ask", "--src", server.url, "Hi", code=0)
+            assert b"\x1b]" not in output
 
 
 def test_a_request_of_any_path_is_one_plain_line_of_the_gateways_log() -> None:

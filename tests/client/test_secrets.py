@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from qwen_spaces import (
     AuthenticationError,
@@ -232,10 +233,10 @@ def test_a_redirect_to_another_host_does_not_carry_the_token_there(
 
 @pytest.mark.parametrize("hooks", ["there", "missing"])
 def test_every_request_goes_through_the_proxy(
-    hooks: str, front: Recorder, prompt: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
+    hooks: str, front: Recorder, prompt: str, servers: Servers, mocker: MockerFixture
 ) -> None:
     if hooks == "missing":  # the plain way of the SDK, whose cancel also sends a reset
-        monkeypatch.setattr("qwen_spaces._gradio.job.missing_hooks", lambda: ["_sse_fn_v1plus"])
+        mocker.patch("qwen_spaces._gradio.job.missing_hooks", autospec=True, return_value=["_sse_fn_v1plus"])
     with recording() as proxy:
         space = QwenSpace("qvq-72b", src=front.url, proxy=proxy.url)
         space.status()

@@ -26,6 +26,7 @@ from qwen_spaces import (
 from qwen_spaces._gradio.pages import describe, title_of
 from qwen_spaces._types.images import check_size, unfetched
 
+from ..support.cases import case
 from ..support.hub import serve_hub
 from ..support.images import PNG
 from ..support.proxy import Answer, Recorder, proxy_py, recording
@@ -101,9 +102,8 @@ def test_a_refusal_that_is_about_the_login_asks_for_one(answer: Answer, kind: st
     assert "auth=" in str(error)
 
 
-@pytest.mark.parametrize(
-    ("page", "title"),
-    [
+def test_the_title_of_a_page_is_short_and_without_markup() -> None:
+    for page, title in [
         ("<html><body>no title</body></html>", ""),
         ("<title></title><h1>Blocked by <b>us</b></h1>", "Blocked by us"),
         ("<TITLE lang=en>\n  Two\r\n lines\t</TITLE>", "Two lines"),
@@ -111,10 +111,9 @@ def test_a_refusal_that_is_about_the_login_asks_for_one(answer: Answer, kind: st
         ("<title>" + "x" * 250 + "</title>", "x" * 100),
         ("<title>" + "x" * 100_000, ""),
         ("<html><title>\x1b[31mred\ud83d</title>".encode(errors="replace").decode(), "\x1b[31mred?"),
-    ],
-)
-def test_the_title_of_a_page_is_short_and_without_markup(page: str, title: str) -> None:
-    assert title_of(httpx.Response(403, html=page)) == title
+    ]:
+        with case(page, title):
+            assert title_of(httpx.Response(403, html=page)) == title
 
 
 def test_what_is_no_page_has_no_title() -> None:
@@ -123,12 +122,13 @@ def test_what_is_no_page_has_no_title() -> None:
     assert title_of(httpx.Response(403, content=b"")) is None
 
 
-@pytest.mark.parametrize("piece", ["<title", "<title>", "<h1 a", "<!--", "<", " ", "<a>", "&lt;"])
-def test_a_page_cannot_keep_the_title_reader_busy(piece: str) -> None:
-    started = time.process_time()
-    describe(httpx.Response(403, html=piece * 1_000_000))
-    describe(httpx.Response(403, content=(piece * 1_000_000).encode()))
-    assert time.process_time() - started < 2
+def test_a_page_cannot_keep_the_title_reader_busy() -> None:
+    for piece in ["<title", "<title>", "<h1 a", "<!--", "<", " ", "<a>", "&lt;"]:
+        with case(piece):
+            started = time.process_time()
+            describe(httpx.Response(403, html=piece * 1_000_000))
+            describe(httpx.Response(403, content=(piece * 1_000_000).encode()))
+            assert time.process_time() - started < 2
 
 
 # A proxy ----------------------------------------------------------------------------------------------------
@@ -311,9 +311,10 @@ def test_a_job_with_an_image_that_is_refused_as_too_large_is_an_invalid_image(fr
     assert type(failure_at(front, "join", NGINX)) is InvalidImageError
 
 
-@pytest.mark.parametrize("limit", [None, "10", [], float("nan"), float("inf"), {}, 10**400])
-def test_a_limit_that_is_none_is_ignored(limit: object) -> None:
-    check_size("Image 0", 100, limit, "a Space")
+def test_a_limit_that_is_none_is_ignored() -> None:
+    for limit in [None, "10", [], float("nan"), float("inf"), {}, 10**400]:
+        with case(limit):
+            check_size("Image 0", 100, limit, "a Space")
 
 
 # Servers that are away for the moment -----------------------------------------------------------------------
@@ -385,35 +386,34 @@ def test_an_app_that_hides_its_reasons_is_not_blamed_alone(front: Recorder) -> N
     assert "unable to fetch 'http://127.0.0.1:9/cat.png'" in str(error)
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
+def test_apps_say_in_many_ways_that_they_cannot_fetch_an_image() -> None:
+    for message in [
         "Hostname example.org failed validation",
         "Failed to download file. Status code: 404",
         "The image could not be fetched",
         "Client error '404 Not Found' for url 'https://example.org/cat.png'",
         "cannot identify image file '/tmp/x.png'",
-    ],
-)
-def test_apps_say_in_many_ways_that_they_cannot_fetch_an_image(message: str) -> None:
-    addresses = ["https://example.org/cat.png"]
-    assert "'https://example.org/cat.png'" in str(unfetched(addresses, "A Space", message))
-    assert unfetched([], "A Space", message) is None
-    assert unfetched(addresses, "A Space", "The model is on holiday") is None
+    ]:
+        with case(message):
+            addresses = ["https://example.org/cat.png"]
+            assert "'https://example.org/cat.png'" in str(unfetched(addresses, "A Space", message))
+            assert unfetched([], "A Space", message) is None
+            assert unfetched(addresses, "A Space", "The model is on holiday") is None
 
 
-@pytest.mark.parametrize("space_id", ["Qwen/QVQ-72B-preview", "https://qwen-qvq-72b-preview.hf.space"])
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1:8000", "localhost", "[::1]", "192.168.1.7", "10.0.0.1:80", "nas", "nas.local"]
-)
-def test_a_space_on_hugging_face_is_not_asked_for_an_image_of_this_network(host: str, space_id: str) -> None:
-    space = QwenSpace("qvq-72b", src=space_id)
-    with pytest.raises(InvalidImageError, match=r"Image 0 is at .*cannot fetch.* Pass the file itself"):
-        space.stream("Hi", images=f"http://{host}/cat.png")
-    space.stream("Hi", images="https://example.org/cat.png")
-    part = {"type": "image_url", "image_url": {"url": f"http://{host}/cat.png"}}
-    with pytest.raises(InvalidImageError):
-        space.stream([{"role": "user", "content": [{"type": "text", "text": "Hi"}, part]}])
+def test_a_space_on_hugging_face_is_not_asked_for_an_image_of_this_network() -> None:
+    for host in ["127.0.0.1:8000", "localhost", "[::1]", "192.168.1.7", "10.0.0.1:80", "nas", "nas.local"]:
+        for space_id in ["Qwen/QVQ-72B-preview", "https://qwen-qvq-72b-preview.hf.space"]:
+            with case(space_id, host):
+                space = QwenSpace("qvq-72b", src=space_id)
+                with pytest.raises(
+                    InvalidImageError, match=r"Image 0 is at .*cannot fetch.* Pass the file itself"
+                ):
+                    space.stream("Hi", images=f"http://{host}/cat.png")
+                space.stream("Hi", images="https://example.org/cat.png")
+                part = {"type": "image_url", "image_url": {"url": f"http://{host}/cat.png"}}
+                with pytest.raises(InvalidImageError):
+                    space.stream([{"role": "user", "content": [{"type": "text", "text": "Hi"}, part]}])
 
 
 def test_a_space_on_this_network_may_be_asked_for_one() -> None:

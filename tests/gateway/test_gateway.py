@@ -15,6 +15,7 @@ import anyio
 import openai
 import pytest
 from openai.types.chat import completion_create_params
+from pytest_mock import MockerFixture
 
 from qwen_spaces import QwenSpace, Timeouts, errors
 from qwen_spaces.gateway import create_app
@@ -396,9 +397,11 @@ def test_every_error_has_a_status_of_its_own() -> None:
 
 
 def test_an_unexpected_error_is_a_500_without_details(
-    client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch, lines: queue.Queue[logging.LogRecord]
+    client: openai.OpenAI, mocker: MockerFixture, lines: queue.Queue[logging.LogRecord]
 ) -> None:
-    monkeypatch.setattr("qwen_spaces.gateway._app.completion", lambda *_: 1 / 0)
+    mocker.patch(
+        "qwen_spaces.gateway._app.completion", autospec=True, side_effect=ZeroDivisionError("division")
+    )
     with pytest.raises(openai.InternalServerError, match="failed unexpectedly") as failed:
         client.chat.completions.create(**chat("Hi [[pace=0]]"))
     assert "division" not in str(failed.value)

@@ -24,8 +24,8 @@ from qwen_spaces import (
 )
 from qwen_spaces._gradio.connection import is_hugging_face
 from qwen_spaces.cli import main
-from qwen_spaces.gateway import create_app
 from qwen_spaces.gateway import _middleware as middleware
+from qwen_spaces.gateway import create_app
 
 from ..support.gateway import chat, http, openai_client, serve_gateway
 from ..support.hub import serve_hub

@@ -21,8 +21,8 @@ from typing import Any
 import openai
 
 from qwen_spaces.gateway import create_app
-from qwen_spaces.replicas import serve
 from qwen_spaces.replicas import _brain as brain
+from qwen_spaces.replicas import serve
 
 from ..support.gateway import serve_gateway
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import anyio
 import pytest
+from pytest_mock import MockerFixture
 
 pytest.importorskip("openai")
 
@@ -262,15 +263,15 @@ def test_an_invalid_url_is_an_error_at_once(url: str) -> None:
 
 @pytest.mark.parametrize("command", ["qwen-spaces", "python -m"])
 def test_the_commands_put_a_model_behind_a_replica(
-    command: str, model: Model, monkeypatch: pytest.MonkeyPatch
+    command: str, model: Model, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
     brains: list[Any] = []
-    run = (
-        "qwen_spaces.replicas._server.run"
-        if command == "qwen-spaces"
-        else "qwen_spaces.replicas.__main__.run"
+    place = "_server" if command == "qwen-spaces" else "__main__"
+    mocker.patch(
+        f"qwen_spaces.replicas.{place}.run",
+        autospec=True,
+        side_effect=lambda *what, **how: brains.append(how.get("brain") or what[-1]),
     )
-    monkeypatch.setattr(run, lambda *what, **how: brains.append(how.get("brain") or what[-1]))
     program, start = (main, ["replica"]) if command == "qwen-spaces" else (replicas_main, [])
 
     def invoke(*more: str) -> tuple[int, str]:

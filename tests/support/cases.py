@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,4 +15,4 @@ def case(*values: object) -> Iterator[None]:
     try:
         yield
     except (Exception, pytest.fail.Exception) as error:
-        raise AssertionError(f"in the case {', '.join(map(repr, values))}: {error}") from error
+        raise AssertionError(f"in the case {', '.join(map(reprlib.repr, values))}: {error}") from error

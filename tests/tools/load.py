@@ -7,11 +7,9 @@ the replica behind it and the clients are three processes.
 from __future__ import annotations
 
 import contextlib
-import json
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -109,42 +107,6 @@ class Load:
         return "whole"
 
 
-class Replica(Servers):
-    """A replica with so many slots, in a process of its own."""
-
-    def __init__(self, slots: int) -> None:
-        command = [sys.executable, "-m", "tests.tools.load", "replica", str(slots)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self._told: list[dict[str, Any]] = []
-        self._changed = threading.Condition()
-        assert self.process.stdout
-        self.urls = json.loads(self.process.stdout.readline())
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-
-
-def _serve_replica(slots: int) -> None:
-    from qwen_spaces.replicas import serve
-    from qwen_spaces.replicas import _brain as brain
-
-    telling = threading.Lock()
-
-    def tell(event: str, prompt: str) -> None:
-        with telling:
-            print(json.dumps({"event": event, "prompt": prompt}), flush=True)
-
-    def watched(system: str, history: Any, prompt: str, *more: Any, **others: Any) -> Iterator[Any]:
-        tell("begin", prompt)
-        try:
-            yield from brain.answer(system, history, prompt, *more, **others)
-        finally:
-            tell("end", prompt)
-
-    with serve("qwen-2.5", brain=watched, slots=slots) as url:
-        print(json.dumps({"qwen-2.5": url}), flush=True)
-        sys.stdin.read()
-
-
 @contextlib.contextmanager
 def gateway(model: str, src: str, most: int) -> Iterator[tuple[str, int]]:
     """Serve one model in a process of its own; gives its address and its process id."""
@@ -165,9 +127,10 @@ def main() -> int:
     print("".join(f"{column:>11}" for column in columns))
     problems = []
     for slots, most in ((1, 40), (1, CLIENTS), (40, 40), (40, CLIENTS)):
-        servers = Replica(slots)
-        with gateway("qwen-2.5", servers["qwen-2.5"], most) as (url, _):
-            load = Load(url, servers["qwen-2.5"], servers, clients=CLIENTS, pace=0.005)
+        servers = Servers()
+        replica = servers["one-slot" if slots == 1 else "forty-slots"]
+        with gateway("qwen-2.5", replica, most) as (url, _):
+            load = Load(url, replica, servers, clients=CLIENTS, pace=0.005)
             seconds = load.run()
         servers.stop()
         counts = [load.counts[outcome] for outcome in ("whole", "left", "refused", "failed")]
@@ -181,7 +144,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["replica"]:
-        _serve_replica(int(sys.argv[2]))
-    else:
-        sys.exit(main())
+    sys.exit(main())

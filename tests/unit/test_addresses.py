@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from qwen_spaces import GradioChat, Qwen2_5, QwenSpace, UnknownSpaceError, available_spaces
 from qwen_spaces._addresses import did_you_mean, parse_address
+
+from ..support.cases import case
 
 FORMS = {
     "https://huggingface.co/spaces/O/N": "O/N",
@@ -87,76 +90,82 @@ REFUSED = (
 )
 
 
-@pytest.mark.parametrize(("pasted", "place"), FORMS.items(), ids=FORMS)
-def test_an_address_is_understood_in_each_of_its_forms(pasted: str, place: str) -> None:
-    address = parse_address(pasted)
-    assert address
-    assert address.place == place
-    assert parse_address(place) == (place, None)
+def ways_to_name(text: str) -> tuple[Callable[[], QwenSpace], ...]:
+    return partial(QwenSpace, text), partial(QwenSpace, "qwen-2.5", src=text), partial(Qwen2_5, text)
 
 
-@pytest.mark.parametrize(("pasted", "place"), FORMS.items(), ids=FORMS)
-def test_name_and_src_take_the_same_addresses(pasted: str, place: str) -> None:
-    named = QwenSpace(pasted)
-    assert isinstance(named, GradioChat)
-    assert (named.src, named.name) == (place, place)
-    assert QwenSpace("qwen-2.5", src=pasted).src == place
-    assert Qwen2_5(pasted).src == place
-    assert GradioChat(pasted).src == place
+def test_an_address_is_understood_in_each_of_its_forms() -> None:
+    for pasted, place in FORMS.items():
+        with case(pasted, place):
+            address = parse_address(pasted)
+            assert address
+            assert address.place == place
+            assert parse_address(place) == (place, None)
 
 
-@pytest.mark.parametrize("text", NONE, ids=repr)
-def test_what_is_no_address_may_be_an_alias(text: str) -> None:
-    assert parse_address(text) is None
+def test_name_and_src_take_the_same_addresses() -> None:
+    for pasted, place in FORMS.items():
+        with case(pasted, place):
+            named = QwenSpace(pasted)
+            assert isinstance(named, GradioChat)
+            assert (named.src, named.name) == (place, place)
+            assert QwenSpace("qwen-2.5", src=pasted).src == place
+            assert Qwen2_5(pasted).src == place
+            assert GradioChat(pasted).src == place
 
 
-@pytest.mark.parametrize("text", REFUSED, ids=repr)
-def test_what_cannot_be_a_space_is_refused(text: str) -> None:
-    for make in (lambda: QwenSpace(text), lambda: QwenSpace("qwen-2.5", src=text), lambda: Qwen2_5(text)):
-        with pytest.raises(UnknownSpaceError):
-            make()
+def test_what_is_no_address_may_be_an_alias() -> None:
+    for text in NONE:
+        with case(text):
+            assert parse_address(text) is None
 
 
-@pytest.mark.parametrize(
-    "text", ["javascript:alert(1)", "mailto:ada@example.org", "file:/etc/hostname", "a/b/c"]
-)
-def test_what_is_neither_alias_nor_address_is_refused(text: str) -> None:
-    for make in (lambda: QwenSpace(text), lambda: QwenSpace("qwen-2.5", src=text), lambda: Qwen2_5(text)):
-        with pytest.raises(UnknownSpaceError, match=r"Did you mean|Known|goes by"):
-            make()
+def test_what_cannot_be_a_space_is_refused() -> None:
+    for text in REFUSED:
+        with case(text):
+            for make in ways_to_name(text):
+                with pytest.raises(UnknownSpaceError):
+                    make()
 
 
-@pytest.mark.parametrize(
-    ("text", "hint"),
-    [
+def test_what_is_neither_alias_nor_address_is_refused() -> None:
+    for text in ["javascript:alert(1)", "mailto:ada@example.org", "file:/etc/hostname", "a/b/c"]:
+        with case(text):
+            for make in ways_to_name(text):
+                with pytest.raises(UnknownSpaceError, match=r"Did you mean|Known|goes by"):
+                    make()
+
+
+def test_a_near_miss_gets_a_hint() -> None:
+    for text, hint in [
         ("chat.example.org", "'https://chat.example.org'"),
         ("chat.example.org/a/b", "'https://chat.example.org/a/b'"),
         ("Qwen/Qwen2.5/tree/main", "'Qwen/Qwen2.5'"),
         ("https://huggingface.co/Qwen/Qwen2.5", "'https://huggingface.co/spaces/Qwen/Qwen2.5'"),
         ("qwen2.5", "'qwen-2.5'"),
         ("QWEN 2.5", "'qwen-2.5'"),
-    ],
-)
-def test_a_near_miss_gets_a_hint(text: str, hint: str) -> None:
-    with pytest.raises(UnknownSpaceError) as caught:
-        QwenSpace(text)
-    assert f"Did you mean {hint}?" in str(caught.value)
+    ]:
+        with case(text, hint):
+            with pytest.raises(UnknownSpaceError) as caught:
+                QwenSpace(text)
+            assert f"Did you mean {hint}?" in str(caught.value)
 
 
-@pytest.mark.parametrize("facade", available_spaces(), ids=lambda facade: str(facade.aliases[0]))
-def test_known_spaces_are_known_by_each_of_their_addresses(facade: type[QwenSpace]) -> None:
-    for pasted in (
-        facade.space_id,
-        facade.space_id.upper(),
-        f" https://huggingface.co/spaces/{facade.space_id}/tree/main ",
-        f"hf.co/spaces/{facade.space_id}",
-        f"spaces/{facade.space_id}",
-        facade.url,
-        f"{facade.url}/?__theme=dark",
-        facade.url.replace("https://", "HTTP://"),
-        facade.url.removeprefix("https://"),
-    ):
-        assert type(QwenSpace(pasted)) is facade, pasted
+def test_known_spaces_are_known_by_each_of_their_addresses() -> None:
+    for facade in available_spaces():
+        with case(facade):
+            for pasted in (
+                facade.space_id,
+                facade.space_id.upper(),
+                f" https://huggingface.co/spaces/{facade.space_id}/tree/main ",
+                f"hf.co/spaces/{facade.space_id}",
+                f"spaces/{facade.space_id}",
+                facade.url,
+                f"{facade.url}/?__theme=dark",
+                facade.url.replace("https://", "HTTP://"),
+                facade.url.removeprefix("https://"),
+            ):
+                assert type(QwenSpace(pasted)) is facade, pasted
 
 
 def test_a_known_space_is_asked_where_its_page_says() -> None:
@@ -187,14 +196,13 @@ def test_a_header_of_the_user_goes_before_the_password_of_an_address() -> None:
     assert space._recipe["headers"] == {"authorization": "Bearer x", "a": "b"}
 
 
-@pytest.mark.parametrize(
-    "address", ["ftp://ada:secret@host", "http://ada:secret@", "ada:secret@host:x", "a:secret@b c"]
-)
-def test_no_error_quotes_a_password(address: str) -> None:
-    for make in (lambda: QwenSpace(address), lambda: QwenSpace("qwen-2.5", src=address)):
-        with pytest.raises(UnknownSpaceError) as caught:
-            make()
-        assert "secret" not in str(caught.value)
+def test_no_error_quotes_a_password() -> None:
+    for address in ["ftp://ada:secret@host", "http://ada:secret@", "ada:secret@host:x", "a:secret@b c"]:
+        with case(address):
+            for make in ways_to_name(address):
+                with pytest.raises(UnknownSpaceError) as caught:
+                    make()
+                assert "secret" not in str(caught.value)
 
 
 def test_the_gateway_takes_them_too() -> None:

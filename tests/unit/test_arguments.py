@@ -7,7 +7,6 @@ import io
 import json
 import math
 import pickle
-import reprlib
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +29,7 @@ from qwen_spaces import (
 )
 from qwen_spaces._types.images import as_images
 
+from ..support.cases import case
 from ..support.images import picture
 
 SECRET = "SecretOfTheTests"
@@ -65,19 +65,18 @@ WRONG: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values], ids=reprlib.repr
-)
-def test_a_wrong_argument_is_named_at_once(name: str, value: Any) -> None:
-    with pytest.raises(UnsupportedOptionError, match=name):
-        QwenSpace("qwen-2.5", **{name: value})
+def test_a_wrong_argument_is_named_at_once() -> None:
+    for name, value in [(name, value) for name, values in WRONG.items() for value in values]:
+        with case(name, value), pytest.raises(UnsupportedOptionError, match=name):
+            QwenSpace("qwen-2.5", **{name: value})
 
 
-@pytest.mark.parametrize("phase", ["connect", "wake", "first", "gap", "total"])
-@pytest.mark.parametrize("bound", [-1, "20", math.nan, math.inf, True], ids=repr)
-def test_a_wrong_bound_is_named_at_once(phase: str, bound: Any) -> None:
-    with pytest.raises(UnsupportedOptionError, match=f"Timeouts\\({phase}="):
-        Timeouts(**{phase: bound})
+def test_a_wrong_bound_is_named_at_once() -> None:
+    for bound in [-1, "20", math.nan, math.inf, True]:
+        for phase in ["connect", "wake", "first", "gap", "total"]:
+            named = pytest.raises(UnsupportedOptionError, match=f"Timeouts\\({phase}=")
+            with case(phase, bound), named:
+                Timeouts(**{phase: bound})
 
 
 def test_numbers_of_any_kind_are_seconds() -> None:
@@ -86,45 +85,42 @@ def test_numbers_of_any_kind_are_seconds() -> None:
     assert Timeouts(first=numpy.int64(3)).first == 3
 
 
-@pytest.mark.parametrize("token", ["", " ", "\n", "hf_ä", "hf_a b", "\ud800", 5, b"hf_x", ...], ids=repr)
-def test_a_wrong_token_is_refused_at_once(token: Any) -> None:
-    with pytest.raises(AuthenticationError, match=r"Pass a Hugging Face token as token='hf_\.\.\.'"):
-        QwenSpace("qwen-2.5", token=token)
+def test_a_wrong_token_is_refused_at_once() -> None:
+    advice = r"Pass a Hugging Face token as token='hf_\.\.\.'"
+    for token in ["", " ", "\n", "hf_ä", "hf_a b", "\ud800", 5, b"hf_x", ...]:
+        with case(token), pytest.raises(AuthenticationError, match=advice):
+            QwenSpace("qwen-2.5", token=token)
 
 
 def test_true_is_the_saved_token_and_goes_where_that_goes() -> None:
     assert QwenSpace("qwen-2.5", token=True)._recipe["token"] is None
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_no_error_of_an_argument_quotes_a_secret() -> None:
+    for name, value in [
         ("proxy", f"ada:{SECRET}@127.0.0.1:3128"),
         ("proxy", f"ftp://ada:{SECRET}@127.0.0.1:3128"),
         ("auth", f"ada:{SECRET}"),
         ("headers", {"X-Name": f"{SECRET}\n"}),
         ("headers", f"X-Name: {SECRET}"),
         ("token", f"{SECRET} "),
-    ],
-)
-def test_no_error_of_an_argument_quotes_a_secret(name: str, value: Any) -> None:
-    with pytest.raises(QwenSpacesError) as caught:
-        QwenSpace("qwen-2.5", **{name: value})
-    assert SECRET not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__}"
+    ]:
+        with case(name, value):
+            with pytest.raises(QwenSpacesError) as caught:
+                QwenSpace("qwen-2.5", **{name: value})
+            assert SECRET not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__}"
 
 
-@pytest.mark.parametrize(
-    ("proxy", "kept"),
-    [
+def test_a_proxy_is_an_address_with_its_scheme() -> None:
+    for proxy, kept in [
         ("http://127.0.0.1:3128", "http://127.0.0.1:3128"),
         (" HTTPS://ada:secret@proxy.example.org/ ", "HTTPS://ada:secret@proxy.example.org/"),
         ("socks5h://[::1]:1080", "socks5h://[::1]:1080"),
         ("", None),
         ("  ", None),
-    ],
-)
-def test_a_proxy_is_an_address_with_its_scheme(proxy: str, kept: str | None) -> None:
-    assert QwenSpace(proxy=proxy)._recipe["proxy"] == kept
+    ]:
+        with case(proxy, kept):
+            assert QwenSpace(proxy=proxy)._recipe["proxy"] == kept
 
 
 # Pickles ---------------------------------------------------------------------------------------------------
@@ -267,14 +263,15 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("text", FILES.values(), ids=FILES)
-def test_a_file_that_is_no_conversation_is_a_typed_error(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "talk.json"
-    path.write_text(text)
-    chat = QwenSpace("qwen-2.5").conversation(system="Be brief.")
-    with pytest.raises(InvalidMessagesError):
-        chat.load(path)
-    assert chat.system == "Be brief."
+def test_a_file_that_is_no_conversation_is_a_typed_error(tmp_path: Path) -> None:
+    for text in FILES.values():
+        with case(text):
+            path = tmp_path / "talk.json"
+            path.write_text(text)
+            chat = QwenSpace("qwen-2.5").conversation(system="Be brief.")
+            with pytest.raises(InvalidMessagesError):
+                chat.load(path)
+            assert chat.system == "Be brief."
 
 
 def test_a_binary_or_a_huge_file_is_a_typed_error(tmp_path: Path) -> None:
@@ -291,18 +288,19 @@ def test_a_binary_or_a_huge_file_is_a_typed_error(tmp_path: Path) -> None:
         chat.load("/dev/zero")
 
 
-@pytest.mark.parametrize("system", ["\ud800", 5, b"x", ["x"]], ids=repr)
-def test_a_wrong_system_prompt_is_refused_when_it_is_set(system: Any) -> None:
-    space = QwenSpace("qwen-2.5")
-    with pytest.raises(InvalidMessagesError):
-        space.conversation(system)
-    chat = space.conversation("Be brief.")
-    with pytest.raises(InvalidMessagesError):
-        chat.system = system
-    assert chat.system == "Be brief."
-    for messages in (5, None, [5]):
-        with pytest.raises(InvalidMessagesError):
-            chat.messages = messages  # type: ignore[assignment]
+def test_a_wrong_system_prompt_is_refused_when_it_is_set() -> None:
+    for system in ["\ud800", 5, b"x", ["x"]]:
+        with case(system):
+            space = QwenSpace("qwen-2.5")
+            with pytest.raises(InvalidMessagesError):
+                space.conversation(system)
+            chat = space.conversation("Be brief.")
+            with pytest.raises(InvalidMessagesError):
+                chat.system = system
+            assert chat.system == "Be brief."
+            for messages in (5, None, [5]):
+                with pytest.raises(InvalidMessagesError):
+                    chat.messages = messages  # type: ignore[assignment]
 
 
 def test_half_a_character_in_an_answer_does_not_keep_a_conversation_from_being_saved(tmp_path: Path) -> None:

@@ -9,26 +9,17 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pytest_mock import MockerFixture
 
 import qwen_spaces
-from qwen_spaces import (
-    SpaceError,
-    Status,
-)
 from qwen_spaces._display.displays import NO_MATH
 from qwen_spaces._markup.markdown import MAX_BRACKETS, MAX_CHARS, REMOTE_IMAGES, markdown
 
 from ..support.harmless import faults, faults_of, renderings
-from ..support.page import Page, new_page, thinking, told
 from ..support.payloads import PAYLOADS, armed
-from ..support.published import PLACES, shown, value, whole
-from ..support.scripted_gradio import Script, Wire, serve_wire, well
-from ..support.streams import scripted_stream
+from ..support.published import PLACES, shown
 
 ARMED = {name: armed(text) for name, text in PAYLOADS.items()}
 
@@ -118,47 +109,3 @@ def test_a_text_too_long_or_too_deep_is_shown_as_it_is_written() -> None:
         published = markdown(text)
         assert published.startswith("<pre><code>")
         assert faults_of({"text/markdown": published}) == []
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    with serve_wire() as server:
-        yield server
-
-
-@pytest.fixture
-def page(tmp_path: Path, mocker: MockerFixture) -> Iterator[Page]:
-    mocker.patch("qwen_spaces._display.live_reply.REFRESH_INTERVAL", 0.005)
-    with new_page(tmp_path) as page:
-        page.run("%load_ext qwen_spaces.notebook")
-        yield page
-
-
-def test_nothing_is_live_of_what_the_magic_shows(page: Page, wire: Wire) -> None:
-    for name, text in list(PAYLOADS.items())[::4]:
-        payload = armed(text)
-        wire.script = Script(events=well(whole(payload)))
-        ended = page.run("%%qwen -m qwen-2-72b --src $url -o reply\nGo.", url=wire.url)
-        assert ended.text == "", name
-        assert [fault for bundle in page.seen for fault in faults_of(bundle)] == [], name
-        assert page.names["reply"].text
-        page.seen.clear()
-
-
-def test_nothing_is_live_of_what_show_shows(page: Page) -> None:
-    for name, text in list(PAYLOADS.items())[::10]:
-        payload = armed(text)
-        stream = told(Status("queued", reason=payload), thinking(payload, payload), error=SpaceError(payload))
-        page.run("shown", shown=qwen_spaces._display.live_reply.LiveReply(stream))
-        assert {kind for bundle in page.seen for kind in bundle} == {
-            "text/html",
-            "text/markdown",
-            "text/plain",
-        }
-        assert [fault for bundle in page.seen for fault in faults_of(bundle)] == [], name
-        page.seen.clear()
-
-
-def test_a_stream_and_its_repr_are_plain(page: Page) -> None:
-    stream = scripted_stream(lambda _mailbox: None, space="<i>")
-    assert list(value(stream)[0]) == ["text/plain"]

@@ -12,6 +12,8 @@ from qwen_spaces import ConnectionLostError, Reasoning, Text, UnexpectedOutputEr
 from qwen_spaces._contract.output import OutputParser, Snapshot, count_user_turns, diff, find_history, parse
 from qwen_spaces._stream.accumulator import Accumulator
 
+from ..support.cases import case
+
 text = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -25,9 +27,8 @@ ANSWER = {"type": "text", "content": "Hello."}
 RED = {"type": "text", "content": '<span style="color: var(--color-red-500)">It failed.</span>'}
 
 
-@pytest.mark.parametrize(
-    ("output", "snapshot"),
-    [
+def test_the_last_answer_is_found_wherever_it_stands() -> None:
+    for output, snapshot in [
         ("Hello.", Snapshot("Hello.")),
         ("", Snapshot()),
         (("Hello.", 7), Snapshot("Hello.")),
@@ -68,30 +69,23 @@ RED = {"type": "text", "content": '<span style="color: var(--color-red-500)">It 
         (None, None),
         (("", [], "Be brief."), None),
         ({"__type__": "update"}, None),
-    ],
-    ids=str,
-)
-def test_the_last_answer_is_found_in_whichever_value_holds_it(
-    output: object, snapshot: Snapshot | None
-) -> None:
-    assert parse(output) == snapshot
+    ]:
+        with case(output, snapshot):
+            assert parse(output) == snapshot
 
 
-@pytest.mark.parametrize(
-    ("output", "count"),
-    [
+def test_the_turns_of_the_user_are_counted_where_a_chat_stands() -> None:
+    for output, spoken in [
         ("Hello.", None),
         (("", []), None),
         (({"__type__": "update"}, {"__type__": "update"}), None),
         (("", [["a", "b"], ["Hi", None]]), 2),
         (({"__type__": "update", "value": None}, {"value": [QUESTION]}), 1),
         ([QUESTION, assistant("Hm."), assistant("Hello."), QUESTION], 2),
-    ],
-    ids=str,
-)
-def test_the_turns_of_the_user_are_counted_if_there_is_a_chat(output: object, count: int | None) -> None:
-    assert count_user_turns(output) == count
-    assert bool(find_history(output)) == bool(count)
+    ]:
+        with case(output, spoken):
+            assert count_user_turns(output) == spoken
+            assert bool(find_history(output)) == bool(spoken)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ def makers(tell: Callable[..., None]) -> dict[str, Callable[[], AbstractContextM
         name: partial(serve, name, brain=watched, slots=24) for name in NAMES
     }
     made["one-slot"] = partial(serve, "qwen-2.5", brain=watched, slots=1)
+    made["forty-slots"] = partial(serve, "qwen-2.5", brain=watched, slots=40)
     made["full"] = partial(serve, "qwen-2-72b", brain=watched, slots=1, max_size=1)
     for name in ("locked", "locked-again"):
         made[name] = lambda: serve_app(role_messages(), auth=("ada", "lovelace"))
