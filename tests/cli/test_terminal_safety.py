@@ -236,7 +236,7 @@ def test_the_streams_are_restored_when_a_command_ends(monkeypatch: pytest.Monkey
 
 def test_only_one_module_writes() -> None:
     for path in Path(qwen_spaces.cli.__file__).parent.glob("*.py"):
-        if path.name == "terminal.py":
+        if path.name == "_terminal.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
