@@ -93,11 +93,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=0, help="in place of the usual 7")
     parser.add_argument("--report", action="store_true", help="measure nothing: report results.json again")
     arguments = parser.parse_args()
+    only: str = arguments.only
     kept = _HERE / "results.json"
     if not arguments.report:
-        singles = {} if arguments.only else single.figures()
-        results = {"machine": _machine(), "single": singles, "scenarios": _measure(arguments.only, arguments.repeats)}
-        if arguments.only:
+        singles = {} if only else single.figures()
+        results = {"machine": _machine(), "single": singles, "scenarios": _measure(only, arguments.repeats)}
+        if only:
             print(json.dumps(results["scenarios"], indent=1))
             sys.exit(any(not runs for found in results["scenarios"] for runs in found["runs"].values()))
         kept.write_text(json.dumps(report.condensed(results)) + "\n")
