@@ -45,6 +45,7 @@ def test_every_python_block_runs(environment: dict[str, str], gateway: str, tmp_
     run([sys.executable, "-c", RUNNER], json.dumps(codes), environment, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [code for heading, language, code in blocks() if language == "sh" and heading not in (*BY_CI, *FRIENDS)],
