@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from ._server import NAMES, run
+from . import _server
 
 
 @click.command(epilog="Example:  python -m qwen_spaces.replicas qwen-2.5 --port 7860")
-@click.argument("name", type=click.Choice(NAMES))
+@click.argument("name", type=click.Choice(_server.NAMES))
 @click.option("--port", default=0, show_default="any free one", help="Port to listen on.")
 @click.option(
     "--host",
@@ -31,7 +31,10 @@ def main(name: str, port: int, host: str, url: str | None, model: str | None, ap
             raise click.ClickException(str(error)) from error
     elif model:
         raise click.UsageError("--model is the model of a --backend.")
-    run(name, port, host, brain)
+    try:
+        _server.run(name, port, host, brain)
+    except OSError as error:
+        raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
 
 
 if __name__ == "__main__":

@@ -316,7 +316,7 @@ def test_every_example_runs(
     mocker.patch("qwen_spaces.gateway._server.run", autospec=True)
     serve = sys.modules["qwen_spaces.cli._serve"]  # in the package the name is the command's
     mocker.patch.object(
-        serve, "_listen", autospec=True, side_effect=lambda *_: socket.create_server(("127.0.0.1", 0))
+        serve, "listen", autospec=True, side_effect=lambda *_: socket.create_server(("127.0.0.1", 0))
     )
     Path("cat.png").write_bytes(picture("PNG", (64, 48), "orange"))
     Path("notes.txt").write_text("The sky is blue.\n")
