@@ -147,16 +147,11 @@ def _render_lines(block: RenderableType, width: int) -> list[str]:
     console = Console(file=sys.stdout, highlight=False, width=width)
     with console.capture() as capture:
         console.print(block, crop=False)
-    lines = [_strip_controls(line).rstrip() for line in capture.get().split("\n")]
+    parts = _STYLES.split(capture.get())
+    parts[::2] = map(strip_controls, parts[::2])  # Markdown's entities can spell control characters
+    lines = [line.rstrip() for line in "".join(parts).split("\n")]
     filled = [number for number, line in enumerate(lines) if click.unstyle(line).strip()]
     return lines[filled[0] : filled[-1] + 1] if filled else []
-
-
-def _strip_controls(line: str) -> str:
-    """Strip control characters, which Markdown's entities can spell, but keep the styles."""
-    parts = _STYLES.split(line)
-    parts[::2] = map(strip_controls, parts[::2])
-    return "".join(parts)
 
 
 def _parse_block(text: str, crop: bool) -> RenderableType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
+from typing import Any
 
 import click
 
@@ -74,15 +75,7 @@ def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str
     help="Time for answers to finish after Ctrl-C, before they are cancelled on their Spaces.",
 )
 def serve(
-    port: int,
-    host: str,
-    models: tuple[str, ...],
-    sources: dict[str, str],
-    local: bool,
-    api_key: str | None,
-    origins: tuple[str, ...],
-    max_requests: int,
-    grace: float,
+    port: int, host: str, models: tuple[str, ...], sources: dict[str, str], local: bool, **settings: Any
 ) -> None:
     """Serve the Spaces to OpenAI clients on this machine, until Ctrl-C.
 
@@ -112,18 +105,11 @@ def serve(
             listener = stack.enter_context(listen(host, port))
         except OSError as error:
             raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
-        app = create_app(
-            {**replicas, **sources},
-            api_key=api_key,
-            origins=origins,
-            loopback=is_loopback(host),
-            max_requests=max_requests,
-            grace=grace,
-        )
-        if api_key is None and not is_loopback(host):
+        app = create_app({**replicas, **sources}, loopback=is_loopback(host), **settings)
+        if settings["api_key"] is None and not is_loopback(host):
             echo("Anybody who can reach this machine can use the gateway. Set --api-key.", err=True)
         echo(f"Gateway: {url_of(host, listener.getsockname()[1])}/v1  (Ctrl-C stops it)")
-        run(app, listener, grace=grace)
+        run(app, listener, grace=settings["grace"])
 
 
 def _aliases(models: Collection[str], sources: Collection[str], *, local: bool) -> list[str]:
