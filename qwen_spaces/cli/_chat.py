@@ -28,7 +28,7 @@ COMMANDS = {
     "/undo": ("", "forget the last turn"),
     "/save": ("FILE", "write the conversation to a file"),
     "/load": ("FILE", "continue a saved conversation"),
-    "/model": ("[NAME]", "show the Space, or continue the conversation at another"),
+    "/model": ("[NAME]", "show the Space, or continue with another"),
     "/help": ("", "show this"),
     "/bye": ("", "exit, as do /quit and Ctrl-D"),
 }
@@ -167,13 +167,13 @@ class ChatSession:
             names = ", ".join(facade.aliases[0] for facade in available_spaces())
             self._note(f"{self._space.name}. Known: {names}.")
             return
-        # The options and the address were for the old Space.
+        # The options and the URL belong to the old Space.
         setup = dataclasses.replace(self._setup, model=name, options={}, src=None)
         space = self._stack.enter_context(setup.space())
         conversation = space.conversation()
         conversation.messages = self._conversation.messages
         self._setup, self._space, self._conversation = setup, space, conversation
-        self._note(f"Now at {space.name}.")
+        self._note(f"Now using {space.name}.")
 
     def _help(self, _: str) -> None:
         for command, (argument, text) in COMMANDS.items():

@@ -13,7 +13,6 @@ from click.shell_completion import CompletionItem
 
 from .._space import QwenSpace, available_spaces
 from .._types.timeouts import Timeouts
-from ..errors import MissingExtraError
 from ._errors import keep_secret
 from ._output import Output, PlainOutput
 from ._terminal import StatusLine, is_terminal
@@ -67,20 +66,12 @@ def alias_of(name: str) -> str:
     return space.aliases[0] if space.aliases else space.name
 
 
-def replica_names() -> tuple[str, ...]:
-    """Return the aliases of the Spaces that have a replica. Imports Gradio, which takes seconds."""
-    try:
-        from ..replicas import NAMES
-    except ImportError as error:
-        raise MissingExtraError(str(error)) from error
-    return NAMES
-
-
 def check_replica(alias: str) -> None:
     """Raise if the Space has no replica."""
-    names = replica_names()
-    if alias not in names:
-        raise click.UsageError(f"There is no replica of {alias}. Known: {', '.join(names)}.")
+    from ..replicas import NAMES  # imports Gradio, which takes seconds
+
+    if alias not in NAMES:
+        raise click.UsageError(f"There is no replica of {alias}. Known: {', '.join(NAMES)}.")
 
 
 @contextlib.contextmanager
@@ -129,12 +120,12 @@ def parse_pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, 
 
 
 src_option: Decorator = click.option(
-    "--src", metavar="URL", help="Address of the Space: a URL or owner/name."
+    "--src", metavar="URL", help="URL or owner/name of the Space, if not the usual one."
 )
 token_option: Decorator = click.option(
     "--token",
     callback=keep_secret,
-    help="Hugging Face token. The list of processes shows it; `hf auth login` saves one instead.",
+    help="Hugging Face token. It is visible in the process list; `hf auth login` saves one instead.",
 )
 _SHARED_OPTIONS: tuple[Decorator, ...] = (
     click.option(

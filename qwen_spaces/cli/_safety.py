@@ -40,7 +40,6 @@ class SafeStream:
         self.raw = raw  # for the program's own escape sequences
 
     def write(self, text: str) -> int:
-        """Filter and write the text; return the length of `text`."""
         self.raw.write(strip_controls(text))
         return len(text)
 

@@ -11,7 +11,7 @@ import click
 from .._hosts import is_loopback, listen, url_of
 from .._space import available_spaces
 from ._errors import keep_secret
-from ._options import alias_of, complete_model, parse_pairs, replica_names, serve_replica
+from ._options import alias_of, complete_model, parse_pairs, serve_replica
 from ._terminal import echo
 
 
@@ -41,7 +41,7 @@ def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str
     multiple=True,
     metavar="MODEL=URL",
     callback=_sources,
-    help="Address of a model: a URL or owner/name. A new MODEL is any Gradio chat. May be repeated.",
+    help="URL or owner/name of a model's Space. A new MODEL stands for any Gradio chat. May be repeated.",
 )
 @click.option("--local", is_flag=True, help="Answer from replicas; nothing leaves this machine.")
 @click.option(
@@ -49,7 +49,7 @@ def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str
     envvar="QWEN_SPACES_API_KEY",
     show_envvar=True,
     callback=_api_key,
-    help="The key that clients must send. Prefer the variable: the list of processes shows options.",
+    help="The key that clients must send. Prefer the variable: options are visible in the process list.",
 )
 @click.option(
     "--cors",
@@ -117,7 +117,9 @@ def _aliases(models: Collection[str], sources: Collection[str], *, local: bool) 
     if models:
         aliases = [alias_of(name) for name in models if name not in sources]
     elif local:
-        aliases = sorted(replica_names())
+        from ..replicas import NAMES
+
+        aliases = sorted(NAMES)
     else:
         aliases = [facade.aliases[0] for facade in available_spaces()]
     return [alias for alias in dict.fromkeys(aliases) if alias not in sources]

@@ -68,8 +68,8 @@ def create_app(
         max_requests: answers at once; further requests are rejected with 429 and ``Retry-After``.
         grace: seconds until running streams are cancelled when the server shuts down.
         timeouts: seconds that each phase of an answer may take.
-        max_chars: characters of an answer and its reasoning; a longer one ends with an error. Answers take
-            at most a few times as much memory, for each of `max_requests`.
+        max_chars: characters of an answer and its reasoning; a longer one ends with an error. Answers take at
+            most a few times ``max_chars * max_requests`` bytes of memory.
 
     Raises:
         UnknownSpaceError: a model is not a known Space, and has no URL.

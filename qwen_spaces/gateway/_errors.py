@@ -67,7 +67,6 @@ class RequestRejectedError(Exception):
 
 
 def error_response_for(error: Exception) -> ErrorResponse:
-    """Return the response for an error."""
     if isinstance(error, RequestRejectedError):
         return error.response
     known = next((entry for entry in STATUSES if isinstance(error, entry[0])), None)

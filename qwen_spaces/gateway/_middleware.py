@@ -44,7 +44,6 @@ class RequestContext:
     started: float = field(default_factory=time.monotonic, repr=False)
 
     def count(self, text: str) -> None:
-        """Count a delta of the answer."""
         if self.first is None:
             self.first = time.monotonic() - self.started
         self.deltas += 1

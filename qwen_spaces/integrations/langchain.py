@@ -223,7 +223,7 @@ class _Cut:
 def _drop_ignored(params: Mapping[str, Any]) -> dict[str, Any]:
     """Drop the parameters that no Space has, with a warning."""
     if ignored := [name for name in _IGNORED if params.get(name) is not None]:
-        warnings.warn(f"ChatQwenSpace ignores {', '.join(ignored)}: the Spaces set that.", stacklevel=2)
+        warnings.warn(f"ChatQwenSpace ignores {', '.join(ignored)}: no Space takes that.", stacklevel=2)
     return {name: value for name, value in params.items() if name not in _IGNORED}
 
 

@@ -25,7 +25,7 @@ from pydantic import Field, create_model
 from .._contract.options import describe_option
 from .._space import QwenSpace, available_spaces
 from .._stream.text_stream import TextStream
-from .._types.events import Done, Event, Reasoning, Reply, Text
+from .._types.events import Done, Event, Reasoning, Text
 from .._types.images import as_images
 from ..errors import QwenSpacesError
 
@@ -136,15 +136,11 @@ class _Output:
                 self._length += len(event.text)
                 yield StreamEvent("text", event.text)
         elif isinstance(event, Done):
-            yield from self._end(event.reply)
-
-    def _end(self, reply: Reply) -> Iterator[StreamEvent]:
-        self._response.response_json = {
-            "rewritten": reply.rewritten,
-            "metrics": dataclasses.asdict(reply.metrics),
-        }
-        if not self._live:
-            yield StreamEvent("text", f"{REVISED}{reply.text}" if self._length else reply.text)
+            reply = event.reply
+            metrics = dataclasses.asdict(reply.metrics)
+            self._response.response_json = {"rewritten": reply.rewritten, "metrics": metrics}
+            if not self._live:
+                yield StreamEvent("text", f"{REVISED}{reply.text}" if self._length else reply.text)
 
 
 def _options(facade: type[QwenSpace]) -> type[llm.Options]:
@@ -153,7 +149,7 @@ def _options(facade: type[QwenSpace]) -> type[llm.Options]:
         name: (_type_of(values) | None, Field(None, description=f"One of: {describe_option(values)}"))
         for name, values in facade.options.items()
     }
-    fields["src"] = str | None, Field(None, description="Where the Space really is: a URL or owner/name")
+    fields["src"] = str | None, Field(None, description="URL or owner/name of the Space")
     return create_model("Options", __base__=llm.Options, **fields)
 
 

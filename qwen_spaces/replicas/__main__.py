@@ -9,12 +9,12 @@ from . import _server
 
 @click.command(epilog="Example:  python -m qwen_spaces.replicas qwen-2.5 --port 7860")
 @click.argument("name", type=click.Choice(_server.NAMES))
-@click.option("--port", default=0, show_default="any free one", help="Port to listen on.")
+@click.option("--port", default=0, show_default="any free port", help="Port to listen on.")
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on, and the only Host answered beside loopback.",
+    help="Address to listen on. A request must name it or a loopback host.",
 )
 @click.option("--backend", "url", metavar="URL", help="An OpenAI-compatible server that answers.")
 @click.option("--model", help="Its model, if it has several.")
@@ -30,7 +30,7 @@ def main(name: str, port: int, host: str, url: str | None, model: str | None, ap
         except (ImportError, ValueError) as error:
             raise click.ClickException(str(error)) from error
     elif model:
-        raise click.UsageError("--model is the model of a --backend.")
+        raise click.UsageError("--model requires --backend.")
     try:
         _server.run(name, port, host, brain)
     except OSError as error:

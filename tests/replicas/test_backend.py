@@ -288,7 +288,7 @@ def test_the_commands_put_a_model_behind_a_replica(
     assert (model.seen[-1]["authorization"], model.seen[-1]["model"]) == ("Bearer none", "other")
     for more, message in (
         (["--backend", "nothing"], "is not the URL of a server"),
-        (["--model", "other"], "--model is the model of a --backend."),
+        (["--model", "other"], "--model requires --backend."),
     ):
         code, output = invoke(*more)
         assert code != 0
