@@ -59,6 +59,19 @@ def is_same_site(origin: str, host: str) -> bool:
     return bool(page) and (page == host or (is_loopback(page) and is_loopback(host)))
 
 
+def _is_everywhere(bound: str) -> bool:
+    """Return whether a server that listens on `bound` listens on all addresses."""
+    address = _address(bound)
+    return not bound or (address is not None and address.is_unspecified)
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
+
+
 def url_of(host: str, port: int) -> str:
     """Return the URL of a server.
 
@@ -75,16 +88,3 @@ def listen(host: str, port: int) -> socket.socket:
     # asyncio sets it only if the socket's `proto` is TCP, which is 0 here; a response would take 40 ms more.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
-
-
-def _is_everywhere(bound: str) -> bool:
-    """Return whether a server that listens on `bound` listens on all addresses."""
-    address = _address(bound)
-    return not bound or (address is not None and address.is_unspecified)
-
-
-def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(name)
-    except ValueError:
-        return None

@@ -85,7 +85,7 @@ def status(name: str, src: str | None, token: str | None, as_json: bool) -> None
 @click.option("--model", help="The model of the backend, if it has several.")
 @click.option("--api-key", envvar="QWEN_SPACES_BACKEND_KEY", show_envvar=True, help="The key of the backend.")
 @click.pass_context
-def replica(ctx: click.Context, /, name: str, **_: Any) -> None:
+def replica(ctx: click.Context, /, name: str, port: int, host: str, **_: Any) -> None:
     """Run the replica of the Space NAME on this machine, until Ctrl-C.
 
     It echoes what it receives. With a backend, a real model answers.
@@ -99,7 +99,10 @@ def replica(ctx: click.Context, /, name: str, **_: Any) -> None:
     check_replica(alias)
     from ..replicas.__main__ import main
 
-    ctx.forward(main, name=alias)
+    try:
+        ctx.forward(main, name=alias)
+    except OSError as error:
+        raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
 
 
 def _facts(facade: type[QwenSpace]) -> dict[str, Any]:

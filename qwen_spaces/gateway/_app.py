@@ -28,7 +28,7 @@ from ._schema import ChatRequest, validation_error_response
 
 IGNORED_HEADER = "x-qwen-spaces-ignored"
 SEND_TIMEOUT = 60.0  # seconds; a client that reads nothing for so long is disconnected
-MAX_CHARS = 1_000_000  # of an answer, far more than a Qwen model writes; memory holds it for a slow client
+MAX_CHARS = 1_000_000  # a Qwen model writes far fewer, and a slow client keeps them in memory
 MARGIN = 1.0  # seconds; the server cancels the streams before sse-starlette does
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
 

@@ -1,4 +1,4 @@
-"""ASGI middleware that checks and limits requests, cancels those of lost clients, and logs all."""
+"""ASGI middleware that checks, limits and logs requests, and cancels those of disconnected clients."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class RequestContext:
 
 
 class GatewayMiddleware:
-    """Checks and limits requests, and cancels those of lost clients. For the arguments see `create_app`."""
+    """Checks and limits requests, and cancels those of disconnected clients. Arguments: see `create_app`."""
 
     def __init__(
         self,

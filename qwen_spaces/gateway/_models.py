@@ -64,7 +64,7 @@ class Models:
 
     @contextlib.asynccontextmanager
     async def space(self, entry: ModelEntry, token: str | None) -> AsyncIterator[QwenSpace]:
-        """Yield the Space of a model; for a token a new one, since the token must reach Hugging Face only."""
+        """Yield the Space of a model: with a token a new one, if it is on Hugging Face."""
         shared = entry.space
         if token is None or not is_hugging_face(shared.src):
             yield shared

@@ -186,7 +186,7 @@ class ChatQwenSpace(BaseChatModel):
         return [text for text in (self.stop if stop is None else stop) or () if text]
 
     def _space(self, model: str) -> QwenSpace:
-        """Return one `QwenSpace` per settings, which fetches the API once, and per process, for forks."""
+        """Return the `QwenSpace` of these settings, which fetches its API once; each process has its own."""
         key = (os.getpid(), model, self.src, self.token, self.timeout, self.max_retries)
         if key not in self._spaces:
             space = QwenSpace(

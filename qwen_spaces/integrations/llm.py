@@ -120,7 +120,7 @@ class AsyncSpaceModel(_SpaceModel, llm.AsyncKeyModel):
 
 
 class _Output:
-    """Converts events to `llm`'s. After the first revision by the Space, the full answer comes at its end."""
+    """Converts events to `llm`'s. Printed text stays, so a revised answer is repeated in full at its end."""
 
     def __init__(self, response: llm.Response | llm.AsyncResponse, *, live: bool) -> None:
         self._response = response

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import click
 
-from . import _server
+from ._server import NAMES, run
 
 
 @click.command(epilog="Example:  python -m qwen_spaces.replicas qwen-2.5 --port 7860")
-@click.argument("name", type=click.Choice(_server.NAMES))
-@click.option("--port", default=0, show_default="any free port", help="Port to listen on.")
+@click.argument("name", type=click.Choice(NAMES))
+@click.option("--port", default=0, show_default="any free one", help="Port to listen on.")
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on. A request must name it or a loopback host.",
+    help="Address to listen on, and the only Host answered beside loopback.",
 )
 @click.option("--backend", "url", metavar="URL", help="An OpenAI-compatible server that answers.")
 @click.option("--model", help="Its model, if it has several.")
@@ -30,11 +30,8 @@ def main(name: str, port: int, host: str, url: str | None, model: str | None, ap
         except (ImportError, ValueError) as error:
             raise click.ClickException(str(error)) from error
     elif model:
-        raise click.UsageError("--model requires --backend.")
-    try:
-        _server.run(name, port, host, brain)
-    except OSError as error:
-        raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+        raise click.UsageError("--model is the model of a --backend.")
+    run(name, port, host, brain)
 
 
 if __name__ == "__main__":

@@ -267,7 +267,7 @@ def test_the_commands_put_a_model_behind_a_replica(
 ) -> None:
     brains: list[Any] = []
     mocker.patch(
-        "qwen_spaces.replicas._server.run",
+        "qwen_spaces.replicas.__main__.run",
         autospec=True,
         side_effect=lambda *what, **how: brains.append(how.get("brain") or what[-1]),
     )
@@ -288,7 +288,7 @@ def test_the_commands_put_a_model_behind_a_replica(
     assert (model.seen[-1]["authorization"], model.seen[-1]["model"]) == ("Bearer none", "other")
     for more, message in (
         (["--backend", "nothing"], "is not the URL of a server"),
-        (["--model", "other"], "--model requires --backend."),
+        (["--model", "other"], "--model is the model of a --backend."),
     ):
         code, output = invoke(*more)
         assert code != 0
