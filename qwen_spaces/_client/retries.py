@@ -1,30 +1,19 @@
-"""When a request is tried again; imported at the first request, for `tenacity` is slow to import."""
+"""Retry requests; imported at the first request, for `tenacity` is slow to import."""
 
 from __future__ import annotations
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    stop_after_attempt,
-    wait_exponential,
-    wait_random,
-)
+from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_exponential, wait_random
 
 from .._stream.mailbox import Mailbox
 from .._types.events import Status
 from ..errors import QuotaExceededError, QwenSpacesError
 
-MAX_RETRY_AFTER = 120.0  # seconds that a server may ask us to wait for another try
+MAX_RETRY_AFTER = 120.0  # seconds that a server may ask us to wait before a retry
 _BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  # seconds
 
 
 def retrying(mailbox: Mailbox, retries: int) -> Retrying:
-    """Return what calls a function until it does not fail, or fails for good.
-
-    Args:
-        mailbox: receives the status of each pause; its end ends the pause, and the tries.
-        retries: how often it is called again at most.
-    """
+    """Return the caller of a function that may fail; it reports each pause to `mailbox`, whose end ends it."""
 
     def set_status(state: RetryCallState) -> None:
         error, pause = state.outcome and state.outcome.exception(), state.upcoming_sleep
@@ -55,6 +44,6 @@ def _is_worth_retrying(state: RetryCallState) -> bool:
 
 
 def _pause(state: RetryCallState) -> float:
-    """Return the seconds until the next try: what the server asks for, or ever more, with jitter."""
+    """Return the seconds until the next try: the server's wish, or a growing pause with jitter."""
     after = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
     return float(_BACKOFF(state) if after is None else after)
