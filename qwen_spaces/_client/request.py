@@ -51,7 +51,7 @@ class Request:
     turns: int = 0  # of that session, this one included
 
     def unsent(self) -> tuple[Sequence[Message], Sequence[Image], int]:
-        """Return the messages and images that the Space does not have yet, and the user turns it must know."""
+        """Return the messages and images that the Space lacks, and how many user turns it must know then."""
         if self.sessions is None:
             return self.messages, self.images, 0
         self.session_hash, known, before = self.sessions.resume(self.messages)

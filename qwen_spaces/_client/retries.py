@@ -13,7 +13,7 @@ _BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  #
 
 
 def retrying(mailbox: Mailbox, retries: int) -> Retrying:
-    """Return the caller of a function that may fail; it reports each pause to `mailbox`, whose end ends it."""
+    """Return the caller of a function that may fail; each pause is a status, and ends with the mailbox."""
 
     def set_status(state: RetryCallState) -> None:
         error, pause = state.outcome and state.outcome.exception(), state.upcoming_sleep

@@ -107,7 +107,7 @@ def _find_options(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, Schem
 def _fill(
     api: ApiEndpoint, names: Mapping[str, str], contract: Contract
 ) -> tuple[dict[str, object], frozenset[str]]:
-    """Return what to send for required arguments that a request may lack, and those that stay without a value."""
+    """Return values for required arguments that a request may lack, and the arguments without one."""
     blanks = _BLANKS if contract.discover else {}
     filled: dict[str, object] = {}
     needed = set()
