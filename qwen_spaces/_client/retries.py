@@ -35,12 +35,11 @@ def _is_worth_retrying(state: RetryCallState) -> bool:
     error = state.outcome and state.outcome.exception()
     if not isinstance(error, QwenSpacesError) or not error.transient:
         return False
-    after, most = getattr(error, "retry_after", None), getattr(error, "max_retries", None)
-    if most is not None and state.attempt_number > most:
+    if error.max_retries is not None and state.attempt_number > error.max_retries:
         return False
-    if after is None:
-        return not isinstance(error, QuotaExceededError)  # which is not renewed in a minute
-    return bool(after <= MAX_RETRY_AFTER)
+    if error.retry_after is None:
+        return not isinstance(error, QuotaExceededError)  # a quota is not renewed within a minute
+    return error.retry_after <= MAX_RETRY_AFTER
 
 
 def _pause(state: RetryCallState) -> float:

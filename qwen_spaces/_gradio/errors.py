@@ -7,7 +7,6 @@ import contextlib
 import email.utils
 import json
 import math
-import ssl
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,10 +21,11 @@ from .certificates import why_not_trusted
 from .pages import describe, is_blocked
 from .zero_gpu import kind_of, seconds_to_wait, without_html
 
-# How the SDK words an error whose reason the app hides (gradio_client 2.7.2, client.py).
+# The SDK's text for an error whose reason the app hides (gradio_client 2.7.2, client.py).
 _HIDDEN = "The upstream Gradio app has raised an exception"
 MAX_RETRY_AFTER = 86_400.0  # seconds, the longest that a server may ask us to wait
-_UNAVAILABLE = (502, 503, 504)  # HTTP statuses of a server that is away for the moment
+_UNAVAILABLE = (502, 503, 504)  # HTTP statuses of a server that may soon be back
+_TRANSPORT = (httpx.TransportError, OSError)
 # Errors of code that reads a malformed response.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError, StopIteration)
 MAX_QUOTE = 2000  # characters of a server's text that an error quotes
@@ -47,7 +47,7 @@ def connect_error(error: Exception, space: str, proxy: str | None = None) -> err
         return between
     if isinstance(error, httpx.HTTPStatusError):
         return _refused_config(error, space)
-    if _is_transport(error):
+    if isinstance(error, _TRANSPORT):
         return _unreachable(error, space, proxy)
     if isinstance(error, json.JSONDecodeError):
         kind = "an HTML page" if error.doc.lstrip().startswith("<") else "no JSON"
@@ -76,7 +76,7 @@ def stream_error(
         return between
     if isinstance(error, httpx.HTTPStatusError):
         return _refused_request(error, space, sent)
-    if _is_transport(error):  # the request did not get there
+    if isinstance(error, _TRANSPORT):  # the request did not get there
         return _unreachable(error, space, sent.proxy)
     if stream_failure is not None or isinstance(error, concurrent.futures.CancelledError):
         return _connection_lost(stream_failure, space, sent)
@@ -259,10 +259,6 @@ def retry_after(error: httpx.HTTPStatusError) -> float | None:
     with contextlib.suppress(ValueError, TypeError, OverflowError):  # a date, which may lack its time zone
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     return None
-
-
-def _is_transport(error: BaseException) -> bool:
-    return isinstance(error, (httpx.TransportError, ssl.SSLError, OSError))
 
 
 def _text(error: BaseException) -> str:

@@ -26,7 +26,7 @@ from ..errors import QwenSpacesError, UnexpectedOutputError
 from .config import fetch_config
 from .diffs import OutputDiffs
 from .event_stream import messages, status_of
-from .executors import DaemonExecutor, InlineExecutor
+from .executors import JobExecutor
 from .guard import RequestGuard, origin
 from .hub import no_telemetry
 from .waiting import WakePoll
@@ -93,7 +93,7 @@ class JobClient(Client):  # type: ignore[misc]
                 None,
             )  # it outlives the request that opens it
         self._polls = shared is None or bool(missing_hooks())
-        self.stream_executor: Executor = DaemonExecutor() if self._polls else InlineExecutor()
+        self.stream_executor: Executor = JobExecutor(threads=self._polls)
         if not self._polls:
             self.executor = self.stream_executor
 
