@@ -47,13 +47,17 @@ def resolve(info: ApiInfo, contract: Contract, *, generators: Collection[str] = 
     has = f"The Space has: {'; '.join(endpoint.signature for endpoint in endpoints) or 'none'}."
     if missing := [step.endpoint for step in contract.steps if step.endpoint not in info]:
         raise ContractError(f"There is no endpoint {', '.join(missing)}. {has}")
-    candidates = [found for endpoint in endpoints if (found := _match(endpoint, contract))]
-    for rule in ranking(contract):  # a rule that no candidate meets excludes none
-        candidates = [candidate for candidate in candidates if rule(candidate)] or candidates
+    candidates = _narrow([found for each in endpoints if (found := _match(each, contract))], contract)
     if len(candidates) != 1:
         problem = "Several endpoints could be the chat" if candidates else "No endpoint takes a chat message"
         raise ContractError(f"{problem}. {has}")
     return candidates[0].endpoint
+
+
+def _narrow(candidates: list[Candidate], contract: Contract) -> list[Candidate]:
+    for rule in ranking(contract):  # a rule that no candidate meets excludes none
+        candidates = [candidate for candidate in candidates if rule(candidate)] or candidates
+    return candidates
 
 
 def _match(api: ApiEndpoint, contract: Contract) -> Candidate | None:

@@ -119,8 +119,7 @@ def _values(output: object) -> Sequence[object]:
 def _parse_values(output: object) -> Snapshot | None:
     """Return the first string of an output without a chat, or ``None`` if there is no answer yet."""
     values = _values(output)
-    # An empty list is a chat without turns; the strings beside it are no answer.
-    if [] in values or all(value is None or _is_update(value) for value in values):
+    if _is_empty(values):
         return None
     text = next((value for value in values if isinstance(value, str)), None)
     # Beside a value of an unknown shape, an emptied text box is no answer, nor is what comes behind it.
@@ -128,6 +127,11 @@ def _parse_values(output: object) -> Snapshot | None:
     if text is None or (unknown and (not text or values[0] != text)):
         raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
     return Snapshot(text)
+
+
+def _is_empty(values: Sequence[object]) -> bool:
+    # An empty list is a chat without turns; the strings beside it are no answer.
+    return [] in values or all(value is None or _is_update(value) for value in values)
 
 
 def _is_update(value: object) -> bool:

@@ -93,7 +93,6 @@ class Connection:
         self._timeout, self._proxy = timeout, proxy
         poll = WakePoll(mailbox, wake, on_status)
         attempt = CONNECT_TIMEOUT if timeout is None else min(CONNECT_TIMEOUT, timeout)
-        http: dict[str, Any] = {"timeout": httpx.Timeout(READ_TIMEOUT, connect=attempt)}
         try:
             verify = context(ssl_verify) if isinstance(ssl_verify, bool) else ssl_verify
             check_proxies(src if "://" in src else huggingface_hub.constants.ENDPOINT, proxy, verify)
@@ -108,7 +107,7 @@ class Connection:
                 "token": _token_for(self.url, token),
                 "headers": dict(headers or {}),
                 "ssl_verify": verify,
-                "httpx_kwargs": {**http, "proxy": proxy} if proxy else http,
+                "httpx_kwargs": {"timeout": httpx.Timeout(READ_TIMEOUT, connect=attempt), "proxy": proxy},
             }
             self._client = retry_connecting(
                 lambda: JobClient(self.url, mailbox=mailbox, poll=poll, auth=auth, **self._settings),

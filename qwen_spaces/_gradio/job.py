@@ -70,10 +70,10 @@ class JobClient(Client):  # type: ignore[misc]
         self._wake_poll: Any = poll
         self._fetched: Any = None  # the config
         self.guard, self._stream_guard = RequestGuard(src), RequestGuard(src, streams=True)
-        self._event_id: str | None = None  # the server's name of the job
+        self._event_id: str | None = None  # the server's id of the job
         self._join_timer: threading.Timer | None = None
         mailbox.on_cancel(self.guard.abort)
-        self.stream_error: Exception | None = None  # what broke the event stream
+        self.stream_error: Exception | None = None  # the error of the event stream
         self.cookies: dict[str, str] = {}
         with contextlib.ExitStack() as self._making_headers:
             self._making_headers.enter_context(no_telemetry())
@@ -87,11 +87,8 @@ class JobClient(Client):  # type: ignore[misc]
             )
         if session_hash:
             self.session_hash = session_hash
-        if shared is None:
-            self._mailbox, self._wake_poll = (
-                Mailbox(),
-                None,
-            )  # it outlives the request that opens it
+        if shared is None:  # a connection outlives the request that opens it
+            self._mailbox, self._wake_poll = Mailbox(), None
         self._polls = shared is None or bool(missing_hooks())
         self.stream_executor: Executor = JobExecutor(threads=self._polls)
         if not self._polls:

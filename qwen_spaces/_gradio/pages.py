@@ -47,12 +47,12 @@ def describe(response: httpx.Response) -> str:
     status, title = f"HTTP status {response.status_code}", title_of(response)
     if title is not None:
         return f'{status} and a web page, "{title}"' if title else f"{status} and a web page"
-    detail = detail_of(response)
+    detail = _detail(response)
     return f"{status}: {detail}" if detail else status
 
 
-def detail_of(response: httpx.Response) -> str:
-    """Return why a server refused a request, in FastAPI's form or any other."""
+def _detail(response: httpx.Response) -> str:
+    """Return the reason in a response, in FastAPI's form or any other."""
     body = response.content.decode(errors="replace")
     try:
         detail = json.loads(body)["detail"]
