@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 CLOSE_TIMEOUT = 2.0  # seconds that `close` waits until the server knows of all cancels
 EXIT_TIMEOUT = 1.0  # seconds that the end of the program waits for that
 
-# What a malformed API raises in the code that reads it.
+# Errors of code that reads a malformed API.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
 _running: dict[Mailbox, SpaceClient] = {}  # in all Spaces; a fork has its parent's, too
 
@@ -98,7 +98,7 @@ class SpaceClient:
                 self._reached = None
                 raise
 
-    def look(self, mailbox: Mailbox) -> SpaceStatus:
+    def probe(self, mailbox: Mailbox) -> SpaceStatus:
         """Connect, and describe the Space; blocks until then, or until the end of `mailbox`."""
         with self._registered(mailbox):
             connection, endpoint = self._connect(mailbox)

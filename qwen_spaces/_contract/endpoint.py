@@ -82,7 +82,7 @@ class Endpoint:
         return (*self._step_calls(prompt, files), self._call(given))
 
     def _fold(self, messages: Sequence[Message], *, resumed: bool) -> tuple[Sequence[Message], str]:
-        """Return the earlier turns and the prompt; fold into it what has no parameter of its own."""
+        """Return the earlier turns and the prompt, with everything folded into it that has no parameter."""
         turns, prompt = split(messages)
         native = "system" in self.names
         unmapped_turns = turns and self.history is None

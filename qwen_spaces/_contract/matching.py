@@ -112,8 +112,8 @@ def _fill(
     filled: dict[str, object] = {}
     needed = set()
     for ours, theirs in names.items():
-        parameter = api.by_name[parameter_of(theirs)]
-        if parameter.has_default or ours in _SENT:
+        parameter = api.by_name.get(parameter_of(theirs))  # none for an option whose own name has a dot
+        if parameter is None or parameter.has_default or ours in _SENT:
             continue
         if ours in contract.defaults:
             filled[ours] = contract.defaults[ours]
@@ -131,7 +131,7 @@ def _dict_defaults(
     dicts: dict[str, dict[str, object]] = {}
     for ours, theirs in names.items():
         parameter, dot, key = theirs.partition(".")
-        if dot:
+        if dot and parameter in api.by_name:
             known = {key: contract.defaults[ours]} if ours in contract.defaults else {}
             dicts[parameter] = {**known, **dicts.get(parameter, mapping(api.by_name[parameter].default))}
     return dicts

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from ..errors import UnsupportedOptionError
 
-# What an option takes: the values that a facade lists, or the JSON schema that the API info has.
+# The values of an option that a facade lists, or the JSON schema in the API info.
 OptionSpec: TypeAlias = Sequence[object] | Mapping[str, Any]
 
 # JSON schema types, in Python and in words.

@@ -1,4 +1,4 @@
-"""Read the outputs of a Space: an output -> a snapshot, two snapshots -> a delta. Pure."""
+"""Parse the outputs of a Space: an output -> a snapshot, two snapshots -> a delta. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RED = '<span style="color: var(--color-red-500)">'
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that the answer holds so far."""
+    """The answer so far."""
 
     text: str = ""
     reasoning: str = ""
@@ -22,7 +22,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What is new in an answer: ``answer = answer[:start] + text``; `start` counts characters."""
+    """A change of an answer: ``answer = answer[:start] + text``; `start` counts characters."""
 
     text: str
     start: int
@@ -122,7 +122,7 @@ def _parse_values(output: object) -> Snapshot | None:
     if _is_empty(values):
         return None
     text = next((value for value in values if isinstance(value, str)), None)
-    # Beside a value of an unknown shape, an emptied text box is no answer, nor is what comes behind it.
+    # Beside a value of an unknown shape, an emptied text box is no answer, nor are the values after it.
     unknown = any(isinstance(value, (Mapping, list)) for value in values)
     if text is None or (unknown and (not text or values[0] != text)):
         raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
@@ -155,7 +155,7 @@ def _parse_history(history: Sequence[Any], output: object) -> Snapshot:
     last = history[-1]
     if not isinstance(last, Mapping):
         return _parse_content(last[1], output)
-    # An answer may be several messages, such as a thought and the text; it begins after the user's.
+    # An answer may be several messages, such as a thought and the text; they follow the user's.
     answer = list(itertools.takewhile(_is_answer, reversed(history)))
     return _join(_parse_message(message, output) for message in reversed(answer))
 

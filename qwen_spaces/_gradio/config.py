@@ -17,7 +17,7 @@ from .errors import retry_after
 from .guard import origin
 from .waiting import WakePoll
 
-MAX_RETRY_AFTER = 60.0  # seconds until the next request to a sleeping Space, whatever the server asks for
+MAX_RETRY_AFTER = 60.0  # seconds until the next request to a sleeping Space, even if the server wants more
 MAX_REDIRECTS = 5
 
 
@@ -108,5 +108,5 @@ def parse_config(config: object, base: str) -> dict[str, Any]:
             f"The config of {base} names {str(prefix)[:200]!r} as the place of its API, which is outside "
             "the address that was asked. Nothing was sent there."
         )
-    # A heartbeat keeps a session's state alive between jobs; a session of ours has one job.
+    # A heartbeat keeps a session's state alive between jobs, and each of our sessions has one job.
     return {**config, "api_prefix": prefix, "connect_heartbeat": False}

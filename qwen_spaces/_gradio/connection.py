@@ -44,7 +44,7 @@ class UserFile(dict[str, Any]):
 def strip_file_markers(value: Any) -> Any:
     """Return a copy in which only the user's own files look like files to the SDK.
 
-    It uploads whatever local file a dict with a ``path`` and a ``meta`` names (gradio_client 2.7.2,
+    It uploads any local file that a dict with a ``path`` and a ``meta`` names (gradio_client 2.7.2,
     `is_file_obj_with_meta`), and a chat or an option may have come from the network.
     """
     if isinstance(value, UserFile):

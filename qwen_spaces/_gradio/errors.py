@@ -8,7 +8,7 @@ import email.utils
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -82,7 +82,7 @@ def stream_error(
         return _connection_lost(stream_failure, space, sent)
     if isinstance(error, _MALFORMED):
         return errors.UnexpectedOutputError(
-            f"{space} sent what is no message of Gradio's, so that its answer cannot be read. Try again."
+            f"{space} sent something that is no message of Gradio's, so its answer cannot be read. Try again."
         )
     return errors.StreamError(f"The answer of {space} failed: {type(error).__name__}: {error}")
 
@@ -190,8 +190,10 @@ def _rate_limited(error: httpx.HTTPStatusError, space: str) -> errors.RateLimite
 
 def _unreachable(error: BaseException, space: str, proxy: str | None) -> errors.ConnectError:
     """Return the error for a failed connection; one that was refused or reset may succeed later."""
-    links = list(_chain(error))
+    links = [error]
     for link in links:
+        if cause := link.__cause__ or link.__context__:
+            links.append(cause)
         if reason := why_not_trusted(link):
             return errors.ConnectError(f"The certificate of {space} {reason}")
     through = f" through the proxy {proxy}" if proxy else ""
@@ -201,13 +203,6 @@ def _unreachable(error: BaseException, space: str, proxy: str | None) -> errors.
     reset = (ConnectionRefusedError, ConnectionResetError, httpx.RemoteProtocolError)
     failed.transient = any(isinstance(link, reset) for link in links)
     return failed
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    link: BaseException | None = error
-    while link is not None:
-        yield link
-        link = link.__cause__ or link.__context__
 
 
 def _app_error(error: exceptions.AppError, space: str, addresses: Sequence[str]) -> errors.QwenSpacesError:
@@ -262,6 +257,6 @@ def retry_after(error: httpx.HTTPStatusError) -> float | None:
 
 
 def _text(error: BaseException) -> str:
-    if isinstance(error, httpx.HTTPStatusError):  # whose own text has a link about the status
+    if isinstance(error, httpx.HTTPStatusError):  # its own text has a link about the status
         return describe(error.response).rstrip(".")
     return (_quoted(error) or type(error).__name__).rstrip(".")

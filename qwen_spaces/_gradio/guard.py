@@ -12,7 +12,7 @@ import httpx
 
 from ..errors import ContractError
 
-MAX_BODY = 16 * 2**20  # bytes of any response but an event stream: a config, an API info, an event id
+MAX_BODY = 16 * 2**20  # bytes of any response except an event stream
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -64,7 +64,7 @@ class RequestGuard(httpx.Auth):
             response.raise_for_status()
 
     def abort(self) -> None:
-        """Shut all connections, those to come too, so that whoever waits for them wakes; does not block."""
+        """Shut all connections, now and later, which wakes the threads that wait for them; does not block."""
         self._aborted = True
         for connection in self._sockets:
             _shut(connection)

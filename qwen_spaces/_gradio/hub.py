@@ -1,4 +1,4 @@
-"""Find a Space on the Hub; wake one that sleeps, and wait for one that builds."""
+"""Find a Space on the Hub, and wait until it runs; wake it if it sleeps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .waiting import CONNECT_TIMEOUT, WakePoll, retry_connecting
 
 HUB_TIMEOUT = 30.0  # seconds for one request to the Hub
 WAKE_TIMEOUT = 5.0  # seconds for a sleeping Space's page
-# Stages as the Hub names them (huggingface_hub 2.4, `SpaceStage`; SLEEPING is the Hub's, not in that list).
+# The Hub's stages (huggingface_hub 2.4, `SpaceStage`, which lacks SLEEPING).
 _RUNNING = ("RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING")
 _STARTING = ("SLEEPING", "BUILDING", "APP_STARTING")
 
@@ -138,7 +138,7 @@ def _get(space_id: str, token: str | bool, mailbox: Mailbox, http: Mapping[str, 
 
 
 def _parse_description(info: Any, space_id: str) -> _Description:
-    """Read the Hub's description, whose ``id`` is the new name of a Space that was renamed."""
+    """Parse the Hub's description; its ``id`` is the new name of a Space that was renamed."""
     runtime = info.get("runtime") or {}
     stage = runtime.get("stage", "RUNNING")
     current = (runtime.get("hardware") or {}).get("current")

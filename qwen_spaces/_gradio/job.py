@@ -105,8 +105,8 @@ class JobClient(Client):  # type: ignore[misc]
         else:
             self._mailbox.on_cancel(self._give_up)
             endpoint._sse_fn_v1plus = functools.partial(self._read, endpoint)
-            job = self.submit(*args, api_name=api_name)  # whose executor runs it here and now
-        self._mailbox.on_cancel(_do_nothing)  # the former callback holds this session
+            job = self.submit(*args, api_name=api_name)  # its executor runs it here and now
+        self._mailbox.on_cancel(lambda: None)  # the former callback holds this session
         if self._mailbox.ended and job.communicator.event_id:
             self._cancel(job)
         return job.result()
@@ -256,7 +256,3 @@ class JobClient(Client):  # type: ignore[misc]
 
 def _status(message: Mapping[str, Any]) -> Status | None:
     return status_of(message["msg"], message.get("rank"), message.get("queue_size"), message.get("rank_eta"))
-
-
-def _do_nothing() -> None:
-    pass

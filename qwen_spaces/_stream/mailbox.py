@@ -26,7 +26,7 @@ def _encodable(text: str) -> str:
 
 
 class Update(NamedTuple):
-    """What a reader takes from the mailbox: the latest of each kind that is new to it."""
+    """The latest news that a reader takes from the mailbox; each is taken once."""
 
     status: Status | None
     snapshot: Snapshot | None

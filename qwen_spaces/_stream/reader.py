@@ -18,14 +18,14 @@ from .task import Task
 
 
 class Client(Protocol):
-    """The way to a Space."""
+    """A client of a Space."""
 
     def run(self, request: Any, mailbox: Mailbox, /) -> None:
         """Carry out a request, and put the answer into the mailbox; blocks until it is over."""
 
 
 class Request(Protocol):
-    """What is sent to a Space."""
+    """A request to a Space."""
 
     def complete(self, reply: Reply) -> None:
         """Take the whole answer."""
@@ -121,7 +121,7 @@ class Reader(Task):
             self._finish()
 
     def _finish(self) -> None:
-        """Raise what ended the request, or make the reply."""
+        """Raise the error that ended the request, or make the reply."""
         if self.mailbox.error is None and not (self.answer.text or self.answer.reasoning):
             self.mailbox.error = EmptyReplyError(
                 f"{self.space} reports success and said nothing. Its model may be overloaded: try again."

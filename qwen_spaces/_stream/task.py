@@ -57,7 +57,7 @@ class Task:
         self.started_at = time.monotonic()
         if not self.mailbox.ended:
             self.mailbox.timeline.since = self.started_at
-            # The thread holds no reference to this object, whose deletion must cancel the work.
+            # The thread holds no reference to this object, because its deletion must cancel the work.
             threading.Thread(
                 target=_run, args=(work, args, self.mailbox), name="qwen_spaces", daemon=True
             ).start()
