@@ -185,7 +185,8 @@ FILES = {"type": "object", "properties": {"text": TEXT, "files": {"type": "array
 
 
 def test_a_discovered_parameter_may_have_a_dot_in_its_name() -> None:
-    found = resolve({"/chat": endpoint(message=TEXT, **{"a.b": (TEXT, "x")})}, GradioChat.contract)
+    info = {"/chat": endpoint(puts_out=[TEXT], message=TEXT, **{"a.b": (TEXT, "x")})}
+    found = resolve(info, GradioChat.contract)
     assert found.options == {"a.b": TEXT}
 
 
