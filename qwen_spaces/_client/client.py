@@ -108,9 +108,7 @@ class SpaceClient:
                 endpoint=endpoint.name,
                 parameters=endpoint.parameters,
                 history=endpoint.history,
-                options={
-                    option: describe_option(schema) for option, schema in (endpoint.options or {}).items()
-                },
+                options={name: describe_option(schema) for name, schema in (endpoint.options or {}).items()},
                 stage=connection.located.stage,
                 hardware=connection.located.hardware,
                 queue_size=connection.queue_size(mailbox),

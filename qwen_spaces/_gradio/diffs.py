@@ -77,7 +77,7 @@ class OutputDiffs:
     def _ends_answer(self, path: Path) -> bool:
         """Return whether the text at `path` is the end of the answer, by appending a mark to it."""
         before = parse(self._process(*self._data))
-        parent, key = _parent(path, self._data), path[-1]
+        parent, key = functools.reduce(operator.getitem, path[:-1], self._data), path[-1]
         if before is None or not isinstance(parent[key], str):
             return False
         text, parent[key] = parent[key], parent[key] + _MARK
@@ -92,10 +92,6 @@ class OutputDiffs:
         if self._answer_end is not None and self._appended:
             _apply("append", self._answer_end, "".join(self._appended), self._data)
             self._appended.clear()
-
-
-def _parent(path: Path, data: list[Any]) -> Any:
-    return functools.reduce(operator.getitem, path[:-1], data)
 
 
 def _apply(action: str, path: Path, value: Any, data: list[Any]) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import ParamSpec, TypeVar
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from typing import Any
 
 
 class JobExecutor(Executor):
@@ -20,9 +17,9 @@ class JobExecutor(Executor):
     def __init__(self, *, threads: bool) -> None:
         self._threads = threads
 
-    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run or start the task, and return its future."""
-        future: Future[T] = Future()
+        future: Future[Any] = Future()
 
         def run() -> None:
             try:
