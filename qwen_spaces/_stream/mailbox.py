@@ -57,7 +57,7 @@ class Mailbox:
         self.raw: object = None  # the newest output that held a snapshot, as the SDK returned it
         self.ended: bool = False
         self.error: BaseException | None = None
-        self.finished: threading.Event = threading.Event()  # set once our side has finished with it
+        self.finished: threading.Event = threading.Event()  # set when the work has ended here
 
     def set_status(self, status: Status) -> None:
         """Give the reader the status of the request."""
@@ -88,7 +88,7 @@ class Mailbox:
         self._check_length()
 
     def append(self, text: str) -> None:
-        """Give the reader text that follows all that came so far."""
+        """Give the reader text that follows all text so far."""
         with self._changed:
             if not self.ended:
                 self._appended.append(_encodable(text))
@@ -98,7 +98,7 @@ class Mailbox:
         self._check_length()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Accept nothing after this."""
+        """End the request, with an error if it failed; ignore everything after it."""
         with self._changed:
             if not self.ended:
                 self.ended, self.error, self.timeline.closed = True, error, time.monotonic()
@@ -106,7 +106,7 @@ class Mailbox:
                 self._wake()
 
     def on_cancel(self, cancel: Callable[[], None]) -> None:
-        """Have `cancel` called when the reader leaves; at once if it already has. It must not block."""
+        """Call `cancel`, which must not block, when the reader cancels; at once if it already has."""
         with self._changed:
             self._cancel_job = cancel
             ended = self.ended
