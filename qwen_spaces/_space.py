@@ -271,7 +271,7 @@ class QwenSpace(Facade, Closeable):
         """Start to look at the Space."""
         probe, status = Task(timeouts=self.timeouts, space=self.name), Future[SpaceStatus]()
         client = self._client
-        probe.start(lambda mailbox: status.set_result(client.look(mailbox)))
+        probe.start(lambda mailbox: status.set_result(client.probe(mailbox)))
         return probe, status
 
     def _open(
