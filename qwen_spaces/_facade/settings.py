@@ -50,8 +50,8 @@ def _check_timeouts(timeouts: object) -> Timeouts:
         return timeouts
     if not is_seconds(timeouts):
         raise UnsupportedOptionError(
-            f"timeouts={reprlib.repr(timeouts)} is no number of seconds. Pass one, such as timeouts=20.0, or "
-            "Timeouts(first=..., gap=...), in which None waits for ever."
+            f"timeouts={reprlib.repr(timeouts)} is not a number of seconds. Pass one, such as timeouts=20.0, "
+            "or Timeouts(first=..., gap=...), in which None waits for ever."
         )
     return Timeouts(total=float(timeouts))  # type: ignore[arg-type]
 
@@ -62,7 +62,7 @@ def _check_retries(retries: object) -> int:
         return RETRIES
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
         raise UnsupportedOptionError(
-            f"retries={reprlib.repr(retries)} is no number of retries: pass 0, 1, 2 ..."
+            f"retries={reprlib.repr(retries)} is not a number of retries: pass 0, 1, 2 ..."
         )
     return int(retries)
 
@@ -70,7 +70,7 @@ def _check_retries(retries: object) -> int:
 def _check_max_chars(max_chars: object) -> int:
     """Return the most characters that an answer may have."""
     if not isinstance(max_chars, int) or isinstance(max_chars, bool) or max_chars < 1:
-        raise UnsupportedOptionError(f"max_chars={reprlib.repr(max_chars)} is no number of characters.")
+        raise UnsupportedOptionError(f"max_chars={reprlib.repr(max_chars)} is not a number of characters.")
     return int(max_chars)
 
 
@@ -103,7 +103,7 @@ def _check_headers(headers: object) -> dict[str, str] | None:
 def _check_header(name: object, value: object) -> str:
     """Return the value of a header without surrounding blanks."""
     if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-        raise UnsupportedOptionError(f"headers has {reprlib.repr(name)}, which is no name of a header.")
+        raise UnsupportedOptionError(f"headers has {reprlib.repr(name)}, which is not the name of a header.")
     if not isinstance(value, str):
         raise UnsupportedOptionError(f"headers[{name!r}] is a {type(value).__name__}; it must be text.")
     if not _HEADER_VALUE.fullmatch(value):
@@ -134,8 +134,8 @@ def _check_proxy(proxy: object) -> str | None:
     if _is_text(proxy) and _PROXY.fullmatch(proxy) and (port is None or int(port[1]) < 65536):
         return proxy
     raise UnsupportedOptionError(
-        f"proxy={reprlib.repr(redact(proxy))} is no address of a proxy. It is like 'http://127.0.0.1:3128'; "
-        "its scheme is http, https, socks5 or socks5h."
+        f"proxy={reprlib.repr(redact(proxy))} is not the address of a proxy. Pass one like "
+        "'http://127.0.0.1:3128'; its scheme is http, https, socks5 or socks5h."
     )
 
 

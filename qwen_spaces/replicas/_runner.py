@@ -1,4 +1,4 @@
-"""Running a brain: in a worker thread if it would block the event loop, closed as soon as nobody listens."""
+"""Run a brain, in a worker thread if it would block the event loop, and close it when nobody listens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def answers(
 ) -> AsyncIterator[str]:
     """Yield the brain's texts for the last of `turns`, and its thoughts if `thinking`.
 
-    Abandoned at any step, the brain is closed when that step has ended.
+    If the caller stops reading, the brain is closed after its current step.
     """
     *history, (prompt, _) = turns
     named = _accepted(brain, model=model, images=list(images), thinking=thinking)
@@ -34,7 +34,7 @@ async def answers(
 
 
 def as_turns(messages: Iterable[tuple[str, str]]) -> Turns:
-    """Return messages, as (role, text), in turns.
+    """Return the turns of messages, each (role, text).
 
     >>> as_turns([("user", "Hi"), ("assistant", "Hello."), ("user", "Why?")])
     [('Hi', 'Hello.'), ('Why?', '')]
@@ -50,7 +50,7 @@ def as_turns(messages: Iterable[tuple[str, str]]) -> Turns:
 
 async def _in_threads(texts: Iterator[str | None]) -> AsyncIterator[str | None]:
     """Yield the steps of an ordinary brain, each from a worker thread."""
-    running = threading.Lock()  # Gradio cancels the task natively, which does not end a step that runs
+    running = threading.Lock()  # cancelling the task does not end a running step
     limiter = anyio.CapacityLimiter(1)  # its own: with the shared one, 40 slow answers starve the others
 
     def step() -> Any:
@@ -61,8 +61,8 @@ async def _in_threads(texts: Iterator[str | None]) -> AsyncIterator[str | None]:
         with running:
             getattr(texts, "close", bool)()
 
-    # Gradio drives all steps of an answer from one task and ends that when nobody listens. Its cancel may
-    # leave this generator suspended, unclosed, until a garbage collection; the task's end is certain.
+    # Gradio drives all steps of an answer from one task and ends it when nobody listens. A cancellation may
+    # leave this generator suspended until a garbage collection, so wait for the end of the task.
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     if task:
         task.add_done_callback(lambda _: loop.run_in_executor(None, close))

@@ -21,12 +21,7 @@ class Qwen2_5_1M(QwenSpace):  # noqa: N801  (the model's own name)
         endpoints=("/agent_run",),
         parameters={"chat": "_chatbot"},
         placeholder="Qwen is thinking...",
-        steps=(
-            Step(
-                "/add_text",
-                {"prompt": "_input.text", "images": "_input.files", "chat": "_chatbot"},
-            ),
-        ),
+        steps=(Step("/add_text", {"prompt": "_input.text", "images": "_input.files", "chat": "_chatbot"}),),
     )
     alias = "qwen-2.5-1m"
     label = "Qwen Qwen-2.5-1M"
