@@ -10,13 +10,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ._markup.markdown import markdown
 from ._stream.text_stream import TextStream
 from ._types.events import Reply
 from ._types.images import Images, as_images
-from ._types.messages import Message, Messages, as_messages, check_messages
+from ._types.messages import Message, as_messages, check_messages
 from .errors import InvalidMessagesError
 
 if TYPE_CHECKING:
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of the files that `save` writes
 MAX_FILE_CHARS = 256 * 2**20  # of a saved conversation, images included
-
-
-class OpenStream(Protocol):
-    """A function that returns a stream, which calls `on_reply` with its complete answer."""
-
-    def __call__(self, messages: Messages, *, on_reply: Callable[[Reply], None]) -> TextStream: ...
 
 
 class Conversation:
@@ -44,7 +38,7 @@ class Conversation:
         print(chat.ask("What is my name?"))
     """
 
-    def __init__(self, open_stream: OpenStream, *, system: str | None = None) -> None:
+    def __init__(self, open_stream: Callable[..., TextStream], *, system: str | None = None) -> None:
         self._open_stream = open_stream
         self._lock = threading.Lock()
         self._messages: tuple[Message, ...] = ()

@@ -8,6 +8,7 @@ number of answers at once, by default that of the Space's own app.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -29,22 +30,8 @@ Step = tuple[str, History, str]  # the input, the whole history with the text so
 Limit = int | str | None  # events at once; "default" is Gradio's own name
 
 
-def qwen2_72b(brain: Brain, slots: int | None) -> Blocks:
-    """Build `Qwen/Qwen2-72B-Instruct`, with string cells."""
-    return _one_model(brain, slots, "Qwen/Qwen2-72B-Instruct", "qwen2-72B-instruct", QWEN2_SYSTEM)
-
-
-def qwen2_5_72b(brain: Brain, slots: int | None) -> Blocks:
-    """Build `Qwen/Qwen2.5-72B-Instruct`, with its own label and system prompt (its captured ``/info``)."""
-    return _one_model(brain, slots, "Qwen/Qwen2.5-72B-Instruct", "Qwen2.5-72B-Instruct", QWEN2_5_SYSTEM)
-
-
-def qwen2_5_max(brain: Brain, slots: int | None) -> Blocks:
-    """Build `Qwen/Qwen2.5-Max-Demo`, which works alike (callers of the Space); its label is a guess."""
-    return _one_model(brain, slots, "Qwen/Qwen2.5-Max-Demo", "Qwen2.5-Max", QWEN2_SYSTEM)
-
-
-def _one_model(brain: Brain, slots: int | None, space_id: str, label: str, system_prompt: str) -> Blocks:
+def _one_model(space_id: str, label: str, system_prompt: str, brain: Brain, slots: int | None) -> Blocks:
+    """Build a Space with string cells and without a choice of models."""
     model = space_id.partition("/")[2].removesuffix("-Demo")
 
     async def model_chat(query: str, history: History, system: str) -> AsyncIterator[Step]:
@@ -57,6 +44,12 @@ def _one_model(brain: Brain, slots: int | None, space_id: str, label: str, syste
         page = _Page(system_prompt, Chatbot, label)
         page.connect(model_chat, submit=limit, click=limit, other=limit)
     return demo
+
+
+qwen2_72b = partial(_one_model, "Qwen/Qwen2-72B-Instruct", "qwen2-72B-instruct", QWEN2_SYSTEM)
+# Its captured `/info` has its label and system prompt; the other label below is a guess.
+qwen2_5_72b = partial(_one_model, "Qwen/Qwen2.5-72B-Instruct", "Qwen2.5-72B-Instruct", QWEN2_5_SYSTEM)
+qwen2_5_max = partial(_one_model, "Qwen/Qwen2.5-Max-Demo", "Qwen2.5-Max", QWEN2_SYSTEM)
 
 
 def qwen2_5(brain: Brain, slots: int | None) -> Blocks:

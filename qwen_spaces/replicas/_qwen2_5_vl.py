@@ -26,7 +26,10 @@ class Chatbot(TextChatbot):
     """The chatbot with pair histories, where a cell may be a file: in code ``(path,)``."""
 
     def preprocess(self, payload: Any) -> Pairs:
-        return [[_from_cell(cell) for cell in pair] for pair in super().preprocess(payload)]
+        pairs = super().preprocess(payload)
+        return [
+            [(cell["file"]["path"],) if isinstance(cell, dict) else cell for cell in pair] for pair in pairs
+        ]
 
     @staticmethod
     def to_cell(value: Any) -> Any:
@@ -35,10 +38,6 @@ class Chatbot(TextChatbot):
             return value
         file = FileData(path=value[0], mime_type=guess_type(value[0])[0])
         return {"file": file.model_dump(), "alt_text": None}
-
-
-def _from_cell(cell: Any) -> Any:
-    return (cell["file"]["path"],) if isinstance(cell, dict) else cell
 
 
 def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -106,8 +106,8 @@ async def _turn(brain: Brain, content: Any, request: State, state: State) -> Ste
     history = state["conversation_contexts"].setdefault(key, {"history": []})["history"]
     state["conversation_contexts"][key] = {"history": history, **request}
     messages = [*history, {"role": "user", "content": content, "key": str(uuid.uuid4())}]
-    turns = as_turns((message["role"], _text(message)) for message in messages)
-    images = [path for message in messages for path in _files(message)]
+    turns = as_turns((message["role"], next(_contents(message, "text"), "") or "") for message in messages)
+    images = [path for message in messages for paths in _contents(message, "file") for path in paths]
     history.append(messages[-1])
     yield _step(state, history, value=None)
     # As in the forks, the answer grows within the history, which keeps that of a failed or cancelled turn.
@@ -166,15 +166,8 @@ def _show(answer: State, text: str, start: float) -> None:
     answer["loading"] = False
 
 
-def _text(message: State) -> str:
-    """Return the first text of a message."""
+def _contents(message: State, kind: str) -> Iterator[Any]:
+    """Return the contents of a message's parts of one kind; a string is a text."""
     content = message["content"]
-    if isinstance(content, str):
-        return content
-    return next((part["content"] for part in content if part["type"] == "text"), "") or ""
-
-
-def _files(message: State) -> list[str]:
-    content = message["content"]
-    parts = [] if isinstance(content, str) else content
-    return [path for part in parts if part["type"] == "file" for path in part["content"]]
+    parts = [{"type": "text", "content": content}] if isinstance(content, str) else content
+    return (part["content"] for part in parts if part["type"] == kind)

@@ -26,7 +26,10 @@ async def answers(
     If the caller stops reading, the brain is closed after its current step.
     """
     *history, (prompt, _) = turns
-    named = _accepted(brain, model=model, images=list(images), thinking=thinking)
+    named: dict[str, Any] = {"model": model, "images": list(images), "thinking": thinking}
+    parameters = inspect.signature(brain).parameters.values()
+    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        named = {each.name: named[each.name] for each in parameters if each.name in named}
     texts = brain(system, history, prompt, images[-1] if images else None, **named)
     async for text in texts if isinstance(texts, AsyncGenerator) else _in_threads(iter(texts)):
         if text is not None and (thinking or not isinstance(text, Thought)):
@@ -68,10 +71,3 @@ async def _in_threads(texts: Iterator[str | None]) -> AsyncIterator[str | None]:
         task.add_done_callback(lambda _: loop.run_in_executor(None, close))
     while (text := await anyio.to_thread.run_sync(step, limiter=limiter)) is not _END:
         yield text
-
-
-def _accepted(brain: Brain, **arguments: Any) -> dict[str, Any]:
-    """Return those of `arguments` that the brain has parameters for."""
-    parameters = inspect.signature(brain).parameters
-    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    return {name: value for name, value in arguments.items() if takes_all or name in parameters}

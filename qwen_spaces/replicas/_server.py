@@ -122,7 +122,8 @@ def _serve(demo: gr.Blocks, port: int, host: str) -> Iterator[str]:
                 if not thread.is_alive() or time.monotonic() > end:
                     raise RuntimeError("The replica's server did not start.")
                 time.sleep(POLL_INTERVAL)
-            yield _url(listener)
+            address, port = listener.getsockname()[:2]
+            yield f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
         finally:
             demo._queue.close()  # type: ignore[no-untyped-call]
             demo.is_running = False
@@ -178,8 +179,3 @@ def _listen(host: str, port: int) -> socket.socket:
     # asyncio sets it only on sockets that report the TCP protocol, which these do not; 40 ms a response.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
