@@ -159,7 +159,7 @@ class Conversation:
             saved = json.loads(text)
             version, messages = saved["qwen_spaces"], list(saved["messages"])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InvalidMessagesError(f"{path} holds no conversation that was saved here.") from error
+            raise InvalidMessagesError(f"{path} holds no conversation from save().") from error
         if version != FORMAT:
             raise InvalidMessagesError(
                 f"{path} has format {reprlib.repr(version)}, of a newer qwen_spaces. Update yours to read it."
@@ -180,7 +180,7 @@ def _read(path: str | os.PathLike[str]) -> str:
         with Path(path).open(encoding="utf-8") as file:
             text = file.read(MAX_FILE_CHARS + 1)
     except (ValueError, TypeError) as error:  # a binary file, or no path
-        raise InvalidMessagesError(f"{path!r} holds no conversation that was saved here.") from error
+        raise InvalidMessagesError(f"{path!r} holds no conversation from save().") from error
     if len(text) > MAX_FILE_CHARS:
-        raise InvalidMessagesError(f"{path} is too large for a conversation that was saved here.")
+        raise InvalidMessagesError(f"{path} is too large for a conversation from save().")
     return text

@@ -97,20 +97,16 @@ def _check_headers(headers: object) -> dict[str, str] | None:
         raise UnsupportedOptionError(
             f"headers is a {type(headers).__name__}; pass a dict such as headers={{'X-Name': 'value'}}."
         )
-    return {name: _check_header(name, value) for name, value in headers.items()}
-
-
-def _check_header(name: object, value: object) -> str:
-    """Return the value of a header without surrounding blanks."""
-    if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-        raise UnsupportedOptionError(f"headers has {reprlib.repr(name)}, which is not the name of a header.")
-    if not isinstance(value, str):
-        raise UnsupportedOptionError(f"headers[{name!r}] is a {type(value).__name__}; it must be text.")
-    if not _HEADER_VALUE.fullmatch(value):
-        raise UnsupportedOptionError(
-            f"headers[{name!r}] has a line break or another character that is not ASCII; encode it first."
-        )
-    return value.strip()
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise UnsupportedOptionError(f"headers has {reprlib.repr(name)}, which is not a header's name.")
+        if not isinstance(value, str):
+            raise UnsupportedOptionError(f"headers[{name!r}] is a {type(value).__name__}; it must be text.")
+        if not _HEADER_VALUE.fullmatch(value):
+            raise UnsupportedOptionError(
+                f"headers[{name!r}] has a line break or another character that is not ASCII; encode it first."
+            )
+    return {name: value.strip() for name, value in headers.items()}
 
 
 def _check_auth(auth: object) -> tuple[str, str] | None:

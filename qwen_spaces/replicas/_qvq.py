@@ -1,6 +1,7 @@
 """`Qwen/QVQ-72B-preview`: an optional image and a prompt, at ``/generate``; no history, no system prompt.
 
-The Space's source is not public. Its parameter names and layout are guesses, so pass arguments by position.
+The Space's source is not public. Its layout, its limit of 40 answers at once and its parameter names are
+guesses, so pass arguments by position.
 """
 
 from __future__ import annotations
@@ -30,7 +31,5 @@ def qvq_72b(brain: Brain, slots: int | None) -> Blocks:
                 send = gr.Button("Submit")
             with gr.Column():
                 answer = gr.Markdown(label="Answer")
-        send.click(
-            generate, inputs=[image, query], outputs=[answer], concurrency_limit=slots or 40
-        )  # a guess
+        send.click(generate, inputs=[image, query], outputs=[answer], concurrency_limit=slots or 40)
     return demo

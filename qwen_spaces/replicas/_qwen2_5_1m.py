@@ -1,7 +1,8 @@
 """`Qwen/Qwen2.5-1M-Demo`: the WebUI of Qwen-Agent, where an answer is a list with a cell per agent.
 
 The endpoints, their inputs and outputs are those of ``qwen_agent/gui/web_ui.py`` and of callers of the Space
-(read 2026-11). They send the number of an agent, so there are several; two is a guess.
+(read 2026-11), the limit of 10 answers at once is Qwen-Agent's. Callers send the number of an agent, so
+there are several; two is a guess.
 """
 
 from __future__ import annotations
@@ -60,9 +61,7 @@ def qwen2_5_1m(brain: Brain, slots: int | None) -> Blocks:
         question = [textbox, chatbot, history]
         added = textbox.submit(add_text, inputs=question, outputs=question, queue=False)
         session = [chatbot, history, agent]
-        answered = added.then(
-            agent_run, inputs=session, outputs=session, concurrency_limit=slots or 10
-        )  # as Qwen-Agent
+        answered = added.then(agent_run, inputs=session, outputs=session, concurrency_limit=slots or 10)
         answered.then(flushed, inputs=None, outputs=[textbox])
     return demo
 

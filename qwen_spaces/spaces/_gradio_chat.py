@@ -1,5 +1,3 @@
-"""Any chat on a Gradio server, by its address."""
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar

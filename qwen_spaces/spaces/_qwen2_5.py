@@ -1,5 +1,3 @@
-"""The Space `Qwen/Qwen2.5`."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,3 @@
-"""The Space `Qwen/Qwen3-Demo`."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

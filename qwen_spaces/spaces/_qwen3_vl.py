@@ -1,5 +1,3 @@
-"""The Space `Qwen/Qwen3-VL-Demo`."""
-
 from __future__ import annotations
 
 from typing import ClassVar
