@@ -20,7 +20,7 @@ def hostname(authority: str) -> str:
 
 
 def is_loopback(name: str) -> bool:
-    """Return whether `name` is this machine's own, reachable from nowhere else.
+    """Return whether `name` reaches this machine only.
 
     >>> is_loopback("localhost"), is_loopback("127.8.9.1"), is_loopback("127.1.nip.io")
     (True, True, False)
@@ -62,7 +62,7 @@ def is_same_site(origin: str, host: str) -> bool:
 
 
 def as_ip(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the name as an IP address, ``None`` if it is none."""
+    """Return the name as an IP address, ``None`` if it is not one."""
     try:
         return ipaddress.ip_address(name)
     except ValueError:

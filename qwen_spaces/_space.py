@@ -256,7 +256,7 @@ class QwenSpace(Facade, Closeable):
         return status.result()
 
     def close(self) -> None:
-        """Cancel all running streams and drop the connection; the next use makes a new one."""
+        """Cancel all running streams and close the connection; the next use reconnects."""
         self._client.close()
 
     def _check_options(self, options: Mapping[str, object]) -> dict[str, object]:

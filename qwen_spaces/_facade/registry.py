@@ -12,7 +12,7 @@ from .._contract.contract import Contract
 from ..errors import UnknownSpaceError
 
 FACADES: dict[str, type[Facade]] = {}  # alias -> facade
-OTHERS: list[type[Facade]] = []  # for any other address; the last one holds
+OTHERS: list[type[Facade]] = []  # for any other address; the last one wins
 
 
 class ProviderFacts:

@@ -1,6 +1,7 @@
 """A brain that asks a real model, on any server with OpenAI's chat completions: Ollama, llama.cpp, vLLM.
 
-with serve("qwen-2.5", brain=backend("http://127.0.0.1:11434/v1", "qwen2.5:0.5b")) as url: ...
+Example:
+    with serve("qwen-2.5", brain=backend("http://127.0.0.1:11434/v1", "qwen2.5:0.5b")) as url: ...
 """
 
 from __future__ import annotations
