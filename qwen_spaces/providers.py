@@ -52,6 +52,8 @@ class AsyncResult:
 
 
 class _Provider(ProviderFacts):
+    """A facade under its old name, which is never instantiated."""
+
     working: ClassVar[bool] = True
     _facade: ClassVar[type[QwenSpace]]
 

@@ -50,10 +50,12 @@ class Facade(ProviderFacts):
             return
         cls.space_id = cls.contract.space_id
         long = re.sub("[^a-z0-9]+", "-", cls.space_id.lower())  # as the Hub makes a host of an id
-        cls.aliases, cls.default_model, cls.url = (cls.alias, long), long, f"https://{long}.hf.space"
-        cls.models, cls.model_aliases = [cls.alias], {cls.alias: long}
+        cls.aliases = (cls.alias, long)
+        facts: type[ProviderFacts] = cls
+        facts.url, facts.default_model = f"https://{long}.hf.space", long
+        facts.models, facts.model_aliases = [cls.alias], {cls.alias: long}
         if cls.max_images != 0:
-            cls.vision_models, cls.default_vision_model = [cls.alias], long
+            facts.vision_models, facts.default_vision_model = [cls.alias], long
         FACADES.update(dict.fromkeys(cls.aliases, cls))
 
 

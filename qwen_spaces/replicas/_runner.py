@@ -27,9 +27,9 @@ async def answers(
     """
     *history, (prompt, _) = turns
     named: dict[str, Any] = {"model": model, "images": list(images), "thinking": thinking}
-    parameters = inspect.signature(brain).parameters.values()
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        named = {each.name: named[each.name] for each in parameters if each.name in named}
+    parameters = inspect.signature(brain).parameters
+    if inspect.Parameter.VAR_KEYWORD not in {parameter.kind for parameter in parameters.values()}:
+        named = {name: value for name, value in named.items() if name in parameters}
     texts = brain(system, history, prompt, images[-1] if images else None, **named)
     async for text in texts if isinstance(texts, AsyncGenerator) else _in_threads(iter(texts)):
         if text is not None and (thinking or not isinstance(text, Thought)):
