@@ -64,7 +64,6 @@ class PlainDisplay:
         self._ended = False
 
     def draw(self, stream: TextStream) -> None:
-        """Print the new text."""
         new = stream.text[self._printed :]
         self._printed += len(new)
         click.echo(new, nl=False)

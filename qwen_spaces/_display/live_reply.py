@@ -138,7 +138,6 @@ class InterruptedCell(KeyboardInterrupt):
 
 
 def _pause(stream: TextStream) -> float:
-    """Return the seconds until the next refresh."""
     return REFRESH_INTERVAL + REFRESH_SECONDS_PER_CHAR * len(stream.text)
 
 

@@ -57,7 +57,6 @@ def _check_timeouts(timeouts: object) -> Timeouts:
 
 
 def _check_retries(retries: object) -> int:
-    """Return the number of retries; ``None`` means the default."""
     if retries is None:
         return RETRIES
     if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
@@ -68,7 +67,6 @@ def _check_retries(retries: object) -> int:
 
 
 def _check_max_chars(max_chars: object) -> int:
-    """Return the most characters that an answer may have."""
     if not isinstance(max_chars, int) or isinstance(max_chars, bool) or max_chars < 1:
         raise UnsupportedOptionError(f"max_chars={reprlib.repr(max_chars)} is not a number of characters.")
     return int(max_chars)
@@ -110,7 +108,6 @@ def _check_headers(headers: object) -> dict[str, str] | None:
 
 
 def _check_auth(auth: object) -> tuple[str, str] | None:
-    """Return the user and password of the app's own login."""
     if auth is None:
         return None
     if isinstance(auth, (tuple, list)) and len(auth) == 2 and all(map(_is_text, auth)):
@@ -136,7 +133,6 @@ def _check_proxy(proxy: object) -> str | None:
 
 
 def _check_ssl_verify(ssl_verify: object) -> Any:
-    """Return how to verify certificates."""
     if isinstance(ssl_verify, bool):
         return ssl_verify
     import ssl

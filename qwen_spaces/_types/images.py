@@ -83,7 +83,7 @@ class Image:
         return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
     def named(self, place: int) -> str:
-        """Return the name in errors of the image at index `place` of a request."""
+        """Return the name of the image in error messages; `place` is its index."""
         return f"Image {place}, {str(self.path)!r}," if self.path else f"Image {place}"
 
     def to_upload(self, folder: Path, name: str = "image") -> str | Path:

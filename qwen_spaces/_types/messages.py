@@ -128,12 +128,11 @@ def pairs(messages: Iterable[Message]) -> list[list[str]]:
     """
     turns: list[list[list[str]]] = []
     for message in messages:
-        if (message.role == "user" and (not turns or turns[-1][1])) or (
-            message.role == "assistant" and not turns
-        ):
-            turns.append([[], []])
+        is_answer = message.role == "assistant"
         if message.role != "system":
-            turns[-1][message.role == "assistant"].append(message.content)
+            if not turns or (turns[-1][1] and not is_answer):
+                turns.append([[], []])
+            turns[-1][is_answer].append(message.content)
     return [["\n".join(user), "\n".join(assistant)] for user, assistant in turns]
 
 

@@ -46,8 +46,8 @@ def _one_model(space_id: str, label: str, system_prompt: str, brain: Brain, slot
     return demo
 
 
+# The label and system prompt of Qwen2.5-72B are those of its captured `/info`; the label of Max is a guess.
 qwen2_72b = partial(_one_model, "Qwen/Qwen2-72B-Instruct", "qwen2-72B-instruct", QWEN2_SYSTEM)
-# Its captured `/info` has its label and system prompt; the other label below is a guess.
 qwen2_5_72b = partial(_one_model, "Qwen/Qwen2.5-72B-Instruct", "Qwen2.5-72B-Instruct", QWEN2_5_SYSTEM)
 qwen2_5_max = partial(_one_model, "Qwen/Qwen2.5-Max-Demo", "Qwen2.5-Max", QWEN2_SYSTEM)
 
@@ -100,7 +100,6 @@ def _sized(brain: Brain, sizes: Sequence[str], stem: str) -> Callable[..., Async
 
 
 def update_other_radios(value: str, other_radio1: str, other_radio2: str) -> tuple[str, str, str]:
-    """Clear the other two groups of sizes."""
     if value == "":
         return other_radio1 or other_radio2, other_radio1, other_radio2
     return value, "", ""

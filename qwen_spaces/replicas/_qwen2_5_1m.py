@@ -1,7 +1,7 @@
 """`Qwen/Qwen2.5-1M-Demo`: the WebUI of Qwen-Agent, where an answer is a list with a cell per agent.
 
 The endpoints, their inputs and outputs are those of ``qwen_agent/gui/web_ui.py`` and of callers of the Space
-(read 2026-11), the limit of 10 answers at once is Qwen-Agent's. Callers send the number of an agent, so
+(read 2026-11); the limit of 10 answers at once is Qwen-Agent's. Callers send the number of an agent, so
 there are several; two is a guess.
 """
 
@@ -78,5 +78,4 @@ def add_text(_input: dict[str, Any], _chatbot: Pairs, _history: History) -> tupl
 
 
 def flushed() -> Any:
-    """Enable the input for the next question."""
     return gr.update(interactive=True)

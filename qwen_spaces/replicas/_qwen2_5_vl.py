@@ -33,7 +33,6 @@ class Chatbot(TextChatbot):
 
     @staticmethod
     def to_cell(value: Any) -> Any:
-        """Return a cell in its serialized form."""
         if not isinstance(value, tuple):
             return value
         file = FileData(path=value[0], mime_type=guess_type(value[0])[0])
@@ -102,7 +101,6 @@ def reset_state(_chatbot: Pairs, task_history: Pairs) -> Pairs:
 
 
 def _read(task_history: Pairs) -> tuple[Turns, list[str]]:
-    """Return the turns, and the paths of all images."""
     if isinstance(task_history[-1][0], tuple):
         raise ValueError("A file was sent without a question.")
     images = [user[0] for user, _ in task_history if isinstance(user, tuple)]
