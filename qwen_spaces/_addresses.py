@@ -1,4 +1,4 @@
-"""Addresses of Spaces, as people paste them and in one form: ``owner/name``, or the URL of an app."""
+"""Addresses of Spaces: parse what people paste into ``owner/name``, or the URL of an app."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ import re
 import urllib.parse
 from typing import NamedTuple
 
+from ._hosts import as_ip
 from .errors import UnknownSpaceError
 
 HUB_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 _LOCAL_SUFFIXES = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
-_PASTED = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"  # blanks and invisible characters that a copy brings
+_PASTED = " \t\r\n\v\f\u00a0\u200b\u2060\ufeff"  # blanks and invisible characters around a pasted text
 _NAME = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}"
 _SPACE_ID = re.compile(rf"{_NAME}/{_NAME}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST = re.compile(r"[^\s/?#@\\%<>^`{|}\x00-\x20\x7f-\xa0]+")
 _DOMAIN = re.compile(r"([\w-]+\.)+[A-Za-z][A-Za-z-]+")
-_API = re.compile(r"/(gradio_api|config|info|queue)(/.*)?$")  # what Gradio serves below an app's own address
+_API = re.compile(r"/(gradio_api|config|info|queue)(/.*)?$")  # paths of Gradio below an app's own address
 
 
 class Address(NamedTuple):
-    """Where a Space is.
+    """The address of a Space.
 
     Attributes:
-        place: ``owner/name`` on the Hub, or the URL of a Gradio app, without query and closing slash.
-        credentials: the user and password before the host, for HTTP's basic authentication.
+        place: ``owner/name`` on the Hub, or the URL of a Gradio app, without query and final slash.
+        credentials: the user and password before the host, for HTTP basic authentication.
     """
 
     place: str
@@ -33,14 +34,14 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address | None:
-    """Return the address in `text`, or ``None`` if it has another form.
+    """Return the address in `text`, ``None`` if it does not look like one.
 
     It may be an id or a page of the Hub (``spaces/O/N``, ``hf.co/spaces/O/N/tree/main``), the URL of an app
-    with what a browser or a client appends to it, or a host without a scheme: ``x.hf.space``,
+    with the suffixes that browsers and clients append, or a host without a scheme: ``x.hf.space``,
     ``localhost:7860``. The scheme of such a host is http if it is local, else https.
 
     Raises:
-        UnknownSpaceError: it is the address of another page, or of no host that HTTP can reach.
+        UnknownSpaceError: it is the address of another page, or has no valid host.
 
     Example:
         >>> parse_address("https://huggingface.co/spaces/Qwen/Qwen2.5/tree/main?x=y").place
@@ -52,7 +53,7 @@ def parse_address(text: str) -> Address | None:
     if found := _SCHEME.match(text):
         if found[1].lower() not in ("http", "https"):
             raise UnknownSpaceError(
-                f"{_shown(text)} is no address of a Space: it begins with https://, http://, or no scheme."
+                f"{_shown(text)} is not the address of a Space: the scheme is https, http or missing."
             )
         return _parse_url(text, f"{found[1].lower()}://", text[found.end() :])
     path = re.split(r"[?#]", text, maxsplit=1)[0].strip("/")
@@ -64,7 +65,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def redact(text: str) -> str:
-    """Return `text` without the user and password of any address in it.
+    """Return `text` with ``***`` in place of users and passwords in addresses.
 
     Example:
         >>> redact("http://ada:secret@127.0.0.1:7860")
@@ -74,7 +75,7 @@ def redact(text: str) -> str:
 
 
 def did_you_mean(text: str) -> str | None:
-    """Return the address that the user probably meant by `text`, which is none."""
+    """Return the address that the user probably meant by `text`, which is not an address."""
     text = text.strip(_PASTED)
     host, _, path = text.partition("/")
     if _DOMAIN.fullmatch(host):
@@ -96,7 +97,7 @@ def is_on_hugging_face(place: str) -> bool:
 
 
 def _parse_url(text: str, scheme: str, rest: str) -> Address:
-    """Parse what follows the scheme; without one (``""``) the host decides on it."""
+    """Parse the `rest` after the scheme; an empty scheme depends on the host."""
     authority, path = re.fullmatch(r"([^/?#]*)([^?#]*).*", rest, re.DOTALL).groups()  # type: ignore[union-attr]
     user_info, at, netloc = authority.rpartition("@")
     host, port = _split_host(text, netloc)
@@ -126,7 +127,7 @@ def _split_host(text: str, netloc: str) -> tuple[str, int | None]:
         host.encode()
     except ValueError:
         raise UnknownSpaceError(
-            f"{_shown(text)} is no address of a Space: it has no host, or one that no address can have."
+            f"{_shown(text)} is not the address of a Space: it has no host, or an invalid one."
         ) from None
     return host, port
 
@@ -136,35 +137,27 @@ def _space_on_hub(text: str, path: str) -> Address:
     space_id = "/".join(parts[1:3])
     if parts[:1] == ["spaces"] and _SPACE_ID.fullmatch(space_id) and not _is_host_alone(parts[1]):
         return Address(space_id)
-    guess = "/".join(parts[:2])
-    hint = f"Did you mean 'https://huggingface.co/spaces/{guess}'? " if _SPACE_ID.fullmatch(guess) else ""
-    if parts[:1] in (["spaces"], ["datasets"]):
-        hint = ""
+    guess, hint = "/".join(parts[:2]), ""
+    if parts[:1] not in (["spaces"], ["datasets"]) and _SPACE_ID.fullmatch(guess):
+        hint = f"Did you mean 'https://huggingface.co/spaces/{guess}'? "
     raise UnknownSpaceError(
-        f"{_shown(text)} is no page of a Space. {hint}A Space's is https://huggingface.co/spaces/OWNER/NAME."
+        f"{_shown(text)} is not the page of a Space. {hint}It is like https://huggingface.co/spaces/OWNER/NAME."
     )
 
 
 def _is_host_alone(authority: str) -> bool:
-    """Return whether this, without a scheme, can only be a host, not an alias or the owner of a Space."""
+    """Return whether `authority` can only be a host, not an alias or the owner of a Space."""
     host = authority.rpartition("@")[2].lower()
     if re.search(r".:\d{1,5}$", host) or host.startswith("["):
         return True
-    return host in HUB_HOSTS or host.endswith(".hf.space") or host == "localhost" or _as_ip(host) is not None
+    return host in HUB_HOSTS or host.endswith(".hf.space") or host == "localhost" or as_ip(host) is not None
 
 
 def is_local(host: str) -> bool:
-    """Return whether, judged by its name, a host is this machine or one of its network."""
-    if (ip := _as_ip(host)) is not None:
+    """Return whether the name of a host is that of this machine or of one in its network."""
+    if (ip := as_ip(host)) is not None:
         return ip.is_private or ip.is_loopback or ip.is_link_local
     return "." not in host or host.endswith(_LOCAL_SUFFIXES)
-
-
-def _as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
 
 
 def _shown(text: str) -> str:

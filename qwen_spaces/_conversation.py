@@ -1,4 +1,4 @@
-"""A chat of many turns with one Space, and its history of completed turns."""
+"""A chat with one Space, and its history of completed turns."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ._markup.markdown import markdown
 from ._stream.text_stream import TextStream
 from ._types.events import Reply
 from ._types.images import Images, as_images
-from ._types.messages import Message, Messages, as_messages, check_messages
+from ._types.messages import Message, as_messages, check_messages
 from .errors import InvalidMessagesError
 
 if TYPE_CHECKING:
@@ -26,17 +26,11 @@ FORMAT = 1  # of the files that `save` writes
 MAX_FILE_CHARS = 256 * 2**20  # of a saved conversation, images included
 
 
-class OpenStream(Protocol):
-    """Returns a stream for messages, which calls `on_reply` with the complete answer."""
-
-    def __call__(self, messages: Messages, *, on_reply: Callable[[Reply], None]) -> TextStream: ...
-
-
 class Conversation:
-    """A chat with a memory. `QwenSpace.conversation` makes it.
+    """A chat that keeps its history; `QwenSpace.conversation` returns one.
 
-    A turn enters the history when its answer is complete; one that fails or is cancelled does not, and can be
-    repeated. Take one turn at a time: a turn sends the answers that are complete when it starts.
+    A turn enters the history when its answer is complete, so a failed or cancelled one can be repeated. Take
+    one turn at a time: a turn sends the history as it is at its start.
 
     Example:
         chat = QwenSpace("qwen-2.5").conversation(system="Be brief.")
@@ -44,7 +38,7 @@ class Conversation:
         print(chat.ask("What is my name?"))
     """
 
-    def __init__(self, open_stream: OpenStream, *, system: str | None = None) -> None:
+    def __init__(self, open_stream: Callable[..., TextStream], *, system: str | None = None) -> None:
         self._open_stream = open_stream
         self._lock = threading.Lock()
         self._messages: tuple[Message, ...] = ()
@@ -70,7 +64,7 @@ class Conversation:
 
     @property
     def system(self) -> str | None:
-        """The system prompt, or ``None``. A new one holds from the next turn on."""
+        """The system prompt, or ``None``. A new one takes effect with the next turn."""
         return next((message.content for message in self._messages if message.role == "system"), None)
 
     @system.setter
@@ -81,7 +75,7 @@ class Conversation:
             self._messages = (*prompt, *turns)
 
     def stream(self, prompt: str, *, images: Images = ()) -> TextStream:
-        """Send the next message, and read the answer as it arrives.
+        """Stream the answer to the next message.
 
         Args:
             prompt: the user's message.
@@ -101,21 +95,18 @@ class Conversation:
         return self._open_stream((*self._messages, message), on_reply=keep)
 
     def ask(self, prompt: str, *, images: Images = ()) -> Reply:
-        """Send the next message, and wait for the whole answer; blocks. See `stream`."""
+        """Wait for the whole answer to the next message and return it; blocks. See `stream`."""
         with self.stream(prompt, images=images) as stream:
             return stream.result()
 
     def show(self, prompt: str, *, images: Images = ()) -> LiveReply:
-        """Send the next message, and show the answer in a notebook as it arrives. See `QwenSpace.show`."""
+        """Show the answer to the next message in a notebook as it arrives. See `QwenSpace.show`."""
         from ._display.live_reply import LiveReply
 
         return LiveReply(self.stream(prompt, images=images))
 
     def undo(self) -> Message | None:
-        """Forget the last turn.
-
-        Returns:
-            The user's message of that turn, ``None`` if there was no turn.
+        """Remove the last turn, and return its user message, ``None`` if there was no turn.
 
         Example:
             if message := chat.undo():
@@ -130,10 +121,10 @@ class Conversation:
             return message
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the messages, in the OpenAI form, to a JSON file. It replaces the file whole or not at all.
+        """Write the messages, in the OpenAI form, to a JSON file, which is replaced atomically.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         path = Path(path)
         saved = {"qwen_spaces": FORMAT, "messages": [_plain(message) for message in self._messages]}
@@ -152,11 +143,11 @@ class Conversation:
                 raise
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Replace the messages by those of a file that `save` wrote.
+        """Replace the messages with those of a file from `save`.
 
         Raises:
             OSError: the file cannot be read.
-            InvalidMessagesError: `save` did not write it, or a newer version did.
+            InvalidMessagesError: the file is not from `save`, or from that of a newer version.
             InvalidImageError: an image in it cannot be read.
 
         Example:
@@ -168,7 +159,7 @@ class Conversation:
             saved = json.loads(text)
             version, messages = saved["qwen_spaces"], list(saved["messages"])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise InvalidMessagesError(f"{path} holds no conversation that was saved here.") from error
+            raise InvalidMessagesError(f"{path} holds no conversation from save().") from error
         if version != FORMAT:
             raise InvalidMessagesError(
                 f"{path} has format {reprlib.repr(version)}, of a newer qwen_spaces. Update yours to read it."
@@ -177,7 +168,7 @@ class Conversation:
 
 
 def _plain(message: Message) -> dict[str, object]:
-    """Return a message in the OpenAI form, in which an image is an address."""
+    """Return a message in the OpenAI form, with URLs for the images."""
     if not message.images:
         return {"role": message.role, "content": message.content}
     images = [{"type": "image_url", "image_url": {"url": url}} for url in message.image_urls]
@@ -189,7 +180,7 @@ def _read(path: str | os.PathLike[str]) -> str:
         with Path(path).open(encoding="utf-8") as file:
             text = file.read(MAX_FILE_CHARS + 1)
     except (ValueError, TypeError) as error:  # a binary file, or no path
-        raise InvalidMessagesError(f"{path!r} holds no conversation that was saved here.") from error
+        raise InvalidMessagesError(f"{path!r} holds no conversation from save().") from error
     if len(text) > MAX_FILE_CHARS:
-        raise InvalidMessagesError(f"{path} is too large for a conversation that was saved here.")
+        raise InvalidMessagesError(f"{path} is too large for a conversation from save().")
     return text

@@ -1,4 +1,4 @@
-"""The host names that a server answers to: no page may reach it under another name, by DNS rebinding."""
+"""The host names that a server answers to, so that no page reaches it by DNS rebinding."""
 
 from __future__ import annotations
 
@@ -20,36 +20,38 @@ def hostname(authority: str) -> str:
 
 
 def is_loopback(name: str) -> bool:
-    """Return whether that name reaches this machine only.
+    """Return whether `name` reaches this machine only.
 
     >>> is_loopback("localhost"), is_loopback("127.8.9.1"), is_loopback("127.1.nip.io")
     (True, True, False)
     """
-    address = _address(name)
+    address = as_ip(name)
     return name == "localhost" if address is None else address.is_loopback
 
 
 def is_served(name: str, bound: str) -> bool:
     """Return whether a server that listens on `bound` answers to `name`.
 
-    It answers to loopback names and to `bound` itself; on all addresses, it also answers to any number and to
-    the machine's own name.
+    It answers to loopback names and to `bound` itself; on all addresses, it also answers to any numeric
+    address and to the machine's own name.
 
     >>> is_served("evil.example", "127.0.0.1"), is_served("evil.example", "0.0.0.0")
     (False, False)
     >>> is_served("192.0.2.7", "0.0.0.0"), is_served("192.0.2.7", "127.0.0.1")
     (True, False)
     """
-    bound, address = bound.removesuffix(".").lower(), _address(name)
+    bound, address = bound.removesuffix(".").lower(), as_ip(name)
+    bound_address = as_ip(bound)
     if not name:
         return False
-    if is_loopback(name) or name == bound or (address is not None and address == _address(bound)):
+    if is_loopback(name) or name == bound or (address is not None and address == bound_address):
         return True
-    return _is_everywhere(bound) and (address is not None or name == socket.gethostname().lower())
+    is_everywhere = not bound or (bound_address is not None and bound_address.is_unspecified)
+    return is_everywhere and (address is not None or name == socket.gethostname().lower())
 
 
 def is_same_site(origin: str, host: str) -> bool:
-    """Return whether `host` served the page of `origin`, or this machine serves both.
+    """Return whether `host` served the page of `origin`, or both are this machine.
 
     >>> is_same_site("http://localhost:8888", "127.0.0.1"), is_same_site("null", "127.0.0.1")
     (True, False)
@@ -59,13 +61,8 @@ def is_same_site(origin: str, host: str) -> bool:
     return bool(page) and (page == host or (is_loopback(page) and is_loopback(host)))
 
 
-def _is_everywhere(bound: str) -> bool:
-    """Return whether a server that listens on `bound` listens on all addresses."""
-    address = _address(bound)
-    return not bound or (address is not None and address.is_unspecified)
-
-
-def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def as_ip(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the name as an IP address, ``None`` if it is not one."""
     try:
         return ipaddress.ip_address(name)
     except ValueError:

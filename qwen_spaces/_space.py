@@ -1,4 +1,4 @@
-"""`QwenSpace`: a Space, and what the facades of all Spaces have in common."""
+"""`QwenSpace`, the base class of all facades."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._contract.options import check_options
 from ._conversation import Conversation
 from ._facade.registry import FACADES, Facade, find, find_source
 from ._facade.settings import MAX_CHARS, RETRIES, check_settings
-from ._facade.signatures import ANY, P, Streams, parameters, show_options, takes_what
+from ._facade.signatures import P, Streams, show_options, with_parameters_of
 from ._markup import markdown as markup
 from ._stream.closeable import Closeable
 from ._stream.task import Task
@@ -37,36 +37,36 @@ if TYPE_CHECKING:
 
 
 class QwenSpace(Facade, Closeable):
-    """A Qwen model on a Hugging Face Space. It is made at once, and connects at its first use.
+    """A Qwen model on a Hugging Face Space. It connects on first use.
 
-    `QwenSpace(name)` returns the facade of that Space, as `pathlib.Path` returns the path of a system; any
-    other Gradio chat goes by its address. Threads, tasks and event loops may share one object.
+    `QwenSpace(name)` returns the facade of that Space, as `pathlib.Path` returns a `PosixPath`; any other
+    Gradio chat goes by its address. Threads, tasks and event loops may share one object.
 
-    A pickle of it has its name, src and the arguments below, with the `token`, `auth`, `headers` and proxy's
-    password **in the clear** if they were given here, so keep it as you keep them. It has nothing from the
-    environment (a saved token, ``HF_TOKEN``, proxies).
+    A pickle contains the arguments below **in the clear**, also `token`, `auth`, `headers` and the password
+    of `proxy`, so keep it secret. It contains nothing from the environment (a saved token, ``HF_TOKEN``,
+    proxies).
 
     Args:
         name: an alias such as ``"qwen-2.5"`` (see `available_spaces`), a Space id ``owner/name``, its page on
-            the Hub, or the address of a Gradio app; ``user:password@`` before its host is sent as basic
+            the Hub, or the URL of a Gradio app, where ``user:password@`` before the host becomes basic
             authentication.
-        src: any such address, where the Space is if not in its usual place.
+        src: the Space's address, in any of these forms, if it is not the usual one.
         token: ``None`` sends the saved Hugging Face token, to Hugging Face hosts only; a string goes to this
-            Space wherever it is; ``False`` sends none.
+            Space, wherever it is; ``False`` sends none.
         proxy: the address of a proxy for all requests.
         headers: headers to add to every request.
-        auth: user and password of the app's own login.
+        auth: the user and password of the app's own login.
         ssl_verify: ``False`` accepts any certificate; an `ssl.SSLContext` is used as it is.
         timeouts: a `Timeouts`, or seconds for a whole answer; ``None`` means the defaults.
-        retries: how often to retry a request before its first text, where the Space is busy or cannot be
+        retries: the most retries of a request before its first text, if the Space is busy or cannot be
             reached; ``None`` means 2.
-        max_chars: characters of an answer and its reasoning; a longer one is `UnexpectedOutputError`, whose
-            ``partial_text`` is what arrived.
+        max_chars: the most characters of an answer and its reasoning; a longer one raises
+            `UnexpectedOutputError`, with its beginning as ``partial_text``.
 
     Raises:
-        UnknownSpaceError: no Space is called `name`, or `src` is no address; offers a near match.
+        UnknownSpaceError: no Space is called `name`, or `src` is not an address; suggests a near match.
         AuthenticationError: the token cannot be one.
-        UnsupportedOptionError: another argument cannot be used; it names the argument and what to pass.
+        UnsupportedOptionError: another argument is invalid; the message says what to pass.
 
     Example:
         >>> QwenSpace("qwen-2.5")
@@ -82,8 +82,7 @@ class QwenSpace(Facade, Closeable):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "contract" in vars(cls):
-            any_option = cls.contract.discover
-            show_options(cls, ANY if any_option else parameters(cls.options, cls.contract.defaults))
+            show_options(cls)
 
     @overload
     def __new__(
@@ -139,7 +138,6 @@ class QwenSpace(Facade, Closeable):
         retries: int | None = RETRIES,
         max_chars: int = MAX_CHARS,
     ) -> QwenSpace:
-        """Return the facade for a name; see the class."""
         facade, named = find(cls, name)
         address = find_source(src) or named
         self = cast("QwenSpace", object.__new__(facade))
@@ -147,15 +145,14 @@ class QwenSpace(Facade, Closeable):
         if not self.src:
             raise UnknownSpaceError(f"{facade.__name__} goes by an address: 'owner/name' or a URL.")
         self.name = named.place if named else facade.alias or self.src
-        given = {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
-        limits = {"timeouts": timeouts, "retries": retries, "max_chars": max_chars}
-        recipe = check_settings(**given, **limits, credentials=address and address.credentials)
-        self.timeouts = recipe["timeouts"]
-        how = {name: recipe[name] for name in given}
-        how |= {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
-        most = {name: recipe[name] for name in ("retries", "max_chars")}
-        self._client = SpaceClient(self.src, facade.contract, **most, settings=how)
-        self._recipe = {**recipe, "src": self.src}
+        given: dict[str, object] = {"timeouts": timeouts, "retries": retries, "max_chars": max_chars}
+        given |= {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
+        settings = check_settings(given, address and address.credentials)
+        self._recipe = {**settings, "src": self.src}
+        self.timeouts = settings.pop("timeouts")
+        settings |= {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
+        limits = {limit: settings.pop(limit) for limit in ("retries", "max_chars")}
+        self._client = SpaceClient(self.src, facade.contract, **limits, settings=settings)
         return self
 
     def __repr__(self) -> str:
@@ -164,8 +161,8 @@ class QwenSpace(Facade, Closeable):
 
     def _repr_markdown_(self) -> str:
         images = "" if self.max_images == 0 else " and images"
-        line = markup.line
-        return f"**{line(self.name)}**: {line(self.label)}, {line(self.src)}, takes text{images}"
+        name, label, src = map(markup.line, (self.name, self.label, self.src))
+        return f"**{name}**: {label}, {src}, takes text{images}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not isinstance(self._recipe["ssl_verify"], bool):
@@ -183,11 +180,11 @@ class QwenSpace(Facade, Closeable):
         images: Images = (),
         **options: Unpack[NoOptions],
     ) -> TextStream:
-        """Send a request, and read the answer as it arrives. Nothing is sent before the first read.
+        """Stream the answer to messages. Nothing is sent before the first read.
 
         Args:
-            messages: a string, or messages as dicts with ``role`` and ``content`` or as `Message`; the
-                last one is the user's.
+            messages: a string, or a list of `Message` or of dicts with ``role`` and ``content``; the last
+                one is the user's.
             system: a system prompt. Without one the Space uses its own.
             images: one image or several: path, URL, bytes, binary file, ``data:`` URI, PIL image, array.
             options: the Space's own, such as ``size="7B"``.
@@ -195,7 +192,7 @@ class QwenSpace(Facade, Closeable):
         Raises:
             InvalidMessagesError: the messages cannot be sent.
             InvalidImageError: an image cannot be sent, or there are more than the Space takes.
-            UnsupportedOptionError: the Space has no such option, or the option no such value.
+            UnsupportedOptionError: the Space has no such option, or the option has no such value.
 
         Example:
             async for delta in QwenSpace("qwen-2.5").stream("Why is the sky blue?"):
@@ -203,12 +200,12 @@ class QwenSpace(Facade, Closeable):
         """
         return self._open(messages, system=system, images=images, options=dict(options))
 
-    @takes_what(stream)
+    @with_parameters_of(stream)
     def ask(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> Reply:
-        """Send a request, and wait for the whole answer; blocks. It takes what `stream` takes.
+        """Wait for the whole answer and return it; blocks. The parameters are those of `stream`.
 
         Raises:
-            QwenSpacesError: one of its kinds, whatever goes wrong.
+            QwenSpacesError: a subclass of it for each kind of failure.
 
         Example:
             print(QwenSpace("qwen-2.5").ask("Why is the sky blue?").text)
@@ -216,12 +213,12 @@ class QwenSpace(Facade, Closeable):
         with self.stream(*args, **kwargs) as stream:
             return stream.result()
 
-    @takes_what(stream)
+    @with_parameters_of(stream)
     def show(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> LiveReply:
-        """Send a request, and show the answer in a notebook as it arrives. It takes what `stream` takes.
+        """Show the answer in a notebook as it arrives. The parameters are those of `stream`.
 
-        Nothing is sent before its use: as the last line of a cell, by ``await``, or by its `result()`. HTML
-        in the answer is shown as text, and an image as a link. With ``QWEN_SPACES_REMOTE_IMAGES=1`` in the
+        The request is sent by the last line of a cell, by ``await``, or by `LiveReply.result`. HTML in the
+        answer is shown as text, and an image as a link. With ``QWEN_SPACES_REMOTE_IMAGES=1`` in the
         environment, the notebook loads images from any address in the answer.
 
         Example:
@@ -232,21 +229,21 @@ class QwenSpace(Facade, Closeable):
         return LiveReply(self.stream(*args, **kwargs))
 
     def conversation(self, system: str | None = None, **options: Unpack[NoOptions]) -> Conversation:
-        """Start a chat that remembers its turns.
+        """Start a chat that keeps its history.
 
         Args:
             system: a system prompt for all turns.
             options: as for `stream`, for all turns.
         """
-        given = self._check_options(options)
+        checked = self._check_options(options)
         memory = SessionStore() if self.contract.stateful else None
-        return Conversation(functools.partial(self._open, options=given, memory=memory), system=system)
+        return Conversation(functools.partial(self._open, options=checked, memory=memory), system=system)
 
     def status(self) -> SpaceStatus:
-        """Return what the Space is and does, from its API and the Hub; blocks.
+        """Return the state of the Space, from its API and the Hub; blocks.
 
         Raises:
-            ConnectError: or one of its kinds, if the Space cannot be reached.
+            ConnectError: the Space cannot be reached.
         """
         probe, status = self._probe()
         probe.wait()
@@ -259,16 +256,15 @@ class QwenSpace(Facade, Closeable):
         return status.result()
 
     def close(self) -> None:
-        """Cancel all running streams and drop the connection; the next use makes a new one."""
+        """Cancel all running streams and close the connection; the next use reconnects."""
         self._client.close()
 
     def _check_options(self, options: Mapping[str, object]) -> dict[str, object]:
-        if self.contract.discover:  # what it has is found when it is reached
+        if self.contract.discover:  # its options are unknown until it is reached
             return dict(options)
         return check_options(options, self.options, space=self.alias)
 
     def _probe(self) -> tuple[Task, Future[SpaceStatus]]:
-        """Start to look at the Space."""
         probe, status = Task(timeouts=self.timeouts, space=self.name), Future[SpaceStatus]()
         client = self._client
         probe.start(lambda mailbox: status.set_result(client.probe(mailbox)))
@@ -293,7 +289,7 @@ class QwenSpace(Facade, Closeable):
 
 
 def available_spaces() -> list[type[QwenSpace]]:
-    """Return the facades, with their facts.
+    """Return the facades of all Spaces that have an alias.
 
     Example:
         >>> [facade.alias for facade in available_spaces()][:3]

@@ -1,28 +1,28 @@
 """Every way a request can fail, as one tree.
 
     QwenSpacesError
-    ├── UnknownSpaceError (LookupError)     no Space of that name
-    ├── InvalidMessagesError (ValueError)   messages that cannot be sent
-    ├── InvalidImageError (ValueError)      an image that cannot be sent
-    ├── UnsupportedOptionError (TypeError)  an option, or its value, that the Space does not have
-    ├── MissingExtraError (ImportError)     an optional part is not installed
-    ├── ConnectError                        the Space could not be opened
-    │   ├── SpaceNotFoundError              no such Space, or a private one
-    │   ├── SpaceUnavailableError           the Space does not run: `stage`
-    │   ├── AuthenticationError             login, token or gate refused
-    │   └── ContractError                   no endpoint of the Space fits
-    └── StreamError                         the answer failed: `partial_text`
+    ├── UnknownSpaceError (LookupError)
+    ├── InvalidMessagesError (ValueError)
+    ├── InvalidImageError (ValueError)
+    ├── UnsupportedOptionError (TypeError)
+    ├── MissingExtraError (ImportError)
+    ├── ConnectError
+    │   ├── SpaceNotFoundError
+    │   ├── SpaceUnavailableError           `stage`
+    │   ├── AuthenticationError
+    │   └── ContractError
+    └── StreamError                         `partial_text`
         ├── QueueFullError                  `retry_after`
         ├── RateLimitedError                `retry_after`
         ├── QuotaExceededError              `retry_after`
-        ├── SpaceError                      the Space's own error: `title`, `message`
-        ├── ConnectionLostError             cut in the middle
-        ├── EmptyReplyError                 finished and said nothing
-        ├── UnexpectedOutputError           an output nobody can read: `raw`
-        ├── StreamCancelledError            the result of a stream that was cancelled
+        ├── SpaceError                      `title`, `message`
+        ├── ConnectionLostError
+        ├── EmptyReplyError
+        ├── UnexpectedOutputError           `raw`
+        ├── StreamCancelledError
         └── SpaceTimeoutError (TimeoutError)  `phase`
 
-A text of an error says what happened, at which Space, and what to do next.
+A message says what happened, at which Space, and what to do next.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ Phase = Literal["connect", "wake", "first", "gap", "total"]
 
 
 class QwenSpacesError(Exception):
-    """The root: catch this to catch everything the package raises.
+    """Base class of all errors that this package raises.
 
     Attributes:
-        transient: whether the same request may well succeed in a while.
-        max_retries: how often it is worth another try then; ``None`` as often as the user allows.
-        retry_after: seconds to wait before that, where the server said so, else ``None``.
+        transient: whether the same request may succeed later.
+        max_retries: how many retries are worthwhile then; ``None`` for as many as the user allows.
+        retry_after: seconds to wait before the next one, if the server gave them, else ``None``.
     """
 
     transient = False
@@ -47,15 +47,15 @@ class QwenSpacesError(Exception):
 
 
 class UnknownSpaceError(QwenSpacesError, LookupError):
-    """No Space has that name; the text offers the nearest one."""
+    """No Space has that name; the message suggests the nearest one."""
 
 
 class InvalidMessagesError(QwenSpacesError, ValueError):
-    """The messages cannot be sent; the text names the message by index and says why."""
+    """The messages cannot be sent; the error names the message by index and says why."""
 
 
 class InvalidImageError(QwenSpacesError, ValueError):
-    """An image cannot be sent; the text says which one and why."""
+    """An image cannot be sent; the message says which one and why."""
 
 
 class UnsupportedOptionError(QwenSpacesError, TypeError):
@@ -63,22 +63,22 @@ class UnsupportedOptionError(QwenSpacesError, TypeError):
 
 
 class MissingExtraError(QwenSpacesError, ImportError):
-    """An optional part is not installed; the text holds the command that brings it."""
+    """An optional dependency is not installed; the message has the command that installs it."""
 
 
 class ConnectError(QwenSpacesError):
-    """The Space could not be opened."""
+    """The Space cannot be reached."""
 
 
 class SpaceNotFoundError(ConnectError):
-    """There is no such Space, or it is private and the token does not open it."""
+    """There is no such Space, or it is private and the token gives no access."""
 
 
 class SpaceUnavailableError(ConnectError):
-    """The Space exists but does not run.
+    """The Space exists but is not running.
 
     Attributes:
-        stage: the Hub's word for its state, such as ``"PAUSED"`` or ``"BUILD_ERROR"``.
+        stage: its state on the Hub, such as ``"PAUSED"`` or ``"BUILD_ERROR"``.
     """
 
     def __init__(self, message: str, *, stage: str = "") -> None:
@@ -87,18 +87,18 @@ class SpaceUnavailableError(ConnectError):
 
 
 class AuthenticationError(ConnectError):
-    """The login, the token or the Space's gate was refused."""
+    """The login or the token was refused, or the Space is gated."""
 
 
 class ContractError(ConnectError):
-    """No endpoint of the Space takes what we would send; the text lists those there are."""
+    """No endpoint of the Space takes the request; the message lists its endpoints."""
 
 
 class StreamError(QwenSpacesError):
     """An answer failed.
 
     Attributes:
-        partial_text: the text that had arrived, ``""`` if none.
+        partial_text: the text that had arrived by then.
     """
 
     def __init__(self, message: str, *, partial_text: str = "") -> None:
@@ -115,26 +115,18 @@ class _RetryableError(StreamError):
 
 
 class QueueFullError(_RetryableError):
-    """The Space's queue takes no more requests.
-
-    Attributes:
-        retry_after: seconds to wait, where the server said so, else ``None``.
-    """
+    """The Space's queue is full."""
 
 
 class RateLimitedError(_RetryableError):
-    """The server answered 429, too many requests.
-
-    Attributes:
-        retry_after: seconds to wait, where the server said so, else ``None``.
-    """
+    """The server answered 429, too many requests."""
 
 
 class QuotaExceededError(_RetryableError):
-    """The GPU quota of the caller is used up.
+    """The caller's GPU quota is used up.
 
     Attributes:
-        retry_after: seconds until the quota is renewed, read from the Space's text, else ``None``.
+        retry_after: seconds until it is renewed, if the Space's message has them, else ``None``.
     """
 
 
@@ -142,8 +134,8 @@ class SpaceError(StreamError):
     """The Space's own code failed.
 
     Attributes:
-        title: the headline the Space gave, ``"Error"`` by default.
-        message: the Space's own words; ``""`` where it hides them.
+        title: the Space's title for the error, ``"Error"`` by default.
+        message: the Space's message, ``""`` if it hides it.
     """
 
     def __init__(self, text: str, *, title: str = "Error", message: str = "", partial_text: str = "") -> None:
@@ -153,18 +145,18 @@ class SpaceError(StreamError):
 
 
 class ConnectionLostError(StreamError):
-    """The connection was cut before the answer was complete, or the Space restarted."""
+    """The connection broke before the answer was complete, or the Space restarted."""
 
 
 class EmptyReplyError(StreamError):
-    """The Space reported success and said nothing."""
+    """The Space finished without sending any text."""
 
 
 class UnexpectedOutputError(StreamError):
-    """The Space put out something that is no chat text.
+    """The Space's output is not the text of a chat.
 
     Attributes:
-        raw: that output, as `gradio_client` gave it.
+        raw: the output, as `gradio_client` returns it.
     """
 
     def __init__(self, message: str, *, raw: object = None, partial_text: str = "") -> None:
@@ -173,11 +165,11 @@ class UnexpectedOutputError(StreamError):
 
 
 class StreamCancelledError(StreamError):
-    """Raised by ``result()`` of a stream that was cancelled."""
+    """The stream was cancelled before its answer was complete; `TextStream.result` raises it."""
 
 
 class SpaceTimeoutError(StreamError, TimeoutError):
-    """A phase took longer than its bound in `Timeouts`.
+    """A phase took longer than `Timeouts` allows.
 
     Attributes:
         phase: ``"connect"``, ``"wake"``, ``"first"``, ``"gap"`` or ``"total"``.

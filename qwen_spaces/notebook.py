@@ -1,4 +1,4 @@
-"""The cell magic ``%%qwen``: ``%load_ext qwen_spaces.notebook`` loads it, ``%%qwen?`` explains it."""
+"""The cell magic ``%%qwen``. ``%load_ext qwen_spaces.notebook`` loads it, and ``%%qwen?`` explains it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .errors import QwenSpacesError
 
 
 class NoAnswerError(QwenSpacesError):
-    """No answer, in a cell that shows the reason already: IPython prints one line and no traceback."""
+    """The error of a cell that shows it already, so IPython prints one line and no traceback."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
@@ -27,7 +27,7 @@ class NoAnswerError(QwenSpacesError):
 
 @magics_class
 class QwenMagics(Magics):
-    """The magic, and the Spaces that its cells have used."""
+    """The magic and a cache of Spaces."""
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
@@ -42,7 +42,7 @@ class QwenMagics(Magics):
         help="Alias, Space id owner/name, URL, or a variable that holds a QwenSpace; qwen-2.5 by default.",
     )
     @argument("-s", "--system", help="System prompt; without one the Space uses its own.")
-    @argument("--src", help="Where the Space really is: a URL or owner/name; $url is that variable's value.")
+    @argument("--src", help="Address of the Space if not the usual one; $url is that variable's value.")
     @argument(
         "-i",
         "--image",
@@ -54,13 +54,13 @@ class QwenMagics(Magics):
         "-c",
         "--conversation",
         metavar="NAME",
-        help="Continue the conversation in this variable. If there is none, start one with the model, the "
+        help="Continue the conversation in this variable. If it is unset, start one with the model, the "
         "system prompt and the src of this cell, which later cells need not repeat.",
     )
     @argument("-o", "--output", metavar="NAME", help="Store the reply in this variable, as well as in _.")
     @cell_magic
     def qwen(self, line: str, cell: str) -> Reply:
-        """Send the cell's text, and show the answer as it arrives.
+        """Send the text of the cell, and show the answer as it arrives.
 
         Examples::
 
@@ -90,7 +90,7 @@ class QwenMagics(Magics):
 
     def _parse(self, line: str) -> argparse.Namespace:
         try:
-            words = shlex.split(line)  # IPython's own splitter keeps the quotes
+            words = shlex.split(line)  # IPython's splitter keeps the quotes
         except ValueError as error:
             raise UsageError(f"{error}: {line}") from error
         given: argparse.Namespace = self.qwen.parser.parse_args(words)

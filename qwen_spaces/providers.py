@@ -1,7 +1,7 @@
-"""The three provider classes of a larger library, for programs that move from there to here.
+"""The three provider classes of another library, for programs that migrate from it.
 
-Only the import changes. Unlike the old ones these stream, send the whole history, honour `proxy`, never
-repeat or lose text, and raise every error.
+Only the import changes. Unlike the originals, these classes stream, send the whole history, honour `proxy`,
+never repeat or lose text, and raise every error.
 
 Example:
     from qwen_spaces.providers import Messages, Qwen_Qwen_2_5
@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
+from ._facade.registry import ProviderFacts
 from ._space import QwenSpace
 from ._stream.text_stream import StreamIterator
 from ._types.images import ImageLike
@@ -30,15 +31,11 @@ Messages = list[dict[str, Any]]
 ResponseError = StreamError
 Media: TypeAlias = "Sequence[tuple[ImageLike, str | None]]"  # (data, filename)
 
-_FACTS = (
-    *("label", "url", "api_endpoint", "default_model", "default_vision_model", "models", "vision_models"),
-    *("model_aliases", "supports_stream", "supports_system_message", "supports_message_history"),
-)
 _HARMLESS = {"stream", "return_conversation", "conversation"}  # they do not change the answer
 
 
 class AsyncResult:
-    """The deltas of one answer, for ``async for``, with or without an ``await`` before it."""
+    """The deltas of one answer, for ``async for``, with or without ``await``."""
 
     def __init__(self, deltas: StreamIterator[str]) -> None:
         self._deltas = deltas
@@ -54,26 +51,15 @@ class AsyncResult:
         return self
 
 
-class _Provider:
-    """What the three have in common: the facts of a facade, and one way to send a request."""
+class _Provider(ProviderFacts):
+    """A facade under its old name, which is never instantiated."""
 
     working: ClassVar[bool] = True
-    label: ClassVar[str]
-    url: ClassVar[str]
-    api_endpoint: ClassVar[str]
-    default_model: ClassVar[str]
-    default_vision_model: ClassVar[str | None]
-    model_aliases: ClassVar[Mapping[str, str]]
-    models: ClassVar[list[str]]
-    vision_models: ClassVar[list[str]]
-    supports_stream: ClassVar[bool]
-    supports_system_message: ClassVar[bool]
-    supports_message_history: ClassVar[bool]
     _facade: ClassVar[type[QwenSpace]]
 
     def __init_subclass__(cls, facade: type[QwenSpace]) -> None:
         cls._facade = facade
-        for fact in _FACTS:
+        for fact in ProviderFacts.__annotations__:
             setattr(cls, fact, getattr(facade, fact))
 
     @classmethod
@@ -91,15 +77,15 @@ class _Provider:
         Args:
             model: an alias or long name of this provider's model, which is the default.
             messages: dicts with ``role`` and ``content``; all of them are sent.
-            media: images as ``(data, filename)``, if the Space takes any.
+            media: images as ``(data, filename)``, for a Space that takes them.
             api_key: a Hugging Face token.
             proxy: the address of a proxy.
-            kwargs: the facade's options such as ``size``; ``timeout``, seconds for the whole answer;
-                ``src``, where the Space is if not in its usual place. Others are ignored with a warning.
+            kwargs: the facade's options such as ``size``; ``timeout`` in seconds for the whole answer;
+                ``src``, the Space's address if not the usual one. Others are ignored with a warning.
 
         Raises:
             UnknownSpaceError: the provider has no such model.
-            QwenSpacesError: one of its kinds; while reading, a `ResponseError` if the Space fails.
+            QwenSpacesError: the request cannot be sent; a `ResponseError` while reading if the Space fails.
         """
         facade = cls._facade
         if model and model.lower() not in facade.aliases:
@@ -131,6 +117,6 @@ class Qwen_QVQ_72B(_Provider, facade=QVQ_72B):  # noqa: N801  (the old name)
 def _space(
     process: int, alias: str, src: str | None, token: str | None, proxy: str | None, total: float | None
 ) -> QwenSpace:
-    """Return one object for equal arguments, so that the API of a Space is fetched once."""
+    """Return the same object for equal arguments, so that a Space's API is fetched once."""
     del process  # a fork cannot share its parent's object
     return QwenSpace(alias, src=src, token=token, proxy=proxy, timeouts=Timeouts(total=total))

@@ -1,4 +1,4 @@
-"""Displays of an answer that grows: the outputs of a notebook cell, or plain output."""
+"""Displays of a growing answer: in the outputs of a notebook cell, or on plain output."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 Bundle: TypeAlias = dict[str, str]  # MIME type -> content
 
-NO_MATH = 'class="mathjax_ignore"'  # MathJax looks for formulas in all HTML but this
+NO_MATH = 'class="mathjax_ignore"'  # MathJax looks for formulas in all other HTML
 
 
 class CellDisplay:
-    """One answer in the outputs of a notebook cell: its reasoning, its text, and how it ended."""
+    """An answer in the outputs of a notebook cell: its reasoning, its text, and its error."""
 
     def __init__(self, shell: Any) -> None:
         self._publish = shell.display_pub.publish
@@ -32,7 +32,7 @@ class CellDisplay:
         self._shown: list[Bundle] = []  # one for each output
 
     def draw(self, stream: TextStream, *ending: Bundle) -> None:
-        """Show all text so far, and below it how the answer ended."""
+        """Show all text so far, with the ending below it."""
         bundles = []
         if stream.reasoning:
             bundles.append(_folded(stream.reasoning, unfolded=not stream.text))
@@ -41,7 +41,7 @@ class CellDisplay:
         bundles.extend(ending)
         if not bundles:
             bundles.append(_dim(waiting(stream.status, time.monotonic() - self._began)))
-        bundles += [_dim("")] * (len(self._shown) - len(bundles))  # in place of text that the Space removed
+        bundles += [_dim("")] * (len(self._shown) - len(bundles))  # clear the outputs of removed text
         for place, (bundle, shown) in enumerate(itertools.zip_longest(bundles, self._shown)):
             if bundle != shown:
                 name = f"{self._name}-{place}"
@@ -57,14 +57,13 @@ class CellDisplay:
 
 
 class PlainDisplay:
-    """One answer on an output that cannot be redrawn, as in a terminal: it prints the text as it comes."""
+    """An answer on an output that cannot be redrawn, such as a terminal."""
 
     def __init__(self) -> None:
         self._printed = 0  # characters
         self._ended = False
 
     def draw(self, stream: TextStream) -> None:
-        """Print the new text."""
         new = stream.text[self._printed :]
         self._printed += len(new)
         click.echo(new, nl=False)
@@ -78,7 +77,7 @@ class PlainDisplay:
 
 
 def current_display() -> CellDisplay | PlainDisplay:
-    """Return a new display for the program that runs: a notebook, or any other."""
+    """Return a new display for the running program, a notebook or another."""
     running = shell()
     names = [kind.__name__ for kind in type(running).__mro__]
     if running is None or "TerminalInteractiveShell" in names:  # which cannot redraw its output
@@ -87,8 +86,8 @@ def current_display() -> CellDisplay | PlainDisplay:
 
 
 def shell() -> Any:
-    """Return the IPython that runs this program, or ``None``. It has imported IPython if there is one."""
-    ipython = sys.modules.get("IPython")
+    """Return the IPython shell that runs this program, ``None`` if there is none."""
+    ipython = sys.modules.get("IPython")  # a shell has imported it
     return ipython.get_ipython() if ipython else None
 
 
@@ -106,7 +105,6 @@ def waiting(status: Status | None, seconds: float) -> str:
 
 
 def _folded(reasoning: str, *, unfolded: bool) -> Bundle:
-    """Return the reasoning in a fold, which is open if `unfolded`."""
     # On one line: a blank line would end the HTML, and the rest would be Markdown.
     start = f"<details{' open' if unfolded else ''}><summary>Reasoning</summary><blockquote {NO_MATH}>"
     return {

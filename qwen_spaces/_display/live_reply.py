@@ -1,4 +1,4 @@
-"""An answer that shows itself as it arrives: `QwenSpace.show` and `Conversation.show`."""
+"""`LiveReply`, an answer that shows itself in a notebook as it arrives."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from .._stream.text_stream import TextStream
 
 REFRESH_INTERVAL = 0.08  # seconds; with the first and the last one, fewer than 15 refreshes a second
-REFRESH_SECONDS_PER_CHAR = 4e-6  # more for each character: a page redraws a long text more slowly
+REFRESH_SECONDS_PER_CHAR = 4e-6  # added for each character, for pages redraw long texts more slowly
 
 
 class LiveReply:
-    """An answer that shows itself. Nothing is sent before its use, in one of three ways.
+    """An answer that shows itself in a notebook. Nothing is sent before its first use.
 
-    As the value of a cell's last line it appears below the cell, and so does an error. ``await`` and `result`
-    also return the reply or raise the error. An interrupt of the kernel ends the job on the server; the text
-    so far stays.
+    As the last line of a cell, it shows the answer, or the error, below the cell. ``await`` and `result` also
+    return the reply or raise the error. An interrupt of the kernel ends the job on the server and keeps the
+    text so far.
 
     Attributes:
         stream: the answer as a `TextStream`.
@@ -55,15 +55,15 @@ class LiveReply:
         return self._whole().__await__()
 
     def result(self) -> Reply:
-        """Show the answer and wait for the whole; blocks.
+        """Show the answer, wait for its end and return it; blocks.
 
         Raises:
-            QwenSpacesError: whatever went wrong; a notebook shows it above as well.
+            QwenSpacesError: the request failed; a notebook also shows the error.
         """
         with self._open_display() as display:
             while not self.stream.done:
                 display.draw(self.stream)
-                # Only this wait timed out; a timeout of the stream itself is raised below.
+                # This wait timed out, not the stream, whose own timeout is raised below.
                 with contextlib.suppress(SpaceTimeoutError):
                     self.stream.result(_pause(self.stream))
             return _mark_displayed(self.stream.result())
@@ -84,7 +84,7 @@ class LiveReply:
 
     @contextlib.contextmanager
     def _open_display(self) -> Iterator[CellDisplay | PlainDisplay]:
-        """Yield the display of this answer, and end it as the answer ends."""
+        """Yield the display of this answer, and end it with the answer."""
         if self._display is None:
             self._display = current_display()
         try:
@@ -105,7 +105,7 @@ class LiveReply:
             if not isinstance(self._display, CellDisplay):
                 raise
         except KeyboardInterrupt:
-            # The calling hook does not finish after an interrupt, and breaks later cells (ipykernel 7.4).
+            # After an interrupt, the calling hook does not finish, and breaks later cells (ipykernel 7.4).
             shell().displayhook.finish_displayhook()
             raise InterruptedCell from None
 
@@ -115,7 +115,7 @@ Shown: TypeAlias = LiveReply  # its old name
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DisplayedReply(Reply):
-    """A reply that a cell shows already, so not again as the value of its last line."""
+    """A reply that its cell has shown, so that it does not show it again as the value of its last line."""
 
     cell: int = field(default=0, repr=False)  # the cell's number
 
@@ -131,19 +131,17 @@ class DisplayedReply(Reply):
 
 
 class InterruptedCell(KeyboardInterrupt):
-    """The user's interrupt of a cell that shows it already: IPython prints one line and no traceback."""
+    """An interrupt of a cell that shows it already, so IPython prints one line and no traceback."""
 
     def _render_traceback_(self) -> list[str]:
         return ["KeyboardInterrupt"]
 
 
 def _pause(stream: TextStream) -> float:
-    """Return the seconds until the next refresh."""
     return REFRESH_INTERVAL + REFRESH_SECONDS_PER_CHAR * len(stream.text)
 
 
 def _mark_displayed(reply: Reply) -> Reply:
-    """Return the reply as one that the running cell does not show again."""
     running = shell()
     return DisplayedReply(**_fields(reply), cell=running.execution_count) if running else reply
 

@@ -1,1 +1,1 @@
-"""What makes a `QwenSpace` of a name: the facades, their signatures, the settings."""
+"""The facts, signatures and settings of a facade."""

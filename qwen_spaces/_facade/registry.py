@@ -1,4 +1,4 @@
-"""The facts of the facades, and which facade a name means."""
+"""The facts of the facades, and the lookup of a facade by name."""
 
 from __future__ import annotations
 
@@ -12,23 +12,15 @@ from .._contract.contract import Contract
 from ..errors import UnknownSpaceError
 
 FACADES: dict[str, type[Facade]] = {}  # alias -> facade
-OTHERS: list[type[Facade]] = []  # for any other address; the last one holds
+OTHERS: list[type[Facade]] = []  # for any other address; the last one wins
 
 
-class Facade:
-    """The facts of a Space. A subclass registers itself: under its alias, or for any Space without one."""
+class ProviderFacts:
+    """The facts of a Space under the names of the old providers."""
 
-    contract: ClassVar[Contract] = Contract("")
-    alias: ClassVar[str] = ""
-    options: ClassVar[Mapping[str, Sequence[object]]] = {}  # option -> the values it takes
-    max_images: ClassVar[int | None] = 0  # in a request; ``None``: any number
-    reasons: ClassVar[bool] = False  # whether it marks its thinking, apart from the answer
     label: ClassVar[str] = ""
-    api_endpoint: ClassVar[str] = ""
-    # What follows from these, under the names of the old providers.
-    aliases: ClassVar[tuple[str, ...]] = ()  # the alias, then the long name
-    space_id: ClassVar[str] = ""
     url: ClassVar[str] = ""
+    api_endpoint: ClassVar[str] = ""
     default_model: ClassVar[str] = ""
     default_vision_model: ClassVar[str | None] = None
     model_aliases: ClassVar[Mapping[str, str]] = {}
@@ -38,6 +30,18 @@ class Facade:
     supports_system_message: ClassVar[bool] = True  # natively, or folded into the prompt; as the next
     supports_message_history: ClassVar[bool] = True
 
+
+class Facade(ProviderFacts):
+    """The facts of a Space. A subclass registers itself: under its alias, or for any Space without one."""
+
+    contract: ClassVar[Contract] = Contract("")
+    alias: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()  # the alias, then the long name, which follows from the id
+    space_id: ClassVar[str] = ""
+    options: ClassVar[Mapping[str, Sequence[object]]] = {}  # option -> the values it takes
+    max_images: ClassVar[int | None] = 0  # in a request; ``None``: any number
+    reasons: ClassVar[bool] = False  # whether it marks its reasoning, apart from the answer
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.contract.discover:
@@ -46,19 +50,17 @@ class Facade:
             return
         cls.space_id = cls.contract.space_id
         long = re.sub("[^a-z0-9]+", "-", cls.space_id.lower())  # as the Hub makes a host of an id
-        cls.aliases, cls.default_model, cls.url = (cls.alias, long), long, f"https://{long}.hf.space"
-        cls.models, cls.model_aliases = [cls.alias], {cls.alias: long}
+        cls.aliases = (cls.alias, long)
+        facts: type[ProviderFacts] = cls
+        facts.url, facts.default_model = f"https://{long}.hf.space", long
+        facts.models, facts.model_aliases = [cls.alias], {cls.alias: long}
         if cls.max_images != 0:
-            cls.vision_models, cls.default_vision_model = [cls.alias], long
+            facts.vision_models, facts.default_vision_model = [cls.alias], long
         FACADES.update(dict.fromkeys(cls.aliases, cls))
 
 
 def find(cls: type[Facade], name: str) -> tuple[type[Facade], Address | None]:
-    """Return the facade for a name, and the name as an address, ``None`` if it is an alias.
-
-    Raises:
-        UnknownSpaceError: it is neither; offers a near match.
-    """
+    """Return the facade for a name, and the name as an address, ``None`` if it is an alias."""
     key = _text(name, "A Space goes by a name").lower()
     if cls.aliases or cls in OTHERS:  # the user calls a facade by its class
         return cls, None if key in (*cls.aliases, "qwen-2.5") else _address(name)
@@ -71,14 +73,8 @@ def find(cls: type[Facade], name: str) -> tuple[type[Facade], Address | None]:
 
 
 def find_source(src: str | None) -> Address | None:
-    """Return where a Space really is, ``None`` for its usual place: without `src`, or with a blank one.
-
-    Raises:
-        UnknownSpaceError: it is no address.
-    """
-    if src is None or not _text(src, "src goes by an address"):
-        return None
-    return _address(src)
+    """Return the address `src`, ``None`` if it is missing or blank."""
+    return None if src is None or not _text(src, "src goes by an address") else _address(src)
 
 
 def _text(given: object, what: str) -> str:
@@ -90,7 +86,7 @@ def _text(given: object, what: str) -> str:
 def _address(text: str) -> Address:
     if address := parse_address(text):
         return address
-    from difflib import get_close_matches  # here and not above, for it takes time to import
+    from difflib import get_close_matches  # slow to import
 
     near = did_you_mean(text) or next(iter(get_close_matches(text.strip().lower(), FACADES, n=1)), None)
     hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(FACADES)}."

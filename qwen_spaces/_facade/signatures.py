@@ -1,65 +1,56 @@
-"""A facade's options in the signatures of its methods: for type checkers, Shift-Tab, `help` and `inspect`."""
+"""A facade's options in the signatures of its methods, for type checkers, Shift-Tab, `help` and `inspect`."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from inspect import Parameter
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from .._stream.text_stream import TextStream
+    from .registry import Facade
 
 P = ParamSpec("P")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-METHODS = ("stream", "ask", "show", "conversation")  # which take the options
-ANY = [inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD, annotation=Any)]
-
 
 class Streams(Protocol[P]):
-    """An object with a `stream`. `ask` and `show` are methods of one, and take what its `stream` takes."""
+    """An object with a `stream`, whose parameters `ask` and `show` take as well."""
 
-    def stream(self, *args: P.args, **kwargs: P.kwargs) -> TextStream:
-        """Return a stream."""
-        ...
+    def stream(self, *args: P.args, **kwargs: P.kwargs) -> TextStream: ...
 
 
-def takes_what(other: Callable[..., Any]) -> Callable[[Function], Function]:
+def with_parameters_of(other: Callable[..., Any]) -> Callable[[Function], Function]:
     """Show the parameters of `other` as those of a function that passes ``*args, **kwargs`` to it."""
 
-    def sign(function: Function) -> Function:
-        result = inspect.signature(function).return_annotation
+    def decorate(function: Function) -> Function:
+        result = function.__annotations__["return"]
         function.__signature__ = inspect.signature(other).replace(return_annotation=result)  # type: ignore[attr-defined]
         return function
 
-    return sign
+    return decorate
 
 
-def parameters(
-    options: Mapping[str, Sequence[object]], defaults: Mapping[str, object]
-) -> list[inspect.Parameter]:
-    """Return the options of a facade as parameters."""
-    literal: Any = Literal
-    types = {
-        name: int if isinstance(values, range) else literal[tuple(values)] for name, values in options.items()
-    }
-    return [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=defaults.get(name, ...)
-        )
-        for name, kind in types.items()
-    ]
-
-
-def show_options(facade: type, options: Sequence[inspect.Parameter]) -> None:
-    """Show the options of a facade in the signatures of its methods."""
-    for name in METHODS:
+def show_options(facade: type[Facade]) -> None:
+    """Show a facade's options in the signatures of its methods."""
+    options = [Parameter("options", Parameter.VAR_KEYWORD, annotation=Any)]
+    if not facade.contract.discover:
+        options = [_parameter(facade, *option) for option in facade.options.items()]
+    for name in ("stream", "ask", "show", "conversation"):
         if name not in vars(facade):
             setattr(facade, name, _method(facade, name, options))
 
 
-def _method(facade: type, name: str, options: Sequence[inspect.Parameter]) -> Callable[..., Any]:
+def _parameter(facade: type[Facade], name: str, values: Sequence[object]) -> Parameter:
+    literal: Any = Literal
+    kind = int if isinstance(values, range) else literal[tuple(values)]
+    default = facade.contract.defaults.get(name, ...)
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+
+
+def _method(facade: type[Facade], name: str, options: Sequence[Parameter]) -> Callable[..., Any]:
     inherited = getattr(facade, name)
 
     # By its name, so that a test which replaces `QwenSpace.ask` replaces it for every facade.

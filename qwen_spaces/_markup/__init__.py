@@ -1,1 +1,1 @@
-"""A Space's text as Markdown or HTML in which nothing runs."""
+"""Convert untrusted text to inert Markdown or HTML."""

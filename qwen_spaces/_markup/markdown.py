@@ -1,10 +1,10 @@
 """Make a Space's text safe to publish as Markdown or HTML in a notebook. Pure.
 
-A notebook does not sanitise the outputs of a cell that just ran, so raw HTML in an answer would be a program
-there. The published text has one form that every Markdown parser reads alike: each character with a meaning
-is an entity, except the marks of the structure that `markdown-it` found, blocks of code on the top level,
-mathematics on one line, and links to ``http``, ``https`` and ``mailto``. So it does not matter where another
-parser begins or ends a block or a span: there is no raw HTML to break out.
+A notebook does not sanitise the outputs of a cell that just ran, so raw HTML in an answer would run there.
+The published text means the same to every Markdown parser: each special character is an entity, except in
+the structure that `markdown-it` found, code blocks on the top level, formulas on one line, and links to
+``http``, ``https`` and ``mailto``. It contains no raw HTML that could break out, wherever another parser
+begins or ends a block or a span.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
 
 REMOTE_IMAGES = "QWEN_SPACES_REMOTE_IMAGES"  # environment variable; "1" shows images, not links to them
-# Beyond these a text is shown without its structure: to parse it would take seconds, or drop its depths.
+# A text beyond these limits is shown preformatted: parsing would take seconds or drop its inner levels.
 MAX_CHARS = 100_000  # characters
 MAX_BRACKETS = 3000
-MAX_DEPTH = 40  # levels of lists and quotes; a list is two
+MAX_DEPTH = 40  # levels of lists and quotes; a list counts twice
 
-# By name if there is one: `marked` splits a numeric entity at the end of a bare address.
+# Named if possible, because `marked` splits a numeric entity at the end of a bare address.
 _ENTITIES = str.maketrans(
     {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot;", "'": "&#39;", "[": "&lsqb;", "]": "&rsqb;"}
     | {"`": "&grave;", "~": "&#126;", "$": "&dollar;", "\\": "&bsol;", "|": "&verbar;", "*": "&ast;"}
@@ -53,9 +53,7 @@ _TASK = re.compile(r"\A&lsqb;([ xX])&rsqb; ")
 
 
 def markdown(text: str) -> str:
-    """Return Markdown that shows `text` and in which nothing of it is live.
-
-    Harmless text comes back unchanged.
+    """Return Markdown that shows `text` and runs nothing in it; harmless text is unchanged.
 
     Example:
         >>> markdown("**Look:** <img src=x onerror=alert(1)> and [this](javascript:alert(1))")
@@ -77,7 +75,7 @@ def markdown(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """Return HTML of one line that shows `text`, and that Markdown and MathJax do not change.
+    """Return HTML on one line that shows `text`, and that Markdown and MathJax do not change.
 
     Example:
         >>> line("<i>Full</i>, $1")
@@ -87,14 +85,14 @@ def line(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Return Markdown that shows `text` as code within a line, character by character."""
+    """Return Markdown that shows `text` literally, as inline code."""
     if _PLAIN_CODE.fullmatch(text):
         return f"`{text}`"
     return f"<code>{_entities(_printable(text))}</code>"
 
 
 def _printable(text: str) -> str:
-    """Return the text without control characters, and with the line break on which all parsers agree."""
+    """Return the text without control characters, with line breaks on which all parsers agree."""
     return _UNPRINTABLE.sub("\ufffd", _BREAKS.sub("\n", text))
 
 
@@ -106,7 +104,7 @@ def _is_harmless(text: str) -> bool:
     if _SUSPECT.search(text) or _BREAKS.search(text) or _UNPRINTABLE.search(text):
         return False
     if mathematics.reaches_out(text) or ('"' in text and ("$" in text or "\\" in text)):
-        return False  # a quote in mathematics ends an attribute in JupyterLab
+        return False  # a quote in a formula ends an attribute in JupyterLab
     marks = _ANY_FENCE.findall(text)
     fences = _PLAIN_FENCE.findall(text)
     return len(fences) == len(marks) and len(fences) % 2 == 0 and not any(fences[1::2])
@@ -186,7 +184,7 @@ def _text(text: str) -> str:
     text = mathematics.disarm(text).translate(_IN_TEXT)
     text = _OUTER_UNDERLINES.sub(lambda match: match[0].replace("_", "&lowbar;"), text)
     text = re.sub("@(?=@)|(?<=@)@", "&commat;", text)
-    text = re.sub(r"!\Z", "&excl;", text)  # before a link it would make an image
+    text = re.sub(r"!\Z", "&excl;", text)  # before a link, it would make an image
     return re.sub("(?<=ftp):", "&colon;", text, flags=re.IGNORECASE)  # `marked` makes links of it
 
 
@@ -198,7 +196,7 @@ def _link(node: SyntaxTreeNode, label: str) -> str:
 
 
 def _image(node: SyntaxTreeNode) -> str:
-    """Return a link to the image: to load it would reveal to its server who reads the answer, and when."""
+    """Return a link to the image, because loading it would reveal the reader to its server."""
     source = str(node.attrs.get("src", ""))
     label = mathematics.reveal(node.content).replace("\n", " ").translate(_ENTITIES)
     if not source.lower().startswith("http"):
@@ -216,10 +214,10 @@ def _address(address: str) -> str:
 
 
 def _code_block(node: SyntaxTreeNode) -> str:
-    """Return a fence on the top level, where the notebook colours the code, and HTML elsewhere."""
+    """Return a fence on the top level, where the notebook highlights the code, else HTML if need be."""
     content = mathematics.reveal(node.content).removesuffix("\n")
     named = _LANGUAGE.match(mathematics.reveal(node.info).strip())
-    language = named[0] if named and named[0].lower() != "mermaid" else ""  # which would be drawn
+    language = named[0] if named and named[0].lower() != "mermaid" else ""  # a page draws mermaid
     if node.level and re.search(r"[<$\\@`~]", content):
         return _preformatted(content, language)
     longest = max(map(len, re.findall("`+", content)), default=0)

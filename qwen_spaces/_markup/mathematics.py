@@ -1,8 +1,8 @@
-r"""Keep LaTeX out of Markdown's reach, as JupyterLab does, and within its own bounds. Pure.
+"""Keep formulas out of Markdown, as JupyterLab does, and make them safe. Pure.
 
-JupyterLab cuts mathematics out before it parses Markdown, and puts it back into the HTML, even into
-attributes. So we find it first, hide it in characters without a meaning in Markdown, and publish it in one
-form: on one line, without quotes, and without commands that reach out of the formula.
+JupyterLab cuts formulas out before it parses Markdown, and puts them back into the HTML, even into
+attributes. So we hide them in characters that mean nothing in Markdown, and publish them in one form: on one
+line, without quotes, and without commands that affect the page outside the formula.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_MAX_CHARS = 4000  # of one formula or code span, which bounds the search for its end
+_MAX_CHARS = 4000  # of a formula or code span; bounds the search for its end
 _BODY = rf"(?:[^$\\`\n]|\\[^\n]|\\?\n(?![ \t]*\n)){{1,{_MAX_CHARS}}}?"
-# Code comes first: a dollar in it is no formula.
+# Code comes first, for a dollar in it does not start a formula.
 _FOUND = re.compile(
     r"(?P<code>^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?P<fence>`{3,}|~{3,})[^`\n]*\n"
     r"(?:.*\n)*?(?:[ \t>]*(?P=fence)[`~]*[ \t]*$|.*\Z)"
@@ -33,34 +33,30 @@ _COMMAND = re.compile(
 _PAIR = re.compile(r"\\[\s\S]")
 _COMMENT = re.compile(r"((?:^|[^\\])(?:\\\\)*)%[^\n]*")
 _AFTER_LINE_BREAK = re.compile(r"((?<!\\)(?:\\\\)+)(?=[{}]|$)")
-# Characters that are Markdown, HTML or JupyterLab's own marks to a program that keeps mathematics in.
+# Characters with a meaning in Markdown, HTML or JupyterLab to a program that does not cut formulas out.
 _FOREIGN = str.maketrans({"<": r"\lt ", ">": r"\gt ", '"': "\u201d", "`": "\u2018"})
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 _LINK = re.compile(r"\](?=[(\[:])|!(?=\[)|@(?=@)")
-
 _FTP = re.compile("(?<=ftp):", re.IGNORECASE)
 
-_PLANE = 0xF0000  # of private characters, in which mathematics hides
-_MARK = chr(_PLANE + 0xFFFF)  # where a formula begins
+_PLANE = 0xF0000  # the first private character; they hide formulas
+_MARK = chr(_PLANE + 0xFFFF)  # the start of a formula
 _HIDDEN = re.compile(f"[{chr(_PLANE)}-{_MARK}]+")
 _FORMULA = re.compile(f"({_MARK}[{chr(_PLANE)}-{chr(_PLANE + 0xFFFE)}]+)")
 
 
 def hide(text: str) -> str:
-    """Return `text` with its formulas in private characters, one for each unit of UTF-16.
-
-    The text itself must not hold such characters, nor halves of surrogate pairs.
-    """
+    """Return `text`, which has neither private characters nor surrogates, with its formulas hidden."""
     return _FOUND.sub(_hidden, text)
 
 
 def reveal(text: str) -> str:
-    """Return `text` as it was before `hide`, for code and addresses."""
+    """Return `text` as it was before `hide`."""
     return _HIDDEN.sub(_source, text) if _HIDDEN.search(text) else text
 
 
 def split(text: str, show: Callable[[str], str]) -> str:
-    """Return `text` with its formulas as published, and the text between them through `show`."""
+    """Return `text` with its formulas as published, and `show` applied to the text between them."""
     if _MARK not in text:
         return show(reveal(text))
     parts = _FORMULA.split(text)
@@ -70,12 +66,12 @@ def split(text: str, show: Callable[[str], str]) -> str:
 
 
 def reaches_out(text: str) -> bool:
-    """Return whether `text` has a command that no formula from outside may have."""
+    """Return whether `text` has a command that affects the page outside its formula."""
     return bool(_COMMAND.search(text))
 
 
 def disarm(text: str) -> str:
-    """Return `text` with an invisible character in such commands; MathJax looks for formulas in any text."""
+    """Return `text` with a zero-width space in such commands, for MathJax looks for formulas in any text."""
     return _COMMAND.sub("\\\\\u200b\\1", text)
 
 

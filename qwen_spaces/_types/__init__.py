@@ -1,1 +1,1 @@
-"""What users pass and what they get."""
+"""The types of arguments, events and replies."""

@@ -1,4 +1,4 @@
-"""The events of a stream, and the reply at its end."""
+"""The events of a stream, and its reply."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .._markup.markdown import markdown
 from .messages import Message
 from .timeouts import Stage
 
-_IN_WORDS: dict[Stage, str] = {
+_TEXTS: dict[Stage, str] = {
     "connecting": "Connecting",
     "waking": "The Space wakes up",
     "queued": "Waiting in the queue",
@@ -19,15 +19,15 @@ _IN_WORDS: dict[Stage, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where a request stands before and during its answer.
+    """The progress of a request.
 
     Attributes:
         stage: ``"connecting"``, ``"waking"``, ``"queued"`` or ``"running"``.
-        position: rank in the Space's queue, 0 is next; ``None`` if unknown.
+        position: place in the Space's queue, 0 for the next; ``None`` if unknown.
         queue_size: number of requests in that queue.
-        eta: seconds until the request's turn, by the Space's estimate, or until the next try.
-        reason: why the request waits for another try, ``""`` if it does not.
-        upload: bytes of the images that go to the Space now, ``None`` if there are none.
+        eta: seconds until the request's turn, as the Space estimates, or until the next retry.
+        reason: why the request will be retried, ``""`` if it will not.
+        upload: bytes of the images that are being uploaded, ``None`` if none are.
     """
 
     stage: Stage
@@ -39,7 +39,7 @@ class Status:
     type: Literal["status"] = field(default="status", init=False, repr=False)
 
     def __str__(self) -> str:
-        """Return the status in words, without the seconds.
+        """Return the status in words, without `eta`.
 
         >>> str(Status("queued", position=0, queue_size=3))
         'Waiting in the queue, at place 1 of 3'
@@ -50,21 +50,21 @@ class Status:
             size = f"{self.upload / 1e6:.1f} MB" if self.upload >= 1e6 else f"{self.upload / 1e3:.1f} kB"
             return f"Uploading {size}"
         if self.position is None:
-            return _IN_WORDS[self.stage]
-        among = f" of {self.queue_size}" if self.queue_size else ""
-        return f"{_IN_WORDS[self.stage]}, at place {self.position + 1}{among}"
+            return _TEXTS[self.stage]
+        of_all = f" of {self.queue_size}" if self.queue_size else ""
+        return f"{_TEXTS[self.stage]}, at place {self.position + 1}{of_all}"
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """How long an answer took, in seconds; ``None`` if unknown.
+    """The timings of an answer, in seconds; ``None`` if unknown.
 
     Attributes:
-        connect: to reach the Space; about 0 over a connection that exists already.
-        queued: from submit until the Space began to work on it.
+        connect: to connect to the Space; about 0 if it is connected already.
+        queued: from submit until the Space starts on the request.
         first: from submit to the first text or reasoning.
         total: from submit to the end.
-        deltas: number of pieces of text and reasoning.
+        deltas: number of deltas of text and reasoning.
     """
 
     connect: float | None = None
@@ -76,13 +76,13 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The whole answer; `str` of it is its text.
+    """A complete answer; ``str(reply)`` is its text.
 
     Attributes:
         text: the answer.
-        reasoning: the thinking before it, if the Space marks it.
+        reasoning: the reasoning before it, if the Space marks it.
         rewritten: whether the Space changed text that it had already sent.
-        metrics: how long it took.
+        metrics: the timings.
         raw: the Space's last output, as `gradio_client` returns it.
     """
 
@@ -94,7 +94,7 @@ class Reply:
 
     @property
     def message(self) -> Message:
-        """The answer as a message, to go on with."""
+        """The answer as a message, for the next request."""
         return Message("assistant", self.text)
 
     def __str__(self) -> str:
@@ -106,7 +106,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """More of the thinking before the answer."""
+    """A delta of the reasoning before the answer."""
 
     text: str
     type: Literal["reasoning"] = field(default="reasoning", init=False, repr=False)
@@ -114,7 +114,7 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """More of the answer, which is now ``answer[:start] + text``; `start` counts characters."""
+    """A delta of the answer, which is now ``answer[:start] + text``; `start` counts characters."""
 
     text: str
     start: int

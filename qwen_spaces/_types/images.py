@@ -1,4 +1,4 @@
-"""Images: what users pass, in any of the usual Python forms, checked and ready for upload."""
+"""Images: check what users pass, in any of the usual Python forms, and prepare it for upload."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class SupportsArray(Protocol):
-    """A numpy array, or any object with the interface of one."""
+    """A numpy array, or any object with its interface."""
 
     @property
     def __array_interface__(self) -> dict[str, Any]: ...
@@ -45,7 +45,7 @@ _SIGNATURES = (
     (4, b"ftyphei", "heic"),
 )
 _HEADER = 16  # bytes, enough for every signature
-# How apps report an address that they cannot fetch (Gradio 4.44 to 6.31, safehttpx 0.1.7, httpx, Pillow).
+# Messages of apps that cannot fetch an address (Gradio 4.44 to 6.31, safehttpx 0.1.7, httpx, Pillow).
 _UNFETCHED = re.compile(
     r"failed validation|unable to resolve hostname|failed to download|could not (?:be )?(?:fetch|download)"
     r"|(?:client|server) error '\d{3}|all connection attempts failed|name or service not known"
@@ -57,7 +57,7 @@ _LIMIT = re.compile(r"maximum (?:allowed )?(?:file )?size of (\d{1,15}) bytes", 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image to send: an address that the Space fetches, a local file, or its bytes."""
+    """An image to send: an address that the Space fetches, a local file, or bytes."""
 
     url: str | None = None
     path: Path | None = None
@@ -65,19 +65,14 @@ class Image:
     suffix: str = ""
 
     def in_memory(self) -> Image:
-        """Return the image with its bytes in place of a path, so that it outlives the file.
-
-        Raises:
-            InvalidImageError: the file is gone.
-        """
+        """Return the image with the bytes of its file, so that it outlives the file."""
         if self.path is None:
             return self
         try:
             return Image(data=self.path.read_bytes(), suffix=self.suffix)
         except OSError as error:
-            raise InvalidImageError(
-                f"{str(self.path)!r} cannot be read any more: {error.strerror}."
-            ) from error
+            message = f"{str(self.path)!r} cannot be read any more: {error.strerror}."
+            raise InvalidImageError(message) from error
 
     def as_url(self) -> str:
         """Return the address, or the bytes as a ``data:`` URI; see `in_memory`."""
@@ -88,11 +83,11 @@ class Image:
         return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
     def named(self, place: int) -> str:
-        """Return how an error names the image at `place` of a request."""
+        """Return the name of the image in error messages; `place` is its index."""
         return f"Image {place}, {str(self.path)!r}," if self.path else f"Image {place}"
 
     def to_upload(self, folder: Path, name: str = "image") -> str | Path:
-        """Return what Gradio takes: the address, the path, or a new file called `name` in `folder`."""
+        """Return the address, the path, or the path of a new file called `name` in `folder`."""
         if self.data is None:
             return self.url or self.path or ""
         path = folder / f"{name}.{self.suffix}"
@@ -101,14 +96,14 @@ class Image:
 
 
 def as_images(given: Images) -> tuple[Image, ...]:
-    """Return the images that the user passed, checked: one, or several in a list; ``None`` is none.
+    """Return the images that the user passed: one, a list of several, or ``None``.
 
     Each is a path, an address (``https:``, ``http:``), a ``data:`` URI, bytes, a binary file, a PIL image
     or a numpy array of shape (height, width), (height, width, 3) or (height, width, 4), of type ``uint8``
     or of floats from 0 to 1.
 
     Raises:
-        InvalidImageError: one cannot be read or is no image; the error has its index.
+        InvalidImageError: one cannot be read or is not an image; the error has its index.
         MissingExtraError: one is an array, and Pillow is not installed.
 
     Example:
@@ -126,21 +121,12 @@ def as_images(given: Images) -> tuple[Image, ...]:
 def check_size(what: str, size: int, limit: object, space: str) -> None:
     """Raise `InvalidImageError` if a file has more bytes than the limit in a Space's config."""
     if isinstance(limit, (int, float)) and size > limit:
-        raise InvalidImageError(
-            f"{what} is too large for {space}: it has {_bytes(size)}, and the limit is {_bytes(limit)}. "
-            "Make it smaller."
-        )
+        sizes = f"it has {_bytes(size)}, and the limit is {_bytes(limit)}"
+        raise InvalidImageError(f"{what} is too large for {space}: {sizes}. Make it smaller.")
 
 
 def too_large(what: str, space: str, *, size: int | None, detail: str) -> InvalidImageError:
-    """Return the error for a request that is too large for a server.
-
-    Args:
-        what: the subject of the error's sentence.
-        space: the Space that refused it.
-        size: bytes of the request.
-        detail: the server's message, which may contain the limit.
-    """
+    """Return the error for a request of `size` bytes; `detail` is the server's message."""
     limit = _LIMIT.search(detail)
     ours = f": it has {_bytes(size)}" if size else ""
     most = f", and the limit is {_bytes(int(limit[1]))}" if limit else ""
@@ -148,25 +134,19 @@ def too_large(what: str, space: str, *, size: int | None, detail: str) -> Invali
 
 
 def unfetched(addresses: Sequence[str], space: str, message: str) -> InvalidImageError | None:
-    """Return the error if a Space's message is that it cannot fetch an image, ``None`` for any other.
-
-    Args:
-        addresses: the images that the Space had to fetch.
-        space: its name.
-        message: its message.
-    """
+    """Return the error if a Space's message says that it cannot fetch an image, else ``None``."""
     if not addresses or not _UNFETCHED.search(message):
         return None
     meant = [address for address in addresses if (urllib.parse.urlsplit(address).hostname or "") in message]
     named = ", ".join(map(shown_address, meant or addresses))
     return InvalidImageError(
-        f"{space} cannot fetch the image at {named}: {message.rstrip('. ')}. Pass an address that is open to "
-        "everybody, or the file itself."
+        f"{space} cannot fetch the image at {named}: {message.rstrip('. ')}. Pass a public address, or the "
+        "file itself."
     )
 
 
 def shown_address(address: str) -> str:
-    """Return an address as errors quote it, without password and query.
+    """Return an address for an error message, without user, password and query.
 
     Example:
         >>> shown_address("https://ada:secret@example.org/cat.png?signature=secret")
@@ -178,7 +158,7 @@ def shown_address(address: str) -> str:
 
 
 def _bytes(size: float) -> str:
-    """Return a size in words, exact if rounding could hide the difference of two sizes."""
+    """Return a size in words, exact below 10 MB, where rounding could hide an excess."""
     return f"{size / 1e6:,.1f} MB" if size >= 10e6 else f"{size:,.0f} bytes"
 
 
@@ -217,10 +197,10 @@ def _checked_url(where: str, url: str) -> str:
         if not parts.hostname:
             raise ValueError("without a host")
         if "[" in parts.netloc:
-            ipaddress.IPv6Address(parts.hostname)  # which Python 3.10 does not check
+            ipaddress.IPv6Address(parts.hostname)  # Python 3.10 does not check it
         url.encode()
     except ValueError as error:
-        raise InvalidImageError(f"{where} is no address of an image: {url!r} ({error}).") from None
+        raise InvalidImageError(f"{where} is not the address of an image: {url!r} ({error}).") from None
     return url
 
 
@@ -272,16 +252,15 @@ def _from_array(where: str, array: Any) -> object:
     try:
         import PIL.Image
     except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            "An image as an array needs Pillow: pip install 'qwen-spaces[images]'"
-        ) from error
+        message = "An image as an array needs Pillow: pip install 'qwen-spaces[images]'"
+        raise MissingExtraError(message) from error
     try:
         if array.dtype.kind == "f":
             array = (array.clip(0, 1) * 255).round().astype("uint8")
         return PIL.Image.fromarray(array)
     except (AttributeError, TypeError, ValueError) as error:
         raise InvalidImageError(
-            f"{where} is an array that is no image ({error}); the shape is (height, width[, 3 or 4]), "
+            f"{where} is an array that is not an image ({error}); the shape is (height, width[, 3 or 4]), "
             "the type uint8, or float from 0 to 1."
         ) from error
 
@@ -289,9 +268,10 @@ def _from_array(where: str, array: Any) -> object:
 def _from_pil(where: str, picture: Any) -> Image:
     buffer = io.BytesIO()
     try:
-        # PNG has these modes only, so the others (CMYK, YCbCr, F ...) are converted.
-        kept = picture.mode in ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
-        (picture if kept else picture.convert("RGB")).save(buffer, format="PNG")
+        # PNG has only these modes; convert the others (CMYK, YCbCr, F ...).
+        if picture.mode not in ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"):
+            picture = picture.convert("RGB")
+        picture.save(buffer, format="PNG")
     except Exception as error:
         raise InvalidImageError(f"{where} cannot be written as PNG: {error}.") from error
     return Image(data=buffer.getvalue(), suffix="png")

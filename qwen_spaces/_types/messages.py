@@ -1,4 +1,4 @@
-"""Messages: what users pass, in one checked form, and that form as Spaces take it."""
+"""Messages: check what users pass, and convert it to the forms that Spaces take."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Message:
     Attributes:
         role: ``"system"``, ``"user"`` or ``"assistant"``.
         content: the text.
-        images: the user's images; a string is an address (``https:``, ``http:``) or a ``data:`` URI.
+        images: the user's images; a string is a URL (``https:``, ``http:``) or a ``data:`` URI.
 
     Example:
         >>> Message("user", "Why is the sky blue?").content
@@ -50,7 +50,7 @@ class Message:
 
     @property
     def image_urls(self) -> tuple[str, ...]:
-        """The addresses of the images, each file and its bytes as a ``data:`` URI."""
+        """The URLs of the images; a file or bytes become a ``data:`` URI."""
         return tuple(image.as_url() for image in self.images)
 
 
@@ -58,16 +58,14 @@ Messages: TypeAlias = str | Message | Iterable[Message | Mapping[str, Any]]
 
 
 def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ...]:
-    r"""Return what the user passed as messages in one form, checked.
+    """Return what the user passed as `Message` objects, with a `system` prompt before them.
 
-    Args:
-        given: a string (one user message), a `Message`, or an iterable of `Message` and
-            ``{"role", "content"}`` mappings in the OpenAI form.
-        system: a system prompt to put before them.
+    `given` is a string (one user message), a `Message`, or an iterable of `Message` and ``{"role",
+    "content"}`` mappings in the OpenAI form.
 
     Raises:
-        InvalidMessagesError: nothing to send, an unknown role, content of another shape, an image
-            where none can be, or a last message that is not the user's. It names the message by index.
+        InvalidMessagesError: a message has an invalid role, content or image; or the last one is missing,
+            empty or not the user's. It names the message by index.
         InvalidImageError: an image of a message cannot be sent.
 
     Example:
@@ -78,29 +76,23 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
         given = (Message("user", given),)
     elif isinstance(given, (Message, Mapping)):
         given = (cast("Message | Mapping[str, Any]", given),)
-    if not isinstance(given, Iterable):
-        raise InvalidMessagesError(
-            f"Messages are a string or a list of messages, not {type(given).__name__}."
-        )
-    messages = check_messages(given)
+    messages = check_messages(given, "a string or a list of messages")
     if not messages:
         raise InvalidMessagesError("There are no messages to send.")
-    last = messages[-1]
+    last, where = messages[-1], f"Message {len(messages) - 1}"
     if last.role != "user":
-        raise InvalidMessagesError(
-            f"Message {len(messages) - 1} is the last one and must be the user's, not {last.role!r}."
-        )
+        raise InvalidMessagesError(f"{where} is the last one and must be the user's, not {last.role!r}.")
     if not (last.content.strip() or last.images):
-        raise InvalidMessagesError(f"Message {len(messages) - 1}, the one to answer, is empty.")
+        raise InvalidMessagesError(f"{where}, the one to answer, is empty.")
     if system is not None:
         messages = (Message("system", _text(system, "The system prompt")), *messages)
     return messages
 
 
-def check_messages(given: Iterable[object]) -> tuple[Message, ...]:
-    """Return the messages in one form; the last one may be anybody's. See `as_messages`."""
+def check_messages(given: Iterable[object], form: str = "a list of messages") -> tuple[Message, ...]:
+    """Return an iterable as `Message` objects, of which the last one may have any role; see `as_messages`."""
     if not isinstance(given, Iterable):
-        raise InvalidMessagesError(f"Messages are a list of messages, not {type(given).__name__}.")
+        raise InvalidMessagesError(f"Messages are {form}, not {type(given).__name__}.")
     messages = [_message(index, item) for index, item in enumerate(given)]
     images = iter(as_images([image for message in messages for image in message.images]))
     return tuple(replace(each, images=tuple(itertools.islice(images, len(each.images)))) for each in messages)
@@ -113,9 +105,9 @@ def system_prompt(messages: Iterable[Message]) -> str | None:
 
 
 def split(messages: Iterable[Message]) -> tuple[tuple[Message, ...], str]:
-    r"""Return the earlier turns and the prompt, without the system messages.
+    """Return the earlier turns and the prompt, without the system messages.
 
-    The prompt is every message of the user since the last answer.
+    The prompt consists of all user messages since the last answer.
 
     Example:
         >>> split((Message("user", "Hi"), Message("assistant", "Hello."), Message("user", "And now?")))[1]
@@ -131,22 +123,21 @@ def split(messages: Iterable[Message]) -> tuple[tuple[Message, ...], str]:
 def pairs(messages: Iterable[Message]) -> list[list[str]]:
     """Return the turns as ``[user, assistant]`` pairs, the oldest form of a Gradio chat history.
 
-    Messages of one role in a row are joined with a newline, and a missing half is ``""``
-    (the real Spaces pass each half on to the model and fail on ``None``).
+    Consecutive messages of one role are joined with a newline. A missing half is ``""``, for the real Spaces
+    pass each half on to the model and fail on ``None``.
     """
     turns: list[list[list[str]]] = []
     for message in messages:
-        if (message.role == "user" and (not turns or turns[-1][1])) or (
-            message.role == "assistant" and not turns
-        ):
-            turns.append([[], []])
+        is_answer = message.role == "assistant"
         if message.role != "system":
-            turns[-1][message.role == "assistant"].append(message.content)
+            if not turns or (turns[-1][1] and not is_answer):
+                turns.append([[], []])
+            turns[-1][is_answer].append(message.content)
     return [["\n".join(user), "\n".join(assistant)] for user, assistant in turns]
 
 
 def folded(messages: Iterable[Message]) -> str:
-    r"""Return all messages as one prompt, for a Space that takes nothing else.
+    r"""Return all messages as one prompt, for a Space that takes only a prompt.
 
     Example:
         >>> folded(as_messages("Hi"))
@@ -162,7 +153,7 @@ def folded(messages: Iterable[Message]) -> str:
 
 
 def _message(index: int, given: object) -> Message:
-    """Return one message, checked except for what its images hold; errors name it by `index`."""
+    """Return a `Message`; the contents of its images are checked later."""
     where = f"Message {index}"
     role: object
     content: object
@@ -185,12 +176,12 @@ def _message(index: int, given: object) -> Message:
         raise InvalidMessagesError(f"{where} is the {role}'s and has an image; only the user's may.")
     for image in images:
         if image.path is None and image.data is None:
-            _check_image_url(image.url, where)
+            _check_url(image.url, where)
     return Message(cast("Role", role), _text(content, where), images)
 
 
 def _parts(content: Iterable[object], where: str) -> tuple[str, tuple[Image, ...]]:
-    """Return the text and the images of a content that is a list of OpenAI parts."""
+    """Return the text and the images of a list of OpenAI parts."""
     texts, images = [], []
     for part in content:
         kind = part.get("type") if isinstance(part, Mapping) else None
@@ -206,8 +197,8 @@ def _parts(content: Iterable[object], where: str) -> tuple[str, tuple[Image, ...
     return "\n".join(texts), tuple(images)
 
 
-def _check_image_url(url: object, where: str) -> None:
-    # A message may come from the network, so it cannot name a file of this machine.
+def _check_url(url: object, where: str) -> None:
+    # A message may come from the network, so its URL must not name a file of this machine.
     if not isinstance(url, str) or not url.lower().startswith(("https://", "http://", "data:")):
         raise InvalidMessagesError(
             f"{where} has an image_url that is not an https:, http: or data: address. "

@@ -1,4 +1,4 @@
-"""How long each phase of a request may take."""
+"""The timeouts of a request, one per phase."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Stage = Literal["connecting", "waking", "queued", "running"]
 
 @dataclass(slots=True)
 class Timeline:
-    """When the phases of one request began, in seconds of `time.monotonic()`; ``None`` before that.
+    """The times of a request, in seconds of `time.monotonic()`; ``None`` if still to come.
 
     Attributes:
-        since: reaching the Space, or waiting for it to wake.
-        waking: whether it is the latter.
-        submitted: handing the request in.
-        started: the Space's work on it.
-        closed: the end.
+        since: the start of connecting, or of the wait if `waking`.
+        waking: whether the request waits for the Space to wake.
+        submitted: when the request was submitted.
+        started: when the Space started on it.
+        closed: when it ended.
     """
 
     since: float
@@ -33,7 +33,7 @@ class Timeline:
     closed: float | None = None
 
     def enter(self, stage: Stage, pause: float) -> None:
-        """Note that a stage begins, after a pause of so many seconds before another try."""
+        """Record the start of a stage, after a pause of this many seconds before a retry."""
         now = time.monotonic()
         if stage == "running" and self.started is None:
             self.started = now
@@ -43,17 +43,17 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds allowed per phase; ``None`` waits for ever.
+    """The most seconds for each phase of a request; ``None`` waits for ever.
 
     Attributes:
-        connect: to reach the Space and read its API.
-        wake: until a sleeping or building Space runs.
+        connect: to connect to the Space and read its API.
+        wake: for a sleeping or building Space to start.
         first: from submit to the first text, the queue included.
         gap: from text to more text; heartbeats do not count.
         total: from submit to the end.
 
     Raises:
-        UnsupportedOptionError: one of them is no number of seconds.
+        UnsupportedOptionError: one of them is not a number of seconds.
     """
 
     connect: float | None = 30.0
@@ -66,17 +66,13 @@ class Timeouts:
         for field in fields(self):
             bound = getattr(self, field.name)
             if bound is not None and not is_seconds(bound):
-                given = f"{field.name}={reprlib.repr(bound)}"
-                raise UnsupportedOptionError(
-                    f"Timeouts({given}) is no number of seconds; None waits for ever."
-                )
+                given = f"Timeouts({field.name}={reprlib.repr(bound)})"
+                raise UnsupportedOptionError(f"{given} is not a number of seconds; None waits for ever.")
 
     def nearest(self, timeline: Timeline, latest: float | None) -> tuple[float, Phase, float] | None:
-        """Return the bound that is met first, as (when, phase, seconds); ``None`` if nothing is bounded.
+        """Return the next timeout as (when, phase, seconds), ``None`` if there is none.
 
-        Args:
-            timeline: of the request.
-            latest: when the newest text came, in seconds of `time.monotonic()`; ``None`` before the first.
+        `latest` is the time of the newest text, ``None`` before the first; times are of `time.monotonic()`.
         """
         since, submitted = timeline.since, timeline.submitted
         running: list[tuple[float, Phase, float | None]]
@@ -91,7 +87,7 @@ class Timeouts:
 
 
 def is_seconds(value: object) -> bool:
-    """Return whether this is a number of seconds that a thread can wait."""
+    """Return whether `value` is a number of seconds that a thread can wait."""
     if isinstance(value, bool) or not hasattr(type(value), "__float__"):
         return False
     try:

@@ -1,7 +1,6 @@
-"""Replicas: local Gradio apps with the contracts of real Spaces.
+"""Replicas: local Gradio apps with the contracts of real Spaces, for demos and tests without a network.
 
-For offline demos and for test servers. Inputs and outputs are those of the Spaces' public copies; the answers
-come from a small deterministic brain, or from yours:
+Inputs and outputs are those of the Spaces' public copies. A small deterministic brain answers, or yours:
 
     with serve("qwen-2.5") as url:
         QwenSpace("qwen-2.5", src=url).ask("Why is the sky blue?")

@@ -1,7 +1,6 @@
-"""A brain that is a real model, on any server with OpenAI's chat completions.
+"""A brain that asks a real model, on any server with OpenAI's chat completions: Ollama, llama.cpp, vLLM.
 
-Ollama, llama.cpp, vLLM and the like; the Space's own page and API in front of it:
-
+Example:
     with serve("qwen-2.5", brain=backend("http://127.0.0.1:11434/v1", "qwen2.5:0.5b")) as url: ...
 """
 
@@ -34,12 +33,11 @@ MAX_LISTED = 20  # models that an error lists
 def backend(url: str, model: str | None = None, key: str | None = None) -> Brain:
     """Return a brain that sends the conversation to `model` on the server at `url`.
 
-    Earlier turns, the system prompt and images are sent, too; the Space's choice of a model or of thinking is
-    not. The model's reasoning is shown where the Space shows thoughts. An answer that is abandoned ends the
-    request.
+    It sends the history, the system prompt and images, but not the Space's settings of model and thinking.
+    The model's reasoning becomes the Space's thoughts. Closing the brain ends the request.
 
     Args:
-        url: the API's, such as ``"http://127.0.0.1:11434/v1"``.
+        url: base URL of the API, such as ``"http://127.0.0.1:11434/v1"``.
         model: ``None`` if the server has only one.
         key: the server's API key. ``OPENAI_API_KEY`` is not sent.
 
@@ -49,7 +47,7 @@ def backend(url: str, model: str | None = None, key: str | None = None) -> Brain
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise ValueError(f"{url!r} is not the URL of a server, such as http://127.0.0.1:11434/v1.")
     server = _Server(url, key)
-    context = ssl.create_default_context()  # once: it takes as long as the rest of a client
+    context = ssl.create_default_context()  # shared, for it is slow to make
     chosen = model or server.only_model(context)
 
     async def brain(
@@ -72,14 +70,14 @@ def backend(url: str, model: str | None = None, key: str | None = None) -> Brain
             ):
                 async for chunk in chunks:
                     delta = chunk.choices[0].delta if chunk.choices else None
-                    # Servers do not agree on the name.
+                    # Servers disagree on the name.
                     if more := getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None):
                         thought += more
                         yield Thought(thought)
                     if delta and delta.content:
                         text += delta.content
                         yield text
-        except Exception as error:  # the SDK lets some errors of its HTTP library through
+        except Exception as error:  # the SDK does not wrap all errors of its HTTP library
             message = server.describe(error, partial=bool(text or thought))
             raise gr.Error(message, print_exception=False) from error
 
@@ -87,7 +85,7 @@ def backend(url: str, model: str | None = None, key: str | None = None) -> Brain
 
 
 class _Server:
-    """Where the model is, and how its errors are reported."""
+    """The address of the model, and the messages for its errors."""
 
     def __init__(self, url: str, key: str | None) -> None:
         self.settings: dict[str, Any] = {"base_url": url, "api_key": key or "none", "max_retries": 0}
@@ -96,7 +94,7 @@ class _Server:
         self._name = f"The model's server, {parts.hostname}{f':{parts.port}' if parts.port else ''},"
 
     def only_model(self, context: ssl.SSLContext) -> str:
-        """Return the only model there is; raise ValueError if there are several, or none can be listed."""
+        """Return the server's only model; raise ValueError if it has several, or cannot list them."""
         try:
             http = openai.DefaultHttpxClient(verify=context)
             with openai.OpenAI(http_client=http, **self.settings) as client:
@@ -105,11 +103,11 @@ class _Server:
             raise ValueError(self.describe(error)) from error
         if len(names) != 1:
             listed = ", ".join(names[:MAX_LISTED]) or "none"
-            raise ValueError(f"{self._name} has no one model to choose: name one of these: {listed}.")
+            raise ValueError(f"{self._name} does not have exactly one model; name one of these: {listed}.")
         return names[0]
 
     def describe(self, error: Exception, *, partial: bool = False) -> str:
-        """Return the message for an error, without the key; `partial`: part of the answer had arrived."""
+        """Return the message for an error, without the key; `partial` means that text had arrived."""
         match error:
             case openai.AuthenticationError() | openai.PermissionDeniedError():
                 reason = "refused the request: the replica needs its API key."
@@ -119,7 +117,7 @@ class _Server:
                 reason = "broke off its answer." if partial else "cannot be reached. Is it running?"
             case openai.APIError():
                 reason = f"failed: {self._message(error)[:MAX_ERROR_CHARS]}"
-            case _:  # of the SDK's HTTP library: which class a broken answer raises depends on the version
+            case _:  # of the SDK's HTTP library; the class for a broken answer depends on its version
                 reason = "broke off its answer." if partial else f"failed: {type(error).__name__}."
         return f"{self._name} {reason}"
 
@@ -150,6 +148,5 @@ def messages(
 def _data_url(path: str) -> str:
     kind = guess_type(path)[0] or ""
     if not kind.startswith("image/"):
-        message = f"{Path(path).name} is no image, and nothing else can be passed on."
-        raise gr.Error(message, print_exception=False)
+        raise gr.Error(f"{Path(path).name} is not an image; send images only.", print_exception=False)
     return f"data:{kind};base64,{b64encode(Path(path).read_bytes()).decode()}"

@@ -1,4 +1,4 @@
-"""The Gradio app of a replica: its settings, and the check that a file was uploaded."""
+"""The Gradio app of a replica, which accepts uploaded files only."""
 
 from __future__ import annotations
 
@@ -12,18 +12,13 @@ UPLOAD_LIFETIME = 3600  # seconds; when the server stops, all uploads are delete
 
 
 class Blocks(gr.Blocks):
-    """The app of a replica.
-
-    Args:
-        space_id: the Space that it is a replica of.
-        threads: launch(max_threads=) of the Space's own app, which also bounds the events that run at once.
-    """
+    """The app of a replica; `threads`: ``launch(max_threads=)`` of the Space's own app."""
 
     def __init__(self, space_id: str, threads: int = 40) -> None:
         delete_cache = (UPLOAD_LIFETIME, UPLOAD_LIFETIME)
         super().__init__(title=f"Replica of {space_id}", analytics_enabled=False, delete_cache=delete_cache)
         self.threads = threads
-        # Gradio checks no paths in a mounted app, which it takes for one that is still being built.
+        # Without it, Gradio takes a mounted app for one under construction, and does not check paths.
         self.has_launched = True
 
     def __enter__(self) -> Blocks:
@@ -31,15 +26,15 @@ class Blocks(gr.Blocks):
         return self
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
-        """Refuse files that nobody uploaded, whichever component they are sent to."""
+        """Refuse files that were not uploaded, whichever component receives them."""
         check_files(inputs)
         return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
 
 
 def check_files(data: Any) -> None:
-    """Raise gr.Error if `data` has a file anywhere that was not uploaded.
+    """Raise gr.Error if a file in `data`, at any depth, was not uploaded.
 
-    Gradio checks only dicts with its mark, and the Spaces' components take others.
+    Gradio checks only dicts with its own mark; the Spaces' components take others as well.
     """
     pending = [data]
     while pending:
@@ -57,7 +52,7 @@ def check_files(data: Any) -> None:
 
 
 def _is_remote(file: dict[str, Any]) -> bool:
-    """Return whether Gradio fetches the file, which it does from public addresses only."""
+    """Return whether Gradio downloads the file, which it does from public addresses only."""
     path, meta = file["path"], file.get("meta")
     marked = isinstance(meta, dict) and meta.get("_type") == "gradio.FileData"
     return marked and str(path).startswith(("http://", "https://")) and not file.get("is_stream")

@@ -1,16 +1,16 @@
-"""The default brain: a deterministic answer that repeats what the Space was given.
+"""The default brain, which gives a deterministic answer that quotes its input.
 
-The prompt may have triggers, which are quoted like the rest of it and can be combined:
+A prompt may contain triggers, in any combination:
 
 ======================  ==============================================================
 ``[[slow]]``            0.2 seconds a step
-``[[pace=SECONDS]]``    so many seconds a step (default 0.03)
-``[[wait=SECONDS]]``    no text for so long at first
+``[[pace=SECONDS]]``    this many seconds a step (default 0.03)
+``[[wait=SECONDS]]``    this many seconds before the first text
 ``[[long=N]]``          an answer of exactly N characters: `long_text`, as fast as possible
 ``[[multibyte]]``       a short answer in many scripts, one code point a step
 ``[[forever]]``         word after word until closed (10 minutes at most)
-``[[nothing]]``         ends without text
-``[[rewrite]]``         removes, half-way, an earlier part of its text
+``[[nothing]]``         no text
+``[[rewrite]]``         removes an earlier part of its text half-way
 ``[[shrink]]``          removes its last words at the end
 ``[[error-first]]``     an ordinary ``ValueError`` before the first text
 ``[[error-after=K]]``   the same after K steps of text
@@ -37,17 +37,17 @@ __all__ = ["Brain", "Thought", "answer", "long_text"]
 Brain = Callable[..., Iterator[Any] | AsyncGenerator[Any, None]]
 """``brain(system, history, prompt, image)`` yields the whole text so far, step by step.
 
-``history`` is ``[(user, assistant), ...]``, ``image`` a path or None: the newest where there are several. A
-brain that has a parameter of that name gets ``model``, the Space's name for it; ``images``, the paths of
-all images of the conversation; ``thinking``, the tokens it may spend on a `Thought`, 0 for none.
+``history`` is ``[(user, assistant), ...]``, ``image`` the path of the newest image or None. A brain may have
+the parameters ``model``, the Space's name for it; ``images``, the paths of all images of the conversation;
+and ``thinking``, the most tokens of its `Thought`, 0 for none.
 
-A step of ``None`` is not sent: a slow brain yields it so that it can be closed. A brain whose answer is
-abandoned is closed, after a step; an asynchronous generator, at any await.
+If nobody reads its answer, a brain is closed after its current step; an asynchronous generator, at any await.
+A slow brain yields ``None``, which is not sent, so that it can be closed.
 """
 
 
 class Thought(str):
-    """A step of a brain that thinks: the whole thought so far. Only some Spaces show thoughts."""
+    """The whole reasoning so far, as a step of a brain. Only some Spaces show it."""
 
     __slots__ = ()
 
@@ -55,8 +55,8 @@ class Thought(str):
 PACE = 0.03  # seconds a word
 SLOW = 0.2  # seconds a step
 MAX_SLEEP = 0.05  # seconds, during which the brain cannot be closed
-FOREVER = 600.0  # seconds: nothing on a test machine should outlive this
-MAX_WORDS = 20_000  # if the pace is short
+FOREVER = 600.0  # seconds
+MAX_WORDS = 20_000  # of an answer without end
 QUOTA = (  # the text of ZeroGPU, as users report it
     "You have exceeded your GPU quota (60s requested vs. 56s left). "
     "Sign-up on Hugging Face to get more quota or retry in 0:09:48"
@@ -72,7 +72,7 @@ def answer(
     images: Sequence[str] = (),
     thinking: int = 0,
 ) -> Iterator[str | None]:
-    """Repeat what was given, and obey the triggers in `prompt`."""
+    """Answer with the input, as the triggers in `prompt` demand."""
     triggers = parse_triggers(prompt)
     yield from _sleep(float(triggers.get("wait", 0)))
     _fail_first(triggers)
@@ -93,7 +93,7 @@ def answer(
 
 
 def parse_triggers(prompt: str) -> dict[str, str]:
-    """Return each ``[[name]]`` and ``[[name=value]]`` in the prompt.
+    """Return the triggers in the prompt, as name -> value.
 
     >>> parse_triggers("Hello [[slow]] [[error-after=3]]")
     {'slow': '', 'error-after': '3'}
@@ -104,7 +104,6 @@ def parse_triggers(prompt: str) -> dict[str, str]:
 def reply(
     system: str, history: list[tuple[str, str]], prompt: str, images: Sequence[str | None], model: str
 ) -> str:
-    """Return the text of the answer."""
     parts = [f'You asked: "{prompt}"', f"This is turn {len(history) + 1}."]
     parts += [f'Before, you said: "{user}" and I answered: "{_short(bot)}"' for user, bot in history]
     if seen := [describe(image) for image in images if image]:
@@ -118,7 +117,6 @@ def reply(
 
 
 def steps(triggers: dict[str, str], text: str) -> Iterable[str]:
-    """Return the steps of an answer, each its whole text so far."""
     if "long" in triggers:
         return chunks(long_text(int(triggers["long"])))
     if "multibyte" in triggers:
@@ -133,7 +131,7 @@ def steps(triggers: dict[str, str], text: str) -> Iterable[str]:
 
 
 def _rewriting(text: str) -> Iterator[str]:
-    """Yield the text with an insertion after the first word, which is gone from half-way on."""
+    """Yield the text, with an insertion after its first word in the first half of the steps."""
     whole = list(words(text))
     first, half = whole[0], len(whole) // 2
     yield first
@@ -161,7 +159,7 @@ def _fail_first(triggers: dict[str, str]) -> None:
 
 
 def _fail_after(triggers: dict[str, str], count: int | None) -> None:
-    """Fail if `count` steps are the limit; ``None`` is the end of the answer, which any limit fails."""
+    """Fail if the limit is `count` steps or fewer; ``None`` is the end of the answer, beyond any limit."""
     for name in ("error-after", "gr-error-after"):
         limit = triggers.get(name)
         if limit is not None and (count is None or count >= int(limit)):
@@ -174,7 +172,7 @@ def _short(text: str, limit: int = 60) -> str:
 
 
 def _sleep(seconds: float) -> Iterator[None]:
-    """Sleep in short steps, after which the brain can be closed."""
+    """Sleep in short steps, between which the brain can be closed."""
     end = time.monotonic() + seconds
     while (remaining := end - time.monotonic()) > 0:
         time.sleep(min(remaining, MAX_SLEEP))

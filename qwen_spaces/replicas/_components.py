@@ -1,6 +1,6 @@
-"""Components that newer Gradio lacks, or whose rules have changed since the Spaces were written.
+"""Components that newer versions of Gradio lack, or that have changed since the Spaces were written.
 
-A class's name, in lower case but for its first letter, is the component's name in ``/info``.
+A component's name in ``/info`` is its class name, capitalized.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ class WithoutStub(type(Component)):  # type: ignore[misc]
     """Gradio's metaclass writes a ``.pyi`` beside every component's source; this one leaves no files."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> Any:
-        """Return the class, and do nothing else."""
         return ABCMeta.__new__(cls, name, bases, attrs)
 
 
@@ -35,11 +34,9 @@ class TreeComponent(Component, metaclass=WithoutStub):
     EVENTS: list[Any] = []  # noqa: RUF012  (as in the base class)
 
     def get_block_name(self) -> str:
-        """Return the name of the frontend."""
         return "json"
 
     def preprocess(self, payload: Any) -> Any:
-        """Return the value as the Spaces' own code reads it."""
         return payload.root if payload else None
 
 
@@ -49,20 +46,17 @@ class Chatbot(TreeComponent):  # type: ignore[metaclass]
     data_model: type[GradioRootModel] = Pairs
 
     def preprocess(self, payload: Pairs | None) -> list[list[Any]]:
-        """Return the history as the Spaces' own code reads it."""
         return [list(pair) for pair in payload.root] if payload else []
 
     def postprocess(self, value: list[list[Any]] | None) -> Pairs:
-        """Return the history for the wire."""
         return Pairs(root=[tuple(map(self.to_cell, pair)) for pair in value or []])
 
     def example_payload(self) -> list[list[str | None]]:
-        """Return an example for the API's documentation."""
         return [["Hello!", None]]
 
     @staticmethod
     def to_cell(value: Any) -> Any:
-        """Return a cell for the wire."""
+        """Return a cell in its serialized form."""
         return value
 
 
@@ -71,7 +65,7 @@ class Modelscopechatbot(Chatbot):
 
     @staticmethod
     def to_cell(value: Any) -> Any:
-        """Return a cell for the wire, with the fields and order of ``modelscope_studio`` 0.x."""
+        """Return a cell in its serialized form, with the fields and order of ``modelscope_studio`` 0.x."""
         if value is None:
             return None
         if isinstance(value, list):  # a cell per agent
@@ -83,7 +77,7 @@ class Modelscopechatbot(Chatbot):
 
 
 class Radio(gr.Radio, metaclass=WithoutStub):
-    """A radio that takes any value, as Gradio 4 did; newer ones refuse what is not in ``choices``."""
+    """A radio that takes any value, as in Gradio 4; newer versions refuse one that is not in ``choices``."""
 
     def preprocess(self, payload: Any) -> Any:
         """Return the value unchanged; refuse a dict, which could change the component on its way back."""
@@ -93,8 +87,7 @@ class Radio(gr.Radio, metaclass=WithoutStub):
 
 
 class Image(gr.Image, metaclass=WithoutStub):
-    """An image passed on as the uploaded file: Gradio's own opens it, converts it and leaves it open."""
+    """An image passed on as the path of the upload: Gradio's own opens, converts and does not close it."""
 
     def preprocess(self, payload: Any) -> Any:
-        """Return the path on the server, if any."""
         return payload.path if payload else None

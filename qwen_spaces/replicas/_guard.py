@@ -1,4 +1,4 @@
-"""ASGI middleware around a replica: whose requests it serves, and how large a body may be."""
+"""ASGI middleware of a replica, which checks the Host, the Origin and the size of each request."""
 
 from __future__ import annotations
 
@@ -17,28 +17,22 @@ from .._hosts import hostname, is_same_site, is_served
 MIB = 2**20
 MAX_FILE_BYTES = 20 * MIB  # of an uploaded file
 MAX_BODY_BYTES = 32 * MIB  # of any request
-TAIL_BYTES = 128  # hold the end of a form, whose boundary has at most 70
+TAIL_BYTES = 128  # enough for the end of a form, whose boundary has at most 70
 DRAIN_TIMEOUT = 5.0  # seconds for the rest of a refused body to arrive
-# Gradio looks for these words.
+# Gradio looks for the words "maximum allowed size".
 TOO_LARGE = f"The request exceeds the maximum allowed size of {MAX_BODY_BYTES // MIB} MiB."
 
 _DEEP_LINK = re.compile(r"[\w-]{0,200}", re.ASCII)
 
 
 class Guard:
-    """Refuses requests that are not meant for this server, and bodies that are too large.
-
-    Args:
-        app: the replica.
-        host: the address that the server listens on.
-    """
+    """Refuses requests that are not meant for a server on `host`, and bodies that are too large."""
 
     def __init__(self, app: ASGIApp, host: str) -> None:
         self.app: ASGIApp = app
         self._host = host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -65,9 +59,9 @@ class Guard:
 
 
 class _Body:
-    """The body of a request: counted, and read to its end before the response ends.
+    """The body of a request, which is counted, and read to its end before the response ends.
 
-    A connection that is closed with unread data is reset, and the client may never see the response.
+    A connection that closes with unread data is reset, and the client may never see the response.
     """
 
     def __init__(self, receive: Receive, send: Send, headers: Headers) -> None:
@@ -80,7 +74,7 @@ class _Body:
         self._size = 0
 
     async def receive(self) -> Message:
-        """Receive the next part, or raise the error on which Gradio deletes its temporary files."""
+        """Receive the next part; raise an error on which Gradio deletes its temporary files."""
         message = await self._receive()
         ended = not self._unread
         self._count(message)
@@ -91,7 +85,6 @@ class _Body:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a part of the response."""
         if self._unread and message["type"] == "http.response.body" and not message.get("more_body"):
             await self._send({**message, "more_body": True})
             await self._drain()

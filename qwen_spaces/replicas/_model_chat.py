@@ -1,12 +1,14 @@
-"""The Spaces that answer at ``/model_chat``: `Qwen/Qwen2-72B-Instruct`, `Qwen/Qwen2.5` and their relatives.
+"""The Spaces with a ``/model_chat``: `Qwen/Qwen2-72B-Instruct`, `Qwen/Qwen2.5` and their relatives.
 
-Components and events are made in the order of the real apps, so that they have the same ids.
+Components and events are made in the order of the real apps, so that they have the same ids. `slots` is the
+number of answers at once, by default that of the Space's own app.
 """
 
 # ruff: noqa: RUF001  (the Space's own labels have full-width colons)
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -28,23 +30,8 @@ Step = tuple[str, History, str]  # the input, the whole history with the text so
 Limit = int | str | None  # events at once; "default" is Gradio's own name
 
 
-def qwen2_72b(brain: Brain, slots: int | None) -> Blocks:
-    """Build `Qwen/Qwen2-72B-Instruct`: string cells. `slots`: answers at once (40, as the Space's own)."""
-    return _one_model(brain, slots, "Qwen/Qwen2-72B-Instruct", "qwen2-72B-instruct", QWEN2_SYSTEM)
-
-
-def qwen2_5_72b(brain: Brain, slots: int | None) -> Blocks:
-    """Build `Qwen/Qwen2.5-72B-Instruct`: another label and system prompt (its captured ``/info``)."""
-    return _one_model(brain, slots, "Qwen/Qwen2.5-72B-Instruct", "Qwen2.5-72B-Instruct", QWEN2_5_SYSTEM)
-
-
-def qwen2_5_max(brain: Brain, slots: int | None) -> Blocks:
-    """Build `Qwen/Qwen2.5-Max-Demo`: the same again (callers of the Space); its label is a guess."""
-    return _one_model(brain, slots, "Qwen/Qwen2.5-Max-Demo", "Qwen2.5-Max", QWEN2_SYSTEM)
-
-
-def _one_model(brain: Brain, slots: int | None, space_id: str, label: str, system_prompt: str) -> Blocks:
-    """Build a Space without a choice of models."""
+def _one_model(space_id: str, label: str, system_prompt: str, brain: Brain, slots: int | None) -> Blocks:
+    """Build a Space with string cells and without a choice of models."""
     model = space_id.partition("/")[2].removesuffix("-Demo")
 
     async def model_chat(query: str, history: History, system: str) -> AsyncIterator[Step]:
@@ -59,8 +46,14 @@ def _one_model(brain: Brain, slots: int | None, space_id: str, label: str, syste
     return demo
 
 
+# The label and system prompt of Qwen2.5-72B are those of its captured `/info`; the label of Max is a guess.
+qwen2_72b = partial(_one_model, "Qwen/Qwen2-72B-Instruct", "qwen2-72B-instruct", QWEN2_SYSTEM)
+qwen2_5_72b = partial(_one_model, "Qwen/Qwen2.5-72B-Instruct", "Qwen2.5-72B-Instruct", QWEN2_5_SYSTEM)
+qwen2_5_max = partial(_one_model, "Qwen/Qwen2.5-Max-Demo", "Qwen2.5-Max", QWEN2_SYSTEM)
+
+
 def qwen2_5(brain: Brain, slots: int | None) -> Blocks:
-    """Build `Qwen/Qwen2.5`: dict cells, a model size. `slots`: answers at once (5, as the Space's own)."""
+    """Build `Qwen/Qwen2.5`, with dict cells and a choice of sizes."""
     sizes = (*GENERAL, *MATH, *CODER)
     with Blocks("Qwen/Qwen2.5", threads=5) as demo:
         gr.Markdown("<center><font size=8>Qwen2.5, a local replica</font></center>")
@@ -83,7 +76,7 @@ def qwen2_5(brain: Brain, slots: int | None) -> Blocks:
 
 
 def qwen2_5_coder(brain: Brain, slots: int | None) -> Blocks:
-    """Build `Qwen/Qwen2.5-Coder-demo`: string cells, a size (callers of the Space; the layout is a guess)."""
+    """Build `Qwen/Qwen2.5-Coder-demo`, with string cells and a choice of sizes; the layout is a guess."""
     limit = slots or 40
     with Blocks("Qwen/Qwen2.5-Coder-demo") as demo:
         gr.Markdown("<center><font size=8>Qwen2.5-Coder, a local replica</font></center>")
@@ -97,8 +90,6 @@ def qwen2_5_coder(brain: Brain, slots: int | None) -> Blocks:
 
 
 def _sized(brain: Brain, sizes: Sequence[str], stem: str) -> Callable[..., AsyncIterator[Step]]:
-    """Return the endpoint of a Space with a choice of model sizes."""
-
     async def model_chat(query: str, history: History, system: str, radio: str) -> AsyncIterator[Step]:
         if radio not in sizes:
             raise ValueError(f"Model not exist: {stem}-{str(radio).lower()}-instruct")
@@ -109,14 +100,13 @@ def _sized(brain: Brain, sizes: Sequence[str], stem: str) -> Callable[..., Async
 
 
 def update_other_radios(value: str, other_radio1: str, other_radio2: str) -> tuple[str, str, str]:
-    """Clear the other two groups of sizes."""
     if value == "":
         return other_radio1 or other_radio2, other_radio1, other_radio2
     return value, "", ""
 
 
 class _Page:
-    """The components below the title, and their events: all these Spaces have them."""
+    """The components below the title, and their events, which all these Spaces share."""
 
     def __init__(self, system_prompt: str, chatbot: type[Chatbot], label: str) -> None:
         self.system_prompt = system_prompt
@@ -135,7 +125,7 @@ class _Page:
     def connect(
         self, model_chat: Any, *more: Radio, submit: Limit, click: Limit, other: Limit = "default"
     ) -> None:
-        """Add the four events in the Spaces' order, each with its limit; `more`: further inputs."""
+        """Add the four events in the Spaces' order, each with its limit; `more` are further inputs."""
 
         def clear_session() -> tuple[str, History]:
             return "", []
@@ -156,9 +146,9 @@ class _Page:
         )
 
     def connect_radio(self, radio: Radio, title: gr.Markdown, stem: str) -> None:
-        """Let another size change the title and the label, and clear the input."""
+        """Change the title and the label with the size, and clear the input."""
 
-        def chiose_radio(radio: str, system: str) -> tuple[Any, Any, str, str, str]:  # the Spaces' own name
+        def chiose_radio(radio: str, system: str) -> tuple[Any, Any, str, str, str]:  # the Spaces' spelling
             heading = gr.update(value=f"<center><font size=8>{stem}-{radio}-instruct</font></center>")
             system = system or self.system_prompt
             return heading, gr.update(label=str(radio).lower()), system, system, ""
@@ -170,7 +160,6 @@ class _Page:
 async def _steps(
     brain: Brain, query: str | None, history: History | None, system: str, model: str
 ) -> AsyncIterator[Step]:
-    """Yield an answer as the Spaces do."""
     query, history = query or "", history or []
     turns = [(_text(user), _text(bot)) for user, bot in history]
     async for text in answers(brain, system or "", [*turns, (query, "")], (), model):

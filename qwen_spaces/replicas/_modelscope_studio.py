@@ -1,4 +1,4 @@
-"""Stand-ins for the components of ``modelscope_studio`` that the Spaces of 2025 are made of.
+"""Replacements for the components of ``modelscope_studio`` in the Spaces of 2025.
 
 They have its class names, which ``/info`` shows, and its values (read in 1.4.2); the page draws them with
 Gradio's own components.
@@ -25,21 +25,19 @@ class Messages(GradioRootModel):
 class AntdXSender(gr.Textbox, metaclass=WithoutStub):
     """The text input."""
 
-    def get_block_name(self) -> str:
-        """Return the name of the frontend."""
-        return "textbox"
+    is_template = True  # drawn as its base class
 
 
 class ModelScopeMultimodalInput(gr.MultimodalTextbox, metaclass=WithoutStub):
     """The input for text and files, of 0.x: ``{"text", "files": [path, ...]}``."""
 
-    def get_block_name(self) -> str:
-        """Return the name of the frontend."""
-        return "multimodaltextbox"
+    is_template = True
 
 
-class ModelScopeProMultimodalInput(ModelScopeMultimodalInput):  # type: ignore[metaclass]
+class ModelScopeProMultimodalInput(gr.MultimodalTextbox, metaclass=WithoutStub):
     """The same, of 1.x."""
+
+    is_template = True
 
 
 class AntdForm(TreeComponent):  # type: ignore[metaclass]
@@ -48,11 +46,9 @@ class AntdForm(TreeComponent):  # type: ignore[metaclass]
     data_model: type[GradioRootModel] = Settings
 
     def postprocess(self, value: dict[str, Any] | None) -> Settings | None:
-        """Return the values for the wire."""
         return None if value is None else Settings(root=value)
 
     def example_payload(self) -> dict[str, Any]:
-        """Return an example for the API's documentation."""
         return {}
 
 
@@ -62,15 +58,14 @@ class ModelScopeProChatbot(TreeComponent):  # type: ignore[metaclass]
     data_model: type[GradioRootModel] = Messages
 
     def postprocess(self, value: list[dict[str, Any]] | None) -> Messages | None:
-        """Return the messages for the wire, with files in place of paths."""
         return None if value is None else Messages(root=[_with_files(message) for message in value])
 
     def example_payload(self) -> list[dict[str, Any]]:
-        """Return an example for the API's documentation."""
         return []
 
 
 def _with_files(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the message with files in place of paths."""
     content = message["content"]
     if isinstance(content, list):
         content = [_with_file_data(part) if part["type"] == "file" else part for part in content]

@@ -1,7 +1,7 @@
-"""`Qwen/QVQ-72B-preview`: one image or none and a prompt, at ``/generate``; no history, no system prompt.
+"""`Qwen/QVQ-72B-preview`: an optional image and a prompt, at ``/generate``; no history, no system prompt.
 
-The Space's own source is not public: its parameter names and layout are guesses, so pass arguments by
-position.
+The Space's source is not public. Its layout, its limit of 40 answers at once and its parameter names are
+guesses, so pass arguments by position.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from ._runner import answers
 
 
 def qvq_72b(brain: Brain, slots: int | None) -> Blocks:
-    """Build it. `slots`: answers at once (40; the Space's own number is not known)."""
-
     async def generate(image: str | None, query: str) -> AsyncIterator[str]:
         images = [image] if image else []
         async for text in answers(brain, "", [(query or "", "")], images, "QVQ-72B-Preview"):

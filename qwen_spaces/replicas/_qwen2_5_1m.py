@@ -1,7 +1,8 @@
-"""`Qwen/Qwen2.5-1M-Demo`: the WebUI of Qwen-Agent, where the answer's cell is a list with a cell per agent.
+"""`Qwen/Qwen2.5-1M-Demo`: the WebUI of Qwen-Agent, where an answer is a list with a cell per agent.
 
 The endpoints, their inputs and outputs are those of ``qwen_agent/gui/web_ui.py`` and of callers of the Space
-(read 2026-11): they send the number of an agent, so there are several; how many is a guess.
+(read 2026-11); the limit of 10 answers at once is Qwen-Agent's. Callers send the number of an agent, so
+there are several; two is a guess.
 """
 
 from __future__ import annotations
@@ -27,8 +28,6 @@ Step = tuple[Pairs, History, int]
 
 
 def qwen2_5_1m(brain: Brain, slots: int | None) -> Blocks:
-    """Build it. `slots`: answers at once (10, as Qwen-Agent's own)."""
-
     async def agent_run(
         _chatbot: Pairs, _history: History, _agent_selector: int | None = None
     ) -> AsyncIterator[Step]:
@@ -43,7 +42,7 @@ def qwen2_5_1m(brain: Brain, slots: int | None) -> Blocks:
         async for text in answers(brain, "", turns, files, AGENTS[agent]):
             cells[agent] = {"text": text}
             yield _chatbot, _history, agent
-        # Only now: a turn that failed or was cancelled has no answer in the Space's own history.
+        # Only now: the Space's history has no answer for a turn that failed or was cancelled.
         if text:
             _history.append({"role": "assistant", "content": [{"text": text}]})
         else:
@@ -68,12 +67,10 @@ def qwen2_5_1m(brain: Brain, slots: int | None) -> Blocks:
 
 
 def change_agent(agent_selector: int) -> tuple[int, str]:
-    """Show the name of another agent."""
     return agent_selector, AGENTS[agent_selector]
 
 
 def add_text(_input: dict[str, Any], _chatbot: Pairs, _history: History) -> tuple[Any, Pairs, History]:
-    """Add a question, not yet answered."""
     text, files = _input["text"], _input["files"]
     _history.append({"role": "user", "content": [{"text": text}, *({"image": path} for path in files)]})
     cell = {"text": text, "files": [FileData(path=path).model_dump() for path in files]}
@@ -81,5 +78,4 @@ def add_text(_input: dict[str, Any], _chatbot: Pairs, _history: History) -> tupl
 
 
 def flushed() -> Any:
-    """Let the input take the next question."""
     return gr.update(interactive=True)

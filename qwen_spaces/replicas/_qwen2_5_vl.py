@@ -1,8 +1,8 @@
 """`Qwen/Qwen2.5-VL-72B-Instruct`: images and text in pairs, and a hidden history in the session.
 
 Names and behaviour are those of QwenLM's own demo, ``web_demo_mm.py``, and of callers of the Space (read
-2026-11, Gradio 5). The demo turns its text into HTML, the Space probably does not: callers read plain JSON
-from it.
+2026-11, Gradio 5). The demo turns its text into HTML; the Space probably does not, for callers read plain
+text from it.
 """
 
 from __future__ import annotations
@@ -26,25 +26,20 @@ class Chatbot(TextChatbot):
     """The chatbot with pair histories, where a cell may be a file: in code ``(path,)``."""
 
     def preprocess(self, payload: Any) -> Pairs:
-        """Return the history as the Space's own code reads it."""
-        return [[_from_cell(cell) for cell in pair] for pair in super().preprocess(payload)]
+        pairs = super().preprocess(payload)
+        return [
+            [(cell["file"]["path"],) if isinstance(cell, dict) else cell for cell in pair] for pair in pairs
+        ]
 
     @staticmethod
     def to_cell(value: Any) -> Any:
-        """Return a cell for the wire."""
         if not isinstance(value, tuple):
             return value
         file = FileData(path=value[0], mime_type=guess_type(value[0])[0])
         return {"file": file.model_dump(), "alt_text": None}
 
 
-def _from_cell(cell: Any) -> Any:
-    return (cell["file"]["path"],) if isinstance(cell, dict) else cell
-
-
 def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
-    """Build it. `slots`: answers at once (40; the Space's own number is not known)."""
-
     async def predict(_chatbot: Pairs, task_history: Pairs) -> AsyncIterator[Pairs]:
         query = task_history[-1][0]
         if not query:
@@ -54,7 +49,7 @@ def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
         async for text in answers(brain, "", turns, images, "Qwen2.5-VL-72B-Instruct"):
             _chatbot[-1] = [_chatbot[-1][0], text]
             yield _chatbot
-        # Only now: a turn that failed or was cancelled has no answer in the Space's own history.
+        # Only now: the Space's history has no answer for a turn that failed or was cancelled.
         task_history[-1] = [query, text]
         yield _chatbot
 
@@ -78,7 +73,7 @@ def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
             again = gr.Button("🤔️ Regenerate")
             empty = gr.Button("🧹 Clear History")
         both = [chatbot, task_history]
-        limit = slots or 40
+        limit = slots or 40  # a guess
         added = submit.click(add_text, inputs=[*both, query], outputs=both)
         added.then(predict, inputs=both, outputs=[chatbot], concurrency_limit=limit)
         submit.click(reset_user_input, inputs=[], outputs=[query])
@@ -89,29 +84,24 @@ def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
 
 
 def add_text(history: Pairs, task_history: Pairs, text: str) -> tuple[Pairs, Pairs]:
-    """Add a question, not yet answered."""
     return [*history, [text, None]], [*task_history, [text, None]]
 
 
 def add_file(history: Pairs, task_history: Pairs, file: Any) -> tuple[Pairs, Pairs]:
-    """Add an image for the next question."""
     return [*history, [(str(file),), None]], [*task_history, [(str(file),), None]]
 
 
 def reset_user_input() -> str:
-    """Empty the input."""
     return ""
 
 
 def reset_state(_chatbot: Pairs, task_history: Pairs) -> Pairs:
-    """Empty the chat."""
     task_history.clear()
     return []
 
 
 def _read(task_history: Pairs) -> tuple[Turns, list[str]]:
-    """Return the turns, and the paths of all images."""
     if isinstance(task_history[-1][0], tuple):
-        raise ValueError("A file was sent, and no question.")
+        raise ValueError("A file was sent without a question.")
     images = [user[0] for user, _ in task_history if isinstance(user, tuple)]
     return [(user, bot or "") for user, bot in task_history if not isinstance(user, tuple)], images

@@ -1,15 +1,15 @@
-"""`Qwen/Qwen3-Demo` and `Qwen/Qwen3-VL-Demo`: separate reasoning; the Space keeps the turns.
+"""`Qwen/Qwen3-Demo` and `Qwen/Qwen3-VL-Demo`: separate reasoning, and the history in the session.
 
-The endpoint's name and inputs, its seven outputs, the fields of the messages, the order of steps and what is
-kept are those of public forks of both apps and of callers (read 2026-11, Gradio 5). There are fewer other
-endpoints here, and components and events have other ids.
+The endpoint's name and inputs, its seven outputs, the fields of the messages, the order of steps and the
+state are those of public forks of both apps and of callers (read 2026-11, Gradio 5). There are fewer other
+endpoints here, and the ids of components and events differ.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -22,7 +22,7 @@ from ._runner import Turns, answers, as_turns
 SYSTEM = "You are a helpful and harmless assistant."
 SIZES = ("235b-a22b", "32b", "30b-a3b", "14b", "8b", "4b", "1.7b", "0.6b")
 MODELS = tuple(f"qwen3-{size}" for size in SIZES)
-BUDGET = 38  # times 1024 tokens: the maximum, and the default; the VL Space names none
+BUDGET = 38  # times 1024 tokens; the maximum and the default, in the VL Space a guess
 SETTINGS: dict[str, object] = {"model": MODELS[0], "sys_prompt": SYSTEM, "thinking_budget": BUDGET}
 VL_MODELS = {True: "qwen3-vl-235b-a22b-thinking", False: "qwen3-vl-235b-a22b-instruct"}  # likely
 LIMIT = 100  # answers at once, as the Spaces' own
@@ -32,8 +32,6 @@ Steps = AsyncIterator[list[Any]]
 
 
 def qwen3(brain: Brain, slots: int | None) -> Blocks:
-    """Build `Qwen/Qwen3-Demo`: text. `slots`: answers at once (100, as the Space's own)."""
-
     async def add_message(
         input_value: str, settings_form_value: State, thinking_btn_state_value: State, state_value: State
     ) -> Steps:
@@ -48,8 +46,6 @@ def qwen3(brain: Brain, slots: int | None) -> Blocks:
 
 
 def qwen3_vl(brain: Brain, slots: int | None) -> Blocks:
-    """Build `Qwen/Qwen3-VL-Demo`: text and images. `slots`: answers at once (100, as the Space's own)."""
-
     async def add_message(input_value: State, thinking_btn_state_value: State, state_value: State) -> Steps:
         files = {"type": "file", "content": list(input_value["files"])}
         content = [files, {"type": "text", "content": input_value["text"]}]
@@ -88,21 +84,19 @@ def _app(title: str, make: Callable[[], Any], add_message: Callable[..., Steps],
 
 
 def new_chat(thinking_btn_state: State, state_value: State) -> tuple[Any, State, State]:
-    """Begin another conversation with the next message."""
     state_value["conversation_id"] = ""
     thinking_btn_state["enable_thinking"] = True
     return gr.update(value=None), thinking_btn_state, state_value
 
 
 def clear_conversation_history(state_value: State) -> tuple[Any, State]:
-    """Clear the history of this conversation."""
     if key := state_value["conversation_id"]:
         state_value["conversation_contexts"][key]["history"] = []
     return gr.update(value=None), state_value
 
 
 def toggle_thinking(thinking_btn_state: State) -> State:
-    """Toggle thinking; the name of the Space's event is not known."""
+    """Toggle thinking; the name is a guess."""
     return {"enable_thinking": not thinking_btn_state["enable_thinking"]}
 
 
@@ -112,12 +106,11 @@ async def _turn(brain: Brain, content: Any, request: State, state: State) -> Ste
     history = state["conversation_contexts"].setdefault(key, {"history": []})["history"]
     state["conversation_contexts"][key] = {"history": history, **request}
     messages = [*history, {"role": "user", "content": content, "key": str(uuid.uuid4())}]
-    turns = as_turns((message["role"], _text(message)) for message in messages)
-    images = [path for message in messages for path in _files(message)]
+    turns = as_turns((message["role"], next(_contents(message, "text"), "") or "") for message in messages)
+    images = [path for message in messages for paths in _contents(message, "file") for path in paths]
     history.append(messages[-1])
     yield _step(state, history, value=None)
-    # The history itself grows, as in the forks: a turn that fails or is cancelled stays in it as it is then,
-    # the user's message and the answer so far.
+    # As in the forks, the answer grows within the history, which keeps that of a failed or cancelled turn.
     answer: State = {"role": "assistant", "content": [], "key": str(uuid.uuid4())}
     answer.update(header=request["settings"].get("model"), loading=True, status="pending")
     history.append(answer)
@@ -141,7 +134,7 @@ async def _turn(brain: Brain, content: Any, request: State, state: State) -> Ste
 
 
 def _step(state: State, history: list[State] | None = None, **textbox: Any) -> list[Any]:
-    """Return the seven outputs, most of them without a change; without `history` all of them."""
+    """Return the seven outputs; without `history`, the chat does not change."""
     chat = gr.update() if history is None else gr.update(value=history)
     return [gr.update(**textbox), *[None] * 4, chat, state]
 
@@ -158,7 +151,7 @@ def _answers(brain: Brain, turns: Turns, images: list[str], request: State) -> A
 
 
 def _show(answer: State, text: str, start: float) -> None:
-    """Put the text or thought so far into the answer's parts."""
+    """Put the text or the reasoning so far into the answer's parts."""
     parts = {part["type"]: part for part in answer["content"]}
     if isinstance(text, Thought):
         options = {"title": "Thinking...", "status": "pending"}
@@ -173,15 +166,8 @@ def _show(answer: State, text: str, start: float) -> None:
     answer["loading"] = False
 
 
-def _text(message: State) -> str:
-    """Return the first text of a message."""
+def _contents(message: State, kind: str) -> Iterator[Any]:
+    """Return the contents of a message's parts of one kind; a string is a text."""
     content = message["content"]
-    if isinstance(content, str):
-        return content
-    return next((part["content"] for part in content if part["type"] == "text"), "") or ""
-
-
-def _files(message: State) -> list[str]:
-    content = message["content"]
-    parts = [] if isinstance(content, str) else content
-    return [path for part in parts if part["type"] == "file" for path in part["content"]]
+    parts = [{"type": "text", "content": content}] if isinstance(content, str) else content
+    return (part["content"] for part in parts if part["type"] == kind)

@@ -1,4 +1,4 @@
-"""Running a brain: in a worker thread if it would block the event loop, closed as soon as nobody listens."""
+"""Run a brain, in a worker thread if it would block the event loop, and close it when nobody listens."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ async def answers(
 ) -> AsyncIterator[str]:
     """Yield the brain's texts for the last of `turns`, and its thoughts if `thinking`.
 
-    Abandoned at any step, the brain is closed when that step has ended.
+    If the caller stops reading, the brain is closed after its current step.
     """
     *history, (prompt, _) = turns
-    named = _accepted(brain, model=model, images=list(images), thinking=thinking)
+    named: dict[str, Any] = {"model": model, "images": list(images), "thinking": thinking}
+    parameters = inspect.signature(brain).parameters
+    if inspect.Parameter.VAR_KEYWORD not in {parameter.kind for parameter in parameters.values()}:
+        named = {name: value for name, value in named.items() if name in parameters}
     texts = brain(system, history, prompt, images[-1] if images else None, **named)
     async for text in texts if isinstance(texts, AsyncGenerator) else _in_threads(iter(texts)):
         if text is not None and (thinking or not isinstance(text, Thought)):
@@ -34,7 +37,7 @@ async def answers(
 
 
 def as_turns(messages: Iterable[tuple[str, str]]) -> Turns:
-    """Return messages, as (role, text), in turns.
+    """Return the turns of messages, each (role, text).
 
     >>> as_turns([("user", "Hi"), ("assistant", "Hello."), ("user", "Why?")])
     [('Hi', 'Hello.'), ('Why?', '')]
@@ -50,7 +53,7 @@ def as_turns(messages: Iterable[tuple[str, str]]) -> Turns:
 
 async def _in_threads(texts: Iterator[str | None]) -> AsyncIterator[str | None]:
     """Yield the steps of an ordinary brain, each from a worker thread."""
-    running = threading.Lock()  # Gradio cancels the task natively, which does not end a step that runs
+    running = threading.Lock()  # cancelling the task does not end a running step
     limiter = anyio.CapacityLimiter(1)  # its own: with the shared one, 40 slow answers starve the others
 
     def step() -> Any:
@@ -61,17 +64,10 @@ async def _in_threads(texts: Iterator[str | None]) -> AsyncIterator[str | None]:
         with running:
             getattr(texts, "close", bool)()
 
-    # Gradio drives all steps of an answer from one task and ends that when nobody listens. Its cancel may
-    # leave this generator suspended, unclosed, until a garbage collection; the task's end is certain.
+    # Gradio drives all steps of an answer from one task and ends it when nobody listens. A cancellation may
+    # leave this generator suspended until a garbage collection, so wait for the end of the task.
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     if task:
         task.add_done_callback(lambda _: loop.run_in_executor(None, close))
     while (text := await anyio.to_thread.run_sync(step, limiter=limiter)) is not _END:
         yield text
-
-
-def _accepted(brain: Brain, **arguments: Any) -> dict[str, Any]:
-    """Return those of `arguments` that the brain has parameters for."""
-    parameters = inspect.signature(brain).parameters
-    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    return {name: value for name, value in arguments.items() if takes_all or name in parameters}

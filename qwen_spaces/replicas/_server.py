@@ -1,4 +1,4 @@
-"""The server of a replica: in this process for a test or a demo, or until Ctrl-C for the command line."""
+"""Build a replica, and serve it for a ``with`` block or until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ._qwen3 import qwen3, qwen3_vl
 
 T = TypeVar("T")
 
-START_TIMEOUT = 30.0  # seconds; a loaded test machine is slow
+START_TIMEOUT = 30.0  # seconds; enough for a slow machine
 STOP_TIMEOUT = 5.0  # seconds
 POLL_INTERVAL = 0.005  # seconds, of the queue
 CLOSE_TIMEOUT = 0  # seconds for open connections to end by themselves; streams never do
@@ -58,10 +58,10 @@ _building = threading.Lock()  # Gradio numbers components with one counter for t
 def build(
     name: str, *, brain: Brain | None = None, slots: int | None = None, max_size: int | None = None
 ) -> gr.Blocks:
-    """Build the replica called `name` as a Gradio app with its queue, not yet served.
+    """Return the replica called `name` as a Gradio app, not yet served.
 
-    `slots`: answers at once (``None``: as many as the Space's own). `max_size`: how many may wait.
-    Raises ValueError for a name that is not in `NAMES`.
+    `slots` is the most answers at once, by default the Space's own limit; `max_size` is the most requests in
+    the queue, by default any number. Raises ValueError if `name` is not in `NAMES`.
     """
     if name not in REPLICAS:
         near = get_close_matches(name, NAMES, n=1)
@@ -75,9 +75,9 @@ def build(
         finally:
             Context.id = max(before, Context.id)
         demo.queue(api_open=False, default_concurrency_limit=40, max_size=max_size)
-        # Else each event builds a pandas table of all events, for a page that nobody opens.
+        # By default each event builds a pandas table of all events, for a page that nobody opens.
         demo._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
-        # Gradio 6 polls its queue 1,000 times a second, which is much with many apps.
+        # Gradio 6 polls its queue 1,000 times a second, which is too often for many apps in a process.
         demo._queue.sleep_when_free = max(demo._queue.sleep_when_free, POLL_INTERVAL)
         demo.max_threads = demo._queue.max_thread_count = max(demo.threads, slots or 0)
         return demo
@@ -96,10 +96,10 @@ def serve(
     slots: int | None = None,
     max_size: int | None = None,
 ) -> Iterator[str]:
-    """Serve a replica from threads of this process; yields its URL, without a slash at the end.
+    """Serve a replica from threads of this process, and yield its URL, without a slash at the end.
 
-    `port` 0 is any free one. The Host header of a request must name `host` or a loopback name; if `host`
-    stands for all addresses, any numeric address and the machine's own name will do. Other arguments as in
+    `port` 0 is any free one. The Host header of a request must be `host` or a loopback name; if `host` is all
+    addresses, it may be any numeric address or the machine's own name. The other arguments are those of
     `build`. Raises OSError if the port is taken.
 
     >>> with serve("qvq-72b") as url:
@@ -131,7 +131,7 @@ def _serve(demo: gr.Blocks, port: int, host: str) -> Iterator[str]:
 
 
 def run(name: str, port: int = 0, host: str = "127.0.0.1", brain: Brain | None = None) -> None:
-    """Serve until Ctrl-C or SIGTERM, and print one line with the URL. For the main thread."""
+    """Serve a replica until Ctrl-C or SIGTERM, and print its URL; only in the main thread."""
     stop = threading.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
     handlers = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
@@ -146,7 +146,7 @@ def run(name: str, port: int = 0, host: str = "127.0.0.1", brain: Brain | None =
 
 
 def _call_in_loop(make: Callable[[], T]) -> T:
-    """Call `make` in an event loop; without one Gradio makes its own, never closed, and sets it as ours."""
+    """Call `make` in an event loop; otherwise Gradio makes one, sets it as the current one, and leaks it."""
 
     async def call() -> T:
         return make()
@@ -156,7 +156,7 @@ def _call_in_loop(make: Callable[[], T]) -> T:
 
 
 def _server(demo: gr.Blocks, host: str) -> uvicorn.Server:
-    """Return a server; `launch()` lacks port 0, reaches itself through the environment's proxies, prints."""
+    """Return a server, because `launch()` has no port 0, calls itself through proxies, and prints."""
 
     def mount() -> FastAPI:
         app = FastAPI()
@@ -168,5 +168,5 @@ def _server(demo: gr.Blocks, host: str) -> uvicorn.Server:
 
     quiet: dict[str, Any] = {"log_config": None, "log_level": "critical"}
     app = _call_in_loop(mount)
-    # Without websockets, whose import warns and which Gradio does not use.
+    # Without websockets, which Gradio does not use, and whose import emits a warning.
     return uvicorn.Server(uvicorn.Config(app, ws="none", timeout_graceful_shutdown=CLOSE_TIMEOUT, **quiet))

@@ -1,4 +1,4 @@
-"""The Spaces, one file each. The import below finds a new file; only type checkers need its name."""
+"""The Spaces, one file each. The loop below imports them all; type checkers need each name as well."""
 
 import importlib
 import pkgutil

@@ -1,5 +1,3 @@
-"""Any chat on a Gradio server, by its address."""
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,13 +13,12 @@ if TYPE_CHECKING:
 
 
 class GradioChat(QwenSpace):
-    """Any Gradio chat, by ``owner/name`` or URL: what `QwenSpace` returns for any other address.
+    """Any other Gradio chat, by ``owner/name`` or URL.
 
     It finds a `gr.ChatInterface` (multimodal or not), an endpoint like ``/model_chat``, or a single one from
-    text to text; `status` returns what it found. Each further input is an option, such as
-    ``temperature=0.2``. Without an input for the history or the system prompt, these are folded into the
-    prompt. Errors come at the first use: `UnsupportedOptionError`, `InvalidImageError`, or `ContractError`
-    with the list of the Space's endpoints.
+    text to text; `status` returns its choice. Each further input is an option, such as ``temperature=0.2``.
+    Without an input for the history or the system prompt, these are folded into the prompt. Errors come on
+    first use: `UnsupportedOptionError`, `InvalidImageError`, or `ContractError` with the Space's endpoints.
 
     Example:
         GradioChat("someone/their-chat-space").ask("Why is the sky blue?", temperature=0.2)
@@ -34,12 +31,7 @@ class GradioChat(QwenSpace):
     if TYPE_CHECKING:
 
         def stream(
-            self,
-            messages: Messages,
-            *,
-            system: str | None = None,
-            images: Images = (),
-            **options: Any,
+            self, messages: Messages, *, system: str | None = None, images: Images = (), **options: Any
         ) -> TextStream: ...
 
         def conversation(self, system: str | None = None, **options: Any) -> Conversation: ...

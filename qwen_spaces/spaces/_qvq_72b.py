@@ -1,5 +1,3 @@
-"""The Space `Qwen/QVQ-72B-preview`."""
-
 from __future__ import annotations
 
 from typing import ClassVar

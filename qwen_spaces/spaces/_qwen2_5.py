@@ -1,5 +1,3 @@
-"""The Space `Qwen/Qwen2.5`."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -16,33 +14,22 @@ if TYPE_CHECKING:
     from .._types.images import Images
     from .._types.messages import Messages
 
-Size = Literal[
-    "72B",
-    "32B",
-    "14B",
-    "7B",
-    "3B",
-    "1.5B",
-    "0.5B",
-    "Math-72B",
-    "Math-7B",
-    "Math-1.5B",
-    "Coder-7B",
-    "Coder-1.5B",
-]
+_General = Literal["72B", "32B", "14B", "7B", "3B", "1.5B", "0.5B"]
+_Special = Literal["Math-72B", "Math-7B", "Math-1.5B", "Coder-7B", "Coder-1.5B"]
+Size = Literal[_General, _Special]
 
 
 class Options(TypedDict, total=False):
-    """What `Qwen2_5` takes beyond the common arguments."""
+    """The options of `Qwen2_5`."""
 
     size: Size
 
 
 class Qwen2_5(QwenSpace):  # noqa: N801  (the model's own name)
-    """`Qwen/Qwen2.5`: text, native history, its own system prompt, and the model's size.
+    """`Qwen/Qwen2.5`: text, native history, its own system prompt, a choice of sizes.
 
     Options:
-        size: which Qwen2.5 answers, ``"72B"`` by default; see `Size`.
+        size: the size of the model, ``"72B"`` by default; see `Size`.
 
     Its endpoint is ``/model_chat(query, history, system, radio)``, twice; an answer in the output's
     history is ``{"text": ...}`` (the ModelScope copy of the app, read 2026-11, Gradio 4).

@@ -1,5 +1,3 @@
-"""The Space `Qwen/Qwen2.5-1M-Demo`."""
-
 from __future__ import annotations
 
 from typing import ClassVar
@@ -21,12 +19,7 @@ class Qwen2_5_1M(QwenSpace):  # noqa: N801  (the model's own name)
         endpoints=("/agent_run",),
         parameters={"chat": "_chatbot"},
         placeholder="Qwen is thinking...",
-        steps=(
-            Step(
-                "/add_text",
-                {"prompt": "_input.text", "images": "_input.files", "chat": "_chatbot"},
-            ),
-        ),
+        steps=(Step("/add_text", {"prompt": "_input.text", "images": "_input.files", "chat": "_chatbot"}),),
     )
     alias = "qwen-2.5-1m"
     label = "Qwen Qwen-2.5-1M"

@@ -1,5 +1,3 @@
-"""The Space `Qwen/Qwen2.5-72B-Instruct`."""
-
 from __future__ import annotations
 
 from typing import ClassVar

@@ -1,5 +1,3 @@
-"""The Space `Qwen/Qwen2.5-Coder-demo`."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -20,19 +18,19 @@ Size = Literal["32B", "14B", "7B", "3B", "1.5B", "0.5B"]
 
 
 class Options(TypedDict, total=False):
-    """What `Qwen2_5_Coder` takes beyond the common arguments."""
+    """The options of `Qwen2_5_Coder`."""
 
     size: Size
 
 
 class Qwen2_5_Coder(QwenSpace):  # noqa: N801  (the model's own name)
-    """`Qwen/Qwen2.5-Coder-demo`: text about code, native history, its own system prompt, the model's size.
+    """`Qwen/Qwen2.5-Coder-demo`: text, native history, its own system prompt, a choice of sizes.
 
     Options:
-        size: which Qwen2.5-Coder answers; see `Size`. Without it the Space uses its own, ``"32B"`` probably.
+        size: the size of the model; see `Size`. Without it the Space uses its own, ``"32B"`` probably.
 
     Its endpoint is ``/model_chat(query, history, system, radio)``; some callers of the Space omit the last
-    one (read 2026-11). The sizes are those in which the model was published.
+    one (read 2026-11). The sizes are those that Qwen published.
     """
 
     contract: ClassVar[Contract] = Contract(

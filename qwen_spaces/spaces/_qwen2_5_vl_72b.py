@@ -1,5 +1,3 @@
-"""The Space `Qwen/Qwen2.5-VL-72B-Instruct`."""
-
 from __future__ import annotations
 
 from typing import ClassVar
@@ -12,7 +10,7 @@ class Qwen2_5_VL_72B(QwenSpace):  # noqa: N801  (the model's own name)
     """`Qwen/Qwen2.5-VL-72B-Instruct`: several images and a prompt, into which the rest is folded.
 
     ``/add_file(history, file)`` for each image and ``/add_text(history, text)`` fill the session, then
-    ``/predict(_chatbot)`` answers in the chat that they put out (callers of the Space, and the model's public
+    ``/predict(_chatbot)`` answers in the chat that they output (callers of the Space, and the model's public
     web demo, read 2026-11).
     """
 

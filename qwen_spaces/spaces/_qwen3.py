@@ -1,5 +1,3 @@
-"""The Space `Qwen/Qwen3-Demo`."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -29,22 +27,22 @@ Model = Literal[
 
 
 class Options(TypedDict, total=False):
-    """What `Qwen3` takes beyond the common arguments."""
+    """The options of `Qwen3`."""
 
     model: Model
     thinking_budget: int
 
 
 class Qwen3(QwenSpace):
-    """`Qwen/Qwen3-Demo`: text, its own system prompt; reasoning apart; a session keeps the conversation.
+    """`Qwen/Qwen3-Demo`: text, its own system prompt, separate reasoning; its session keeps the history.
 
     Options:
-        model: which Qwen3 answers, ``"qwen3-235b-a22b"`` by default; see `Model`.
-        thinking_budget: how long it may think, 1 to 38, in units of 1,024 tokens; 38 by default.
+        model: the name of the model, ``"qwen3-235b-a22b"`` by default; see `Model`.
+        thinking_budget: the most tokens of reasoning, in units of 1,024, from 1 to 38; 38 by default.
 
     Its endpoint is ``/add_message(input_value, settings_form_value)``, the latter a dict of model, budget and
     ``sys_prompt``. Its output is an update of the chat, where an answer is a list of parts: the reasoning
-    is one of type ``"tool"`` (a fork of the Space, and its callers, read 2026-11, Gradio 5).
+    is the part of type ``"tool"`` (a fork of the Space, and its callers, read 2026-11, Gradio 5).
     """
 
     contract: ClassVar[Contract] = Contract(

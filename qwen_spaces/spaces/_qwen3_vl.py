@@ -1,5 +1,3 @@
-"""The Space `Qwen/Qwen3-VL-Demo`."""
-
 from __future__ import annotations
 
 from typing import ClassVar
@@ -9,7 +7,7 @@ from .._space import QwenSpace
 
 
 class Qwen3_VL(QwenSpace):  # noqa: N801  (the model's own name)
-    """`Qwen/Qwen3-VL-Demo`: several images and text; reasoning apart; a session keeps the conversation.
+    """`Qwen/Qwen3-VL-Demo`: several images, text, separate reasoning; its session keeps the history.
 
     Its endpoint is ``/add_message(input_value)`` with ``{"text", "files"}``; its output is that of
     `Qwen3` (callers of the Space, read 2026-11). A system prompt is folded into the prompt.

@@ -98,7 +98,7 @@ def test_a_failing_magic_shows_the_box_and_one_line(magic: Callable[[str], Any],
 
 def test_the_magic_explains_itself(magic: Callable[[str], Any]) -> None:
     explanation = magic("%%qwen?").text
-    for part in ("-m MODEL, --model MODEL", "-c NAME", "-o NAME", "Be brief.", "Where the Space really is"):
+    for part in ("-m MODEL, --model MODEL", "-c NAME", "-o NAME", "Be brief.", "Address of the Space"):
         assert part in explanation
 
 

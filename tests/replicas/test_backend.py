@@ -180,7 +180,7 @@ def test_images_go_as_data_urls_with_the_last_message(model: Model, tmp_path: Pa
 def test_a_file_that_is_no_image_is_not_sent(model: Model, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("secret")
     before = len(model.seen)
-    with pytest.raises(gr.Error, match=r"notes\.txt is no image"):
+    with pytest.raises(gr.Error, match=r"notes\.txt is not an image"):
         steps_of(backend(model.url, MODEL), "", [], "What?", str(tmp_path / "notes.txt"))
     assert len(model.seen) == before
 

@@ -33,7 +33,7 @@ def test_an_address_is_left_for_the_space_to_fetch() -> None:
         ("https://", "without a host"),
         (7, "is a int"),
         (None, "is a NoneType"),
-        pytest.param(numpy.zeros((2, 2, 7), "uint8"), "is an array that is no image", id="array"),
+        pytest.param(numpy.zeros((2, 2, 7), "uint8"), "is an array that is not an image", id="array"),
     ],
     ids=str,
 )
