@@ -34,6 +34,7 @@ from qwen_spaces import (
 )
 from qwen_spaces._client import retries as client_retries
 from qwen_spaces._gradio import waiting
+from qwen_spaces._stream.mailbox import Mailbox
 from qwen_spaces.replicas import serve
 
 from ..support.hub import serve_hub
@@ -124,6 +125,13 @@ def test_what_the_hub_refuses_is_its_own_error(
 def test_a_hub_that_is_away_for_a_moment_is_asked_again(stages: Stages) -> None:
     stages("503", "RUNNING")
     assert "Hi" in QwenSpace("qwen-2.5").ask("Hi").text
+
+
+def test_a_space_is_polled_no_longer_than_allowed_though_nobody_reads() -> None:
+    poll = waiting.WakePoll(Mailbox(), 0.0, lambda status: None)
+    with pytest.raises(SpaceTimeoutError, match="still SLEEPING after 0 s") as caught:
+        poll.check("The Space is still SLEEPING")
+    assert caught.value.phase == "wake"
 
 
 def test_waking_up_is_bounded(stages: Stages, mode: str) -> None:
