@@ -267,7 +267,7 @@ class QwenSpace(Facade, Closeable):
     def _probe(self) -> tuple[Task, Future[SpaceStatus]]:
         probe, status = Task(timeouts=self.timeouts, space=self.name), Future[SpaceStatus]()
         client = self._client
-        probe.start(lambda mailbox: status.set_result(client.look(mailbox)))
+        probe.start(lambda mailbox: status.set_result(client.probe(mailbox)))
         return probe, status
 
     def _open(

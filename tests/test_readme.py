@@ -1,8 +1,9 @@
-"""The README does what it says: every block runs as printed, against a Hub and replicas on this machine."""
+"""The README runs as printed, against a Hub and replicas here; its tables and CONTRIBUTING are true."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from qwen_spaces.gateway import create_app
 
 from .support.gateway import serve_gateway
 from .support.readme import FRIENDS, README, RUNNER, blocks, hub_environment, run
-from .support.servers import Servers
+from .support.servers import ROOT, Servers
 
 BY_CI = ("Try it", "Test it")  # the two commands that .ci/run runs in a fresh clone
 GATEWAY = "http://127.0.0.1:8000/v1"  # where the README has it; here it is on a free port
@@ -44,6 +45,7 @@ def test_every_python_block_runs(environment: dict[str, str], gateway: str, tmp_
     run([sys.executable, "-c", RUNNER], json.dumps(codes), environment, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [code for heading, language, code in blocks() if language == "sh" and heading not in (*BY_CI, *FRIENDS)],
@@ -90,3 +92,15 @@ def test_the_table_of_spaces_is_that_of_the_facades() -> None:
     section = README.partition("## The Spaces\n")[2].partition("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
     assert rows == [row(facade) for facade in available_spaces()]
+
+
+def test_the_life_of_a_message_names_what_is_in_the_code() -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    life = contributing.partition("## The life of a message\n")[2].partition("\n## ")[0]
+    assert 0 < len(re.findall(r"^\d+\. ", life, re.MULTILINE)) <= 14
+    named = re.findall(r"`([\w.]+)(?:\(.*?\))?`(?:,? or `(\w+)`,?)?\s\(`([\w/]+\.py)`\)", life)
+    assert len(named) >= 14
+    for name, other, path in named:
+        source = (ROOT / "qwen_spaces" / path).read_text(encoding="utf-8")
+        for part in (*name.split("."), *filter(None, [other])):
+            assert re.search(rf"^ *(?:async def|def|class) {part}\b", source, re.MULTILINE), (part, path)

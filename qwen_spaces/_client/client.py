@@ -1,10 +1,11 @@
-"""How requests get to a Space: connect once, find its endpoint once, share both among all streams."""
+"""Send requests to a Space: connect once, find its endpoint once, share both among all streams."""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
 import copy
+import functools
 import os
 import tempfile
 import threading
@@ -18,7 +19,7 @@ from .._contract.contract import Contract
 from .._contract.discovery import resolve
 from .._contract.endpoint import Endpoint
 from .._contract.options import describe_option
-from .._contract.output import OutputParser
+from .._contract.output import parse
 from .._stream.mailbox import Mailbox
 from .._types.events import Status
 from .._types.images import Image
@@ -29,33 +30,25 @@ from .status import SpaceStatus
 if TYPE_CHECKING:
     from .._gradio import Connection
 
-CLOSE_TIMEOUT = 2.0  # seconds that `close` waits for the servers to hear of it, all together
-EXIT_TIMEOUT = 1.0  # seconds that the end of the program waits for the same
+CLOSE_TIMEOUT = 2.0  # seconds that `close` waits until the server knows of all cancels
+EXIT_TIMEOUT = 1.0  # seconds that the end of the program waits for that
 
-# What a malformed API raises in the code that reads it.
+# Errors of code that reads a malformed API.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
 _running: dict[Mailbox, SpaceClient] = {}  # in all Spaces; a fork has its parent's, too
 
 
 class SpaceClient:
-    """The way to one Space; safe to share between threads.
-
-    Args:
-        src: the address of a Gradio app, or ``owner/name`` on the Hub.
-        contract: what is known of its API.
-        retries: how often a request is tried again before its first text, where that may help.
-        settings: the remaining arguments of `_gradio.Connection`.
-        max_chars: of an answer and its reasoning; a longer one fails.
-    """
+    """The client of one Space; safe to share between threads."""
 
     def __init__(
         self,
         src: str,
         contract: Contract,
         *,
-        retries: int,
-        settings: Mapping[str, Any],
-        max_chars: int | None = None,
+        retries: int,  # of a request that fails before its first text
+        settings: Mapping[str, Any],  # the other arguments of `_gradio.Connection`
+        max_chars: int | None = None,  # of an answer and its reasoning; a longer one fails
     ) -> None:
         self._src, self._settings, self._retries = src, settings, retries
         self._contract, self._max_chars = contract, max_chars
@@ -66,11 +59,7 @@ class SpaceClient:
         self._era = 0  # counts calls of `close`: a connection begun before one is not kept after it
 
     def run(self, request: Request, mailbox: Mailbox) -> None:
-        """Carry out one request, and pass on the answer; blocks until it is over.
-
-        Raises:
-            QwenSpacesError: one of its kinds, for whatever went wrong.
-        """
+        """Carry out one request, and put the answer into `mailbox`; blocks until it is over."""
         from .retries import retrying
 
         mailbox.max_chars = self._max_chars
@@ -78,7 +67,7 @@ class SpaceClient:
             retrying(mailbox, self._retries)(self._log_in_again, request, mailbox)
 
     def _log_in_again(self, request: Request, mailbox: Mailbox) -> None:
-        """Try once more where a server that was started again has forgotten the login."""
+        """Try once more if the server has forgotten the login, as after a restart."""
         logged_in = self._reached is not None and self._settings.get("auth") is not None
         try:
             self._try(request, mailbox)
@@ -89,11 +78,11 @@ class SpaceClient:
 
     def _try(self, request: Request, mailbox: Mailbox) -> None:
         connection, endpoint = self._connect(mailbox)
-        if mailbox.ended:  # its reader has gone meanwhile
+        if mailbox.ended:
             return
         messages, images, turns = request.unsent()
-        mailbox.parse = OutputParser(self._contract.placeholder, turns).parse
-        with _saved(images) as paths:
+        mailbox.parse = functools.partial(parse, placeholder=self._contract.placeholder, turns=turns)
+        with _save(images) as paths:
             names = [image.named(place) for place, image in enumerate(images)]
             files = [connection.file(path, name) for path, name in zip(paths, names, strict=True)]
             calls = endpoint.calls(messages, request.options, files, resumed=turns > 0)
@@ -105,12 +94,12 @@ class SpaceClient:
                     upload=sum(path.stat().st_size for path in paths if isinstance(path, Path)) or None,
                     addresses=[image.url for image in images if image.url],
                 )
-            except ConnectError:  # the Space has gone or changed: what was fetched of it no longer holds
+            except ConnectError:  # the Space is gone or has changed, and its API with it
                 self._reached = None
                 raise
 
-    def look(self, mailbox: Mailbox) -> SpaceStatus:
-        """Connect, and return what was found; blocks until then, or until the end of `mailbox`."""
+    def probe(self, mailbox: Mailbox) -> SpaceStatus:
+        """Connect, and describe the Space; blocks until then, or until the end of `mailbox`."""
         with self._registered(mailbox):
             connection, endpoint = self._connect(mailbox)
             return SpaceStatus(
@@ -119,16 +108,14 @@ class SpaceClient:
                 endpoint=endpoint.name,
                 parameters=endpoint.parameters,
                 history=endpoint.history,
-                options={
-                    option: describe_option(schema) for option, schema in (endpoint.options or {}).items()
-                },
+                options={name: describe_option(schema) for name, schema in (endpoint.options or {}).items()},
                 stage=connection.located.stage,
                 hardware=connection.located.hardware,
                 queue_size=connection.queue_size(mailbox),
             )
 
     def close(self) -> None:
-        """Cancel what runs and forget the connection; blocks, 2 seconds at most."""
+        """Cancel all requests and forget the connection; blocks, 2 seconds at most."""
         with self._lock:
             self._era += 1
             self._reached = None
@@ -154,13 +141,13 @@ class SpaceClient:
                     own = self._attempt = Future()
             if attempt is None:
                 return self._open(own, mailbox)
-            if reached := _awaited(attempt, mailbox):
+            if reached := _wait_for(attempt, mailbox):
                 return reached
 
     def _open(
         self, attempt: Future[tuple[Connection, Endpoint]], mailbox: Mailbox
     ) -> tuple[Connection, Endpoint]:
-        """Connect, for all who wait for `attempt` as well."""
+        """Connect for this request, and for those that wait for `attempt`."""
         from .._gradio import Connection  # slow to import, so only at the first connection
 
         era = self._era
@@ -173,7 +160,7 @@ class SpaceClient:
                 ContractError(f"{self._src} has no readable API: {error!r:.300}") if malformed else error
             )
             self._attempt = None
-            if mailbox.ended:  # its reader has gone; the others have not
+            if mailbox.ended:  # the others try for themselves
                 attempt.cancel()
             else:
                 attempt.set_exception(failure)
@@ -189,7 +176,7 @@ class SpaceClient:
 
     @contextlib.contextmanager
     def _registered(self, mailbox: Mailbox) -> Iterator[None]:
-        """Let `close`, and the end of the program, end it."""
+        """Register a request, which `close` and the end of the program cancel."""
         _running[mailbox] = self
         try:
             yield
@@ -200,15 +187,15 @@ class SpaceClient:
         return [mailbox for mailbox, client in list(_running.items()) if client is self]
 
     def _set_status(self, status: Status) -> None:
-        """Set the status of all requests that wait for the connection."""
+        """Report the status to all requests that wait for the connection."""
         for mailbox in self._mailboxes():
             if mailbox.timeline.submitted is None:
                 mailbox.set_status(status)
 
 
 @contextlib.contextmanager
-def _saved(images: Sequence[Image]) -> Iterator[list[Path | str]]:
-    """Save the images that are no addresses; the files must live until the SDK's job has uploaded them."""
+def _save(images: Sequence[Image]) -> Iterator[list[Path | str]]:
+    """Save the images that have no address, until the SDK has uploaded the files."""
     if not images:
         yield []
         return
@@ -216,10 +203,10 @@ def _saved(images: Sequence[Image]) -> Iterator[list[Path | str]]:
         yield [image.to_upload(Path(folder), f"image{place or ''}") for place, image in enumerate(images)]
 
 
-def _awaited(
+def _wait_for(
     attempt: Future[tuple[Connection, Endpoint]], mailbox: Mailbox
 ) -> tuple[Connection, Endpoint] | None:
-    """Wait for the attempt of another request; ``None`` if that was cancelled, and this one has to try."""
+    """Wait for the attempt of another request; return ``None`` if that was cancelled."""
     over = threading.Event()
     attempt.add_done_callback(lambda _: over.set())
     mailbox.on_cancel(over.set)
@@ -229,13 +216,13 @@ def _awaited(
     if attempt.cancelled():
         return None
     if error := attempt.exception():
-        raise copy.copy(error)  # each request has its own, for each adds its traceback
+        raise copy.copy(error)  # a copy each, for each request adds its traceback
     return attempt.result()
 
 
 @atexit.register
 def _cancel_all() -> None:
-    """Cancel what runs: at the end of the program its daemon threads are frozen before they could."""
+    """Cancel all requests before the end of the program freezes their daemon threads."""
     ours = [mailbox for mailbox, client in list(_running.items()) if client.process == os.getpid()]
     for mailbox in ours:
         mailbox.cancel("The program ended.")

@@ -13,7 +13,7 @@ from .._types.messages import Message
 
 
 class Session(NamedTuple):
-    """A session of a Space, the messages that it has, and how many turns brought them."""
+    """A session of a Space, its messages, and the number of turns that made them."""
 
     session_hash: str
     messages: tuple[Message, ...] = ()
@@ -21,10 +21,10 @@ class Session(NamedTuple):
 
 
 class SessionStore:
-    """The session in which a Space keeps one conversation; a turn that fails gives it up."""
+    """The session in which a Space keeps one conversation; it does not survive a failed turn."""
 
     def __init__(self) -> None:
-        self._session: list[Session] = []  # one at most, which is taken and put back
+        self._session: list[Session] = []  # at most one; a turn takes it and puts it back
 
     def resume(self, messages: Sequence[Message]) -> Session:
         """Return the session that has all of these messages but the last; a new one if there is none."""
@@ -34,27 +34,24 @@ class SessionStore:
         return Session(uuid.uuid4().hex)
 
     def keep(self, known: Session) -> None:
-        """Keep the session, which the next turn may resume."""
+        """Keep the session for the next turn."""
         self._session[:] = [known]
 
 
 @dataclass
 class Request:
-    """What is sent, checked. `session_hash` is set once it is sent, if the Space is stateful."""
+    """One request, with checked arguments."""
 
     messages: Sequence[Message]
     options: Mapping[str, object]
     images: Sequence[Image]
     sessions: SessionStore | None = None
     on_reply: Callable[[Reply], None] | None = None
-    session_hash: str | None = None
-    turns: int = 0  # that session's, this one included
+    session_hash: str | None = None  # of a stateful Space, set by `unsent`
+    turns: int = 0  # of that session, this one included
 
     def unsent(self) -> tuple[Sequence[Message], Sequence[Image], int]:
-        """Return the messages and images that the Space does not have yet, and the number of user turns then.
-
-        That number is 0 if the Space need not remember any.
-        """
+        """Return the messages and images that the Space lacks, and how many user turns it must know then."""
         if self.sessions is None:
             return self.messages, self.images, 0
         self.session_hash, known, before = self.sessions.resume(self.messages)

@@ -1,30 +1,19 @@
-"""When a request is tried again; imported at the first request, for `tenacity` is slow to import."""
+"""Retry requests; imported at the first request, for `tenacity` is slow to import."""
 
 from __future__ import annotations
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    stop_after_attempt,
-    wait_exponential,
-    wait_random,
-)
+from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_exponential, wait_random
 
 from .._stream.mailbox import Mailbox
 from .._types.events import Status
 from ..errors import QuotaExceededError, QwenSpacesError
 
-MAX_RETRY_AFTER = 120.0  # seconds that a server may ask us to wait for another try
+MAX_RETRY_AFTER = 120.0  # seconds that a server may ask us to wait before a retry
 _BACKOFF = wait_exponential(multiplier=0.5, max=10.0) + wait_random(0.0, 0.5)  # seconds
 
 
 def retrying(mailbox: Mailbox, retries: int) -> Retrying:
-    """Return what calls a function until it does not fail, or fails for good.
-
-    Args:
-        mailbox: receives the status of each pause; its end ends the pause, and the tries.
-        retries: how often it is called again at most.
-    """
+    """Return the caller of a function that may fail; each pause is a status, and ends with the mailbox."""
 
     def set_status(state: RetryCallState) -> None:
         error, pause = state.outcome and state.outcome.exception(), state.upcoming_sleep
@@ -46,15 +35,14 @@ def _is_worth_retrying(state: RetryCallState) -> bool:
     error = state.outcome and state.outcome.exception()
     if not isinstance(error, QwenSpacesError) or not error.transient:
         return False
-    after, most = getattr(error, "retry_after", None), getattr(error, "max_retries", None)
-    if most is not None and state.attempt_number > most:
+    if error.max_retries is not None and state.attempt_number > error.max_retries:
         return False
-    if after is None:
-        return not isinstance(error, QuotaExceededError)  # which is not renewed in a minute
-    return bool(after <= MAX_RETRY_AFTER)
+    if error.retry_after is None:
+        return not isinstance(error, QuotaExceededError)  # a quota is not renewed within a minute
+    return error.retry_after <= MAX_RETRY_AFTER
 
 
 def _pause(state: RetryCallState) -> float:
-    """Return the seconds until the next try: what the server asks for, or ever more, with jitter."""
+    """Return the seconds until the next try: the server's wish, or a growing pause with jitter."""
     after = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
     return float(_BACKOFF(state) if after is None else after)

@@ -1,4 +1,4 @@
-"""What was found at a Space."""
+"""The description of a Space that was reached."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .._markup import markdown as markup
 
 @dataclass(frozen=True, slots=True)
 class SpaceStatus:
-    """What was found at a Space.
+    """The description of a Space that was reached.
 
     Attributes:
-        url: where it is.
+        url: its address.
         gradio: the version of its Gradio server.
         endpoint: the api name of the chat endpoint.
-        parameters: our argument -> the Space's own name for it, what the endpoint takes.
-        options: what an address that is no facade's was found to take beyond that, as name -> its kind.
-        history: how earlier turns are sent: ``"pairs"``, ``"messages"``, ``"parts"``, or ``None`` where
+        parameters: our argument -> the endpoint's name for it.
+        options: the discovered options of a Space without a facade, as name -> kind.
+        history: how earlier turns are sent: ``"pairs"``, ``"messages"``, ``"parts"``, or ``None`` if
             they are folded into the prompt.
-        stage: of a Space on the Hub, such as ``"RUNNING"``, when it was reached; ``None`` for an address.
-        hardware: of a Space on the Hub, such as ``"a10g-small"``, where the Hub tells.
-        queue_size: requests that wait there, where the server tells.
+        stage: the Hub's, such as ``"RUNNING"``, when it was reached; ``None`` for an address.
+        hardware: the Hub's, such as ``"a10g-small"``, if the Hub knows it.
+        queue_size: requests that wait there, if the server reports it.
     """
 
     url: str

@@ -1,1 +1,1 @@
-"""Which endpoint of a Space is called, what goes there, and how its outputs are read."""
+"""Find the chat endpoint of a Space, build its calls, and parse its outputs."""

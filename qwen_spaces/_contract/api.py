@@ -1,4 +1,4 @@
-"""A Space's API info, parsed, so that no other module digs in nested mappings."""
+"""Parse a Space's API info, so that no other module digs in nested mappings."""
 
 from __future__ import annotations
 
@@ -14,20 +14,12 @@ HistoryForm = Literal["pairs", "messages", "parts"]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """An input of an endpoint.
-
-    Attributes:
-        name: under which it goes into a call.
-        schema: the JSON schema of its values.
-        component: its kind on the page, such as ``"Textbox"``.
-        has_default: whether a call may leave it out.
-        default: what the Space then uses.
-    """
+    """An input of an endpoint."""
 
     name: str
-    schema: Schema
-    component: str
-    has_default: bool
+    schema: Schema  # of its values
+    component: str  # on the page, such as "Textbox"
+    has_default: bool  # so that a call may omit it
     default: object
 
     @property
@@ -43,21 +35,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class ApiEndpoint:
-    """A named endpoint of the API info.
+    """A named endpoint of the API info."""
 
-    Attributes:
-        name: its api name, such as ``"/model_chat"``.
-        parameters: its inputs, in order.
-        returns: the JSON schemas of its outputs.
-        streams: whether it puts out more than one output.
-        is_twin: whether its name is another's with a number, as Gradio makes of a name used twice.
-    """
-
-    name: str
+    name: str  # such as "/model_chat"
     parameters: tuple[Parameter, ...]
-    returns: tuple[Schema, ...]
-    streams: bool = False
-    is_twin: bool = False
+    returns: tuple[Schema, ...]  # the schemas of its outputs
+    streams: bool = False  # more than one output for a call
+    is_twin: bool = False  # "/chat_1" beside "/chat": Gradio numbers a name that is used twice
 
     @cached_property
     def by_name(self) -> dict[str, Parameter]:

@@ -1,4 +1,4 @@
-"""What a facade knows of its Space's API before it has seen it."""
+"""The facts that a facade knows about its Space's API in advance."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a facade knows of its Space's API before it has seen it.
+    """The facts that a facade knows about its Space's API in advance.
 
     Attributes:
         space_id: ``owner/name`` on the Hub.
@@ -33,9 +33,9 @@ class Contract:
         positional: our arguments in the order of the endpoint's inputs, where their names are unknown.
         defaults: our argument -> its value, used only where the Space's API has no default of its own.
         steps: the calls that come before the one that answers.
-        placeholder: the answer's text while there is no answer yet.
+        placeholder: the text of an answer that has not begun.
         stateful: whether the Space keeps the earlier turns of a session.
-        discover: whether nothing is known of the Space, so that each other parameter is an option.
+        discover: whether nothing is known about the Space, so that every other parameter is an option.
     """
 
     space_id: str

@@ -1,8 +1,8 @@
-"""Which endpoint of a Space is the chat, by its API info: requirements first, then a ranking."""
+"""Find the chat endpoint of a Space in its API info: by requirements first, then by a ranking."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, TypeAlias
 
 from ..errors import ContractError
@@ -27,10 +27,7 @@ Rule: TypeAlias = Callable[[Candidate], bool]
 
 
 def ranking(contract: Contract) -> Sequence[Rule]:
-    """Return what makes some candidates better than others, the most important first.
-
-    Each rule keeps the candidates that it holds for, unless it holds for none; a new rule is one more line.
-    """
+    """Return the rules that narrow the candidates, the most important first."""
     return (
         *(_has_name(name) for name in contract.known_endpoints),
         lambda candidate: not candidate.guessed,
@@ -41,30 +38,24 @@ def ranking(contract: Contract) -> Sequence[Rule]:
 
 
 def resolve(info: ApiInfo, contract: Contract, *, generators: Collection[str] = frozenset()) -> Endpoint:
-    """Find the chat endpoint.
-
-    Args:
-        info: the ``named_endpoints`` of the Space's API info.
-        contract: what to look for.
-        generators: the endpoints that stream.
+    """Return the chat endpoint of an API info; `generators` are the endpoints that stream.
 
     Raises:
-        ContractError: none fits, or several fit equally well; it lists what there is.
+        ContractError: none fits, or several fit equally well.
     """
     endpoints = parse_api(info, generators)
     has = f"The Space has: {'; '.join(endpoint.signature for endpoint in endpoints) or 'none'}."
     if missing := [step.endpoint for step in contract.steps if step.endpoint not in info]:
         raise ContractError(f"There is no endpoint {', '.join(missing)}. {has}")
-    candidates = [found for endpoint in endpoints if (found := _match(endpoint, contract))]
-    best = _narrow(candidates, ranking(contract))
-    if len(best) != 1:
-        problem = "Several endpoints could be the chat" if best else "No endpoint takes a chat message"
+    candidates = _narrow([found for each in endpoints if (found := _match(each, contract))], contract)
+    if len(candidates) != 1:
+        problem = "Several endpoints could be the chat" if candidates else "No endpoint takes a chat message"
         raise ContractError(f"{problem}. {has}")
-    return best[0].endpoint
+    return candidates[0].endpoint
 
 
-def _narrow(candidates: Sequence[Candidate], rules: Iterable[Rule]) -> Sequence[Candidate]:
-    for rule in rules:
+def _narrow(candidates: list[Candidate], contract: Contract) -> list[Candidate]:
+    for rule in ranking(contract):  # a rule that no candidate meets excludes none
         candidates = [candidate for candidate in candidates if rule(candidate)] or candidates
     return candidates
 
@@ -81,7 +72,7 @@ def _match(api: ApiEndpoint, contract: Contract) -> Candidate | None:
 
 
 def _may_answer(api: ApiEndpoint, contract: Contract) -> bool:
-    """Return whether an endpoint is a known one or, where others may be tried, one that could answer."""
+    """Return whether the contract names this endpoint, or allows others and this one could answer."""
     if api.name in contract.known_endpoints:
         return True
     if contract.steps or api.name.startswith(_NO_CHAT):

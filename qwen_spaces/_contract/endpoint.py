@@ -1,4 +1,4 @@
-"""The endpoint of a Space that was found, and the calls that one request makes there. Pure."""
+"""The chat endpoint of a Space, and the calls that one request makes there. Pure."""
 
 from __future__ import annotations
 
@@ -28,35 +28,23 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The endpoint that was found.
+    """The chat endpoint of a Space."""
 
-    Attributes:
-        name: its api name, such as ``"/model_chat"``.
-        names: our argument -> the Space's name for it, in the endpoint's order; by position, our own. A name
-            with a dot, such as ``"message.text"``, is a key of the dict that the parameter takes.
-        history: the form in which it takes earlier turns; ``None`` if it takes none.
-        required: what has no default in the Space's API, as our argument -> the value to send.
-        by_position: whether it is called by position.
-        steps: the calls that come first.
-        dicts: parameter -> the default of its dict, for names with a dot.
-        options: the options that it was found to have, as name -> JSON schema; ``None`` where the facade
-            knows them.
-        needed: those among them that have no default.
-    """
-
-    name: str
+    name: str  # such as "/model_chat"
+    # Our argument -> the Space's name for it, in the endpoint's order; by position, our own. A name with a
+    # dot, such as "message.text", is a key of the dict that the parameter takes.
     names: Mapping[str, str]
-    history: HistoryForm | None = None
-    required: Mapping[str, object] = field(default_factory=dict)
+    history: HistoryForm | None = None  # the form in which it takes earlier turns
+    required: Mapping[str, object] = field(default_factory=dict)  # our argument -> its value by default
     by_position: bool = False
-    steps: tuple[Step, ...] = ()
-    dicts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    options: Mapping[str, Schema] | None = None
-    needed: frozenset[str] = frozenset()
+    steps: tuple[Step, ...] = ()  # the calls that come first
+    dicts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # parameter -> its default
+    options: Mapping[str, Schema] | None = None  # as discovered; `None` where the facade knows them
+    needed: frozenset[str] = frozenset()  # the options without a default
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Our arguments and the names that they have in all the calls of a request."""
+        """Our arguments, and the Space's names for them in all calls of a request."""
         first = {ours: theirs for step in self.steps for ours, theirs in step.names.items()}
         return {ours: theirs for ours, theirs in {**first, **self.names}.items() if ours != "chat"}
 
@@ -79,7 +67,9 @@ class Endpoint:
             UnsupportedOptionError: it has no such option, or not with that value, or needs one.
         """
         turns, prompt = self._fold(messages, resumed=resumed)
-        given = {**self.required, **self._check_options(options)}
+        if self.options is not None:  # else the facade has checked them
+            options = check_options(options, self.options, owner=self.name, required=self.needed)
+        given = {**self.required, **options}
         if self.history is not None:
             given["history"] = _render(turns, self.history)
         if "system" in self.names and (system := system_prompt(messages)) is not None:
@@ -92,7 +82,7 @@ class Endpoint:
         return (*self._step_calls(prompt, files), self._call(given))
 
     def _fold(self, messages: Sequence[Message], *, resumed: bool) -> tuple[Sequence[Message], str]:
-        """Return the earlier turns and the prompt, with what has no parameter of its own folded into it."""
+        """Return the earlier turns and the prompt, with everything folded into it that has no parameter."""
         turns, prompt = split(messages)
         native = "system" in self.names
         unmapped_turns = turns and self.history is None
@@ -100,11 +90,6 @@ class Endpoint:
         if unmapped_turns or unmapped_system:
             return (), folded(message for message in messages if message.role != "system" or not native)
         return turns, prompt
-
-    def _check_options(self, options: Mapping[str, object]) -> Mapping[str, object]:
-        if self.options is None:  # the facade has checked them
-            return options
-        return check_options(options, self.options, owner=self.name, required=self.needed)
 
     def _images(self, files: Sequence[object]) -> dict[str, object]:
         if "images" in self.names:
@@ -136,7 +121,7 @@ class Endpoint:
 
 
 def parameter_of(name: str) -> str:
-    """Return the parameter that a name means; one with a dot is a key of its dict.
+    """Return the parameter of a name, which with a dot is a key of its dict.
 
     Example:
         >>> parameter_of("message.text")

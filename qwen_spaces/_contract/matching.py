@@ -1,10 +1,10 @@
-"""Whether an endpoint can take a chat message, and which of its parameters takes what of ours."""
+"""Match the parameters of an endpoint with our arguments, if it can take a chat message at all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .api import ApiEndpoint, Parameter, Schema, history_form, mapping
+from .api import ApiEndpoint, Schema, history_form, mapping
 from .contract import Contract
 from .endpoint import Endpoint, parameter_of
 
@@ -14,14 +14,14 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "history": ("history", "chat_history", "_chatbot"),
     "system": ("system", "system_prompt", "system_message", "sys_prompt"),
 }
-_SENT = {"prompt", "history", "chat", "images"}  # ours that every request has
+_SENT = {"prompt", "history", "chat", "images"}  # the arguments that every request has
 _BLANKS: Mapping[str, object] = {"Textbox": "", "Image": None}  # what a page sends for an empty component
 
 
 def match_position(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
-    """Return the endpoint if it can be called by position, whatever the names of its parameters.
+    """Return the endpoint if it can be called by position.
 
-    One that the contract names needs the right number of them; any other needs the right kinds, too.
+    If the contract names it, the number of its parameters decides; otherwise their kinds do, too.
     """
     ours = contract.positional
     own, extra = api.parameters[: len(ours)], api.parameters[len(ours) :]
@@ -56,23 +56,16 @@ def match_lone_text(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
 
 
 def build(api: ApiEndpoint, names: Mapping[str, str], contract: Contract) -> Endpoint | None:
-    """Return the endpoint with all that it takes; ``None`` if it needs what nothing of ours is for.
-
-    Args:
-        api: the endpoint.
-        names: our argument -> the Space's name for it, as far as it was found.
-        contract: what is known of the Space.
-    """
+    """Return the endpoint with the parameters in `names`; ``None`` if it needs one that we cannot fill."""
     options = None
     if contract.discover:
         names = {**names, **_find_image(api, names)}
         options = _find_options(api, names)
         names = {**names, **{option: option for option in options}}
-    if not _is_covered(api, names):
+    taken = set(map(parameter_of, names.values()))
+    if not all(parameter.has_default or name in taken for name, parameter in api.by_name.items()):
         return None
-    unfilled = _find_unfilled(api, names)
-    required = _fill(unfilled, contract)
-    needed = frozenset(ours for ours in unfilled if ours not in required and "." not in names[ours])
+    required, needed = _fill(api, names, contract)
     if needed and not contract.discover:
         return None
     return Endpoint(
@@ -106,41 +99,35 @@ def _find_image(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, str]:
 
 
 def _find_options(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, Schema]:
-    """Return the parameters that take nothing of ours, and are not called as an argument of ours is."""
+    """Return the parameters that take no argument of ours, and do not have the name of one."""
     taken = {*names, *map(parameter_of, names.values()), *_SENT, "image"}
     return {theirs: parameter.schema for theirs, parameter in api.by_name.items() if theirs not in taken}
 
 
-def _is_covered(api: ApiEndpoint, names: Mapping[str, str]) -> bool:
-    """Return whether each parameter without a default takes something of ours."""
-    taken = set(map(parameter_of, names.values()))
-    return all(parameter.has_default or name in taken for name, parameter in api.by_name.items())
-
-
-def _find_unfilled(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, Parameter]:
-    """Return our arguments that a request may lack and that the API has no default for."""
-    parameters = {ours: api.by_name.get(parameter_of(theirs)) for ours, theirs in names.items()}
-    return {
-        ours: parameter
-        for ours, parameter in parameters.items()
-        if parameter and not parameter.has_default and ours not in _SENT
-    }
-
-
-def _fill(unfilled: Mapping[str, Parameter], contract: Contract) -> dict[str, object]:
-    """Return what to send for them: the facade's defaults; to an unknown chat, what a page would send."""
-    values = dict(contract.defaults)
-    if contract.discover:
-        for ours, parameter in unfilled.items():
-            if parameter.component in _BLANKS:
-                values.setdefault(ours, _BLANKS[parameter.component])
-    return {ours: values[ours] for ours in unfilled if ours in values}
+def _fill(
+    api: ApiEndpoint, names: Mapping[str, str], contract: Contract
+) -> tuple[dict[str, object], frozenset[str]]:
+    """Return values for required arguments that a request may lack, and the arguments without one."""
+    blanks = _BLANKS if contract.discover else {}
+    filled: dict[str, object] = {}
+    needed = set()
+    for ours, theirs in names.items():
+        parameter = api.by_name.get(parameter_of(theirs))  # none for an option whose own name has a dot
+        if parameter is None or parameter.has_default or ours in _SENT:
+            continue
+        if ours in contract.defaults:
+            filled[ours] = contract.defaults[ours]
+        elif parameter.component in blanks:
+            filled[ours] = blanks[parameter.component]
+        elif "." not in theirs:
+            needed.add(ours)
+    return filled, frozenset(needed)
 
 
 def _dict_defaults(
     api: ApiEndpoint, names: Mapping[str, str], contract: Contract
 ) -> dict[str, dict[str, object]]:
-    """Return what each dict holds where nothing is given: the API's own defaults, else the facade's."""
+    """Return the default of each dict: the API's own, else the facade's."""
     dicts: dict[str, dict[str, object]] = {}
     for ours, theirs in names.items():
         parameter, dot, key = theirs.partition(".")

@@ -1,4 +1,4 @@
-"""The options of a Space: what each one takes, and whether what was given fits."""
+"""Check and describe the options of a Space."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from ..errors import UnsupportedOptionError
 
-# What an option takes: the values that a facade lists, or the JSON schema that the API info has.
+# The values of an option that a facade lists, or the JSON schema in the API info.
 OptionSpec: TypeAlias = Sequence[object] | Mapping[str, Any]
 
 # JSON schema types, in Python and in words.
@@ -28,25 +28,20 @@ def check_options(
 ) -> dict[str, object]:
     """Return the options as they are sent; text, as from the command line, may stand for a number.
 
-    Args:
-        options: what was given.
-        known: the options there are, and what each takes.
-        space: the name of the Space in errors.
-        owner: the subject of the list of options in errors, such as an endpoint's name.
-        required: the options that have no default.
+    Errors name the `space`, and list the options of the `owner`, such as an endpoint.
 
     Raises:
-        UnsupportedOptionError: there is no such option, or not with that value, or one is missing.
+        UnsupportedOptionError: an option is unknown, does not take that value, or is missing.
 
     Example:
         >>> check_options({"size": "7B", "n": "2"}, {"size": ("7B", "72B"), "n": {"type": "integer"}})
         {'size': '7B', 'n': 2}
     """
     has = f"{owner} has: {', '.join(known) or 'none'}."
-    for missing in sorted(set(required) - set(options)):
-        raise UnsupportedOptionError(f"{space} needs the option {missing!r}. {has}")
-    for unknown in (option for option in options if option not in known):
-        raise UnsupportedOptionError(f"{space} has no option {unknown!r}. {has}")
+    if missing := sorted(set(required) - set(options)):
+        raise UnsupportedOptionError(f"{space} needs the option {missing[0]!r}. {has}")
+    if unknown := [option for option in options if option not in known]:
+        raise UnsupportedOptionError(f"{space} has no option {unknown[0]!r}. {has}")
     return {option: _check_value(option, value, known[option], space) for option, value in options.items()}
 
 
@@ -76,7 +71,7 @@ def _check_value(option: str, value: object, spec: OptionSpec, space: str) -> ob
 
 
 def _pick(value: object, values: Sequence[object]) -> object:
-    """Return the listed value that was given, or whose text was."""
+    """Return the listed value that equals the given one, as itself or as text."""
     if isinstance(value, (str, int, float)):
         for known in values:
             if value in (known, str(known)):
@@ -85,7 +80,7 @@ def _pick(value: object, values: Sequence[object]) -> object:
 
 
 def _coerce(value: object, schema: Mapping[str, Any]) -> object:
-    """Return the value as the schema's type, which text may stand for."""
+    """Return the value in the schema's type; text may stand for a number or a bool."""
     kind = schema.get("type", "")
     if isinstance(value, str) and kind in ("number", "integer", "boolean"):
         with contextlib.suppress(ValueError):

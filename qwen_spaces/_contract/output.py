@@ -1,4 +1,4 @@
-"""From the outputs of a Space to text: an output -> a snapshot, two snapshots -> a delta. Pure."""
+"""Parse the outputs of a Space: an output -> a snapshot, two snapshots -> a delta. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RED = '<span style="color: var(--color-red-500)">'
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that the answer holds so far."""
+    """The answer so far."""
 
     text: str = ""
     reasoning: str = ""
@@ -22,73 +22,46 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What is new in an answer: ``answer = answer[:start] + text``; `start` counts characters."""
+    """A change of an answer: ``answer = answer[:start] + text``; `start` counts characters."""
 
     text: str
     start: int
 
 
-def parse(output: object) -> Snapshot | None:
-    """Return the last answer in an output of a Space, whichever of its values holds it.
+def parse(output: object, *, placeholder: str = "", turns: int = 0) -> Snapshot | None:
+    """Return the last answer in an output of a Space, or ``None`` if the output is empty.
 
-    An output is what `gradio_client` gives: the value of a lone output component, or a tuple of
+    An output is what `gradio_client` returns: the value of a lone output component, or a tuple of
     all. A chat history in it is a list of ``[user, assistant]`` pairs, a list of messages with
     roles, or an update that holds one (the Spaces' contracts, read 2026-11, Gradio 4 to 6).
 
-    Returns:
-        The snapshot, or ``None`` where the output is empty, such as ``(None, None, None)``.
+    Args:
+        output: the output.
+        placeholder: the text of an answer that has not begun.
+        turns: how many of the user's turns a stateful Space must know by now; 0 for any other.
 
     Raises:
-        UnexpectedOutputError: it is not empty, and none of it is chat text.
+        ConnectionLostError: the Space knows fewer turns than it must.
+        UnexpectedOutputError: the output is not empty, and none of it is chat text.
 
     Example:
         >>> parse(("", [["Hi", "Hello."]], "Be brief."))
         Snapshot(text='Hello.', reasoning='')
-        >>> parse("Hello.")
-        Snapshot(text='Hello.', reasoning='')
-    """
-    if history := find_history(output):
-        return _parse_history(history, output)
-    values = _values(output)
-    if _is_empty(values):
-        return None
-    if snapshot := _find_answer(values):
-        return snapshot
-    raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
-
-
-@dataclass(frozen=True, slots=True)
-class OutputParser:
-    """The parser of one request's outputs.
-
-    Attributes:
-        placeholder: the answer's text while there is no answer yet.
-        turns: how many of the user's turns a stateful Space must know by now; 0 for any other.
-
-    Example:
-        >>> OutputParser("Thinking...").parse(("", [["Hi", "Thinking..."]]))
+        >>> parse(("", [["Hi", "Thinking..."]]), placeholder="Thinking...")
         Snapshot(text='', reasoning='')
     """
-
-    placeholder: str = ""
-    turns: int = 0
-
-    def parse(self, output: object) -> Snapshot | None:
-        """Return the answer in an output, as `parse` does, but for the placeholder.
-
-        Raises:
-            ConnectionLostError: the Space knows fewer turns than it must.
-            UnexpectedOutputError: the output is not empty, and none of it is chat text.
-        """
-        snapshot = parse(output)
-        if self.turns and (known := count_user_turns(output)) and known < self.turns:
+    if history := find_history(output):
+        snapshot: Snapshot | None = _parse_history(history, output)
+        if 0 < (count_user_turns(output) or 0) < turns:
             raise ConnectionLostError(
                 "The Space has forgotten the conversation, as one does that was started again. "
                 "Ask again: the earlier turns are then sent along."
             )
-        if snapshot and self.placeholder and snapshot.text.strip() == self.placeholder:
-            return Snapshot("", snapshot.reasoning)
-        return snapshot
+    else:
+        snapshot = _parse_values(output)
+    if snapshot and placeholder and snapshot.text.strip() == placeholder:
+        return Snapshot("", snapshot.reasoning)
+    return snapshot
 
 
 def find_history(output: object) -> Sequence[Any]:
@@ -143,24 +116,26 @@ def _values(output: object) -> Sequence[object]:
     return output if isinstance(output, tuple) else (output,)
 
 
+def _parse_values(output: object) -> Snapshot | None:
+    """Return the first string of an output without a chat, or ``None`` if there is no answer yet."""
+    values = _values(output)
+    if _is_empty(values):
+        return None
+    text = next((value for value in values if isinstance(value, str)), None)
+    # Beside a value of an unknown shape, an emptied text box is no answer, nor are the values after it.
+    unknown = any(isinstance(value, (Mapping, list)) for value in values)
+    if text is None or (unknown and (not text or values[0] != text)):
+        raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
+    return Snapshot(text)
+
+
 def _is_empty(values: Sequence[object]) -> bool:
-    """Return whether there is no answer yet."""
     # An empty list is a chat without turns; the strings beside it are no answer.
     return [] in values or all(value is None or _is_update(value) for value in values)
 
 
 def _is_update(value: object) -> bool:
     return isinstance(value, Mapping) and value.get("__type__") == "update"
-
-
-def _find_answer(values: Sequence[object]) -> Snapshot | None:
-    """Return the first string, which is the answer where no value is a chat."""
-    text = next((value for value in values if isinstance(value, str)), None)
-    if text is None:
-        return None
-    # Beside a value of an unknown shape, an emptied text box is no answer, nor is what comes behind it.
-    unknown = any(isinstance(value, (Mapping, list)) for value in values)
-    return None if unknown and (not text or values[0] != text) else Snapshot(text)
 
 
 def _history_in(value: object) -> Sequence[Any]:
@@ -180,7 +155,7 @@ def _parse_history(history: Sequence[Any], output: object) -> Snapshot:
     last = history[-1]
     if not isinstance(last, Mapping):
         return _parse_content(last[1], output)
-    # An answer may be several messages, such as a thought and the text; it begins after the user's.
+    # An answer may be several messages, such as a thought and the text; they follow the user's.
     answer = list(itertools.takewhile(_is_answer, reversed(history)))
     return _join(_parse_message(message, output) for message in reversed(answer))
 

@@ -1,4 +1,4 @@
-"""Which certificates are trusted, and why one is not."""
+"""Trust certificates, and explain why one is not trusted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 from ..errors import ConnectError
 
 _OWN_CA = (
-    "If it is of your organisation's own authority, set SSL_CERT_FILE to a PEM file with its certificate, or "
+    "If your organisation issued it, set SSL_CERT_FILE to a PEM file with its authority's certificate, or "
     "pass ssl_verify=ssl.create_default_context(cafile=...)"
 )
 # Codes of OpenSSL (x509_vfy.h).
@@ -24,7 +24,7 @@ _REASONS = {
 
 
 def context(verify: bool) -> ssl.SSLContext:
-    """Return the context for all requests of the program: the SDK makes one for each, at 47 ms of CPU.
+    """Return one context for all requests of the program; the SDK makes one for each, at 47 ms of CPU.
 
     Raises:
         ConnectError: ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` cannot be used.
@@ -41,7 +41,7 @@ def context(verify: bool) -> ssl.SSLContext:
 
 
 def why_not_trusted(error: BaseException) -> str | None:
-    """Return why the certificate of a server was refused and what can be done; ``None`` if it was not."""
+    """Return why a server's certificate was refused, and what to do; ``None`` for another error."""
     if not isinstance(error, ssl.SSLCertVerificationError):
         return None
     untrusted = f"is not trusted ({error.verify_message}). {_OWN_CA}"
@@ -50,7 +50,7 @@ def why_not_trusted(error: BaseException) -> str | None:
 
 @functools.lru_cache(maxsize=8)
 def _context(verify: bool, file: str | None, folder: str | None) -> ssl.SSLContext:
-    del file, folder  # httpx reads them; another value is another context
+    del file, folder  # the keys of the cache: httpx reads them itself
     return httpx.create_ssl_context(verify=verify)
 
 

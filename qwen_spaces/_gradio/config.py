@@ -1,4 +1,4 @@
-"""The config of a Gradio app: fetched, and checked before the SDK sees it.
+"""Fetch the config of a Gradio app, and check it before the SDK sees it.
 
 The SDK joins the ``api_prefix`` of a config to the address unchecked, and searches a page that is no
 config by a regular expression of quadratic cost (gradio_client 2.7.2, `Client._get_config`).
@@ -6,58 +6,37 @@ config by a regular expression of quadratic cost (gradio_client 2.7.2, `Client._
 
 from __future__ import annotations
 
-import time
 import urllib.parse
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 
-from .._stream.mailbox import Mailbox
-from .._types.events import Status
-from ..errors import AuthenticationError, ContractError, SpaceTimeoutError, StreamCancelledError
-from .errors import check_config, retry_after
+from ..errors import AuthenticationError, ContractError
+from .errors import retry_after
 from .guard import origin
+from .waiting import WakePoll
 
-T = TypeVar("T")
-
-CONNECT_TIMEOUT = 1.5  # seconds for one attempt at a TCP connection, which nothing can cut; others follow
-POLL_INTERVAL = 0.5, 5.0  # seconds between two requests to a sleeping Space: at first, at most
-MAX_RETRY_AFTER = 60.0  # seconds until such a request, whatever the server asks for
+MAX_RETRY_AFTER = 60.0  # seconds until the next request to a sleeping Space, even if the server wants more
 MAX_REDIRECTS = 5
 
 
-def fetch_config(
-    base: str,
-    get: Callable[[str], httpx.Response],
-    *,
-    mailbox: Mailbox,
-    wake: float | None,
-    on_status: Callable[[Status], None],
-) -> dict[str, Any]:
-    """Return the config of the app at `base`; blocks.
+def fetch_config(base: str, get: Callable[[str], httpx.Response], poll: WakePoll) -> dict[str, Any]:
+    """Return the config of the app at `base`, which ends with a slash; blocks while a Space sleeps.
 
-    Redirects to https or to another path of the same host are followed. A server that answers 503, as
-    that of a sleeping Space, is awaited.
-
-    Args:
-        base: the address that was asked, with a slash at its end.
-        get: asks for the config below a base, which becomes the app's address, and raises
-            `httpx.HTTPStatusError` unless the status is 2xx.
-        mailbox: the request for which it is; its end ends the wait.
-        wake: seconds to wait for a sleeping Space; ``None`` waits for ever.
-        on_status: is called with the status ``"waking"``.
+    `get` requests the config below a base, and raises `httpx.HTTPStatusError` unless the status is 2xx.
 
     Raises:
-        ContractError: it redirects to another host, or its config is none of Gradio.
+        ContractError: it redirects to another host, or is no Gradio app.
         AuthenticationError: it redirects to a login.
         SpaceTimeoutError: it did not wake up in time.
-        httpx.HTTPError: whatever else went wrong.
+        httpx.HTTPError: the request failed in another way.
     """
-    pause, began, redirects = POLL_INTERVAL[0], time.monotonic(), 0
+    poll.start()
+    redirects = 0
     while True:
         try:
-            return checked_config(get(base).json(), base)
+            return parse_config(get(base).json(), base)
         except httpx.HTTPStatusError as error:
             if error.response.has_redirect_location and redirects < MAX_REDIRECTS:
                 redirects += 1
@@ -65,18 +44,9 @@ def fetch_config(
                 continue
             if error.response.status_code != 503:
                 raise
-            longer = min(retry_after(error) or 0.0, MAX_RETRY_AFTER)
-        if wake is not None and time.monotonic() - began >= wake:
-            raise SpaceTimeoutError(
-                f"{base} still answers with HTTP status 503 after {wake:g} s, as a Space that sleeps or "
-                "is broken. Look at its page, or allow more with timeouts=Timeouts(wake=...).",
-                phase="wake",
-            )
-        on_status(Status("waking"))
-        mailbox.sleep(max(pause, longer))
-        if mailbox.ended:
-            raise StreamCancelledError("The stream was cancelled.")
-        pause = min(pause * 1.5, POLL_INTERVAL[1])
+            wanted = min(retry_after(error) or 0.0, MAX_RETRY_AFTER)
+        poll.check(f"{base} still answers with HTTP status 503, as a Space that sleeps or is broken,")
+        poll.sleep(wanted)
 
 
 def follow_redirect(base: str, response: httpx.Response) -> str:
@@ -90,8 +60,8 @@ def follow_redirect(base: str, response: httpx.Response) -> str:
     return str(target.copy_with(path=path.removesuffix("/config") + "/", query=None, fragment=None))
 
 
-def redirect_target(asked: str, response: httpx.Response) -> httpx.URL:
-    """Return where a request for `asked` is redirected: to https, or to another path of the same host.
+def redirect_target(url: str, response: httpx.Response) -> httpx.URL:
+    """Return where a request is redirected: to https, or to another path of the same host.
 
     Raises:
         ContractError: it is redirected to another host.
@@ -100,38 +70,34 @@ def redirect_target(asked: str, response: httpx.Response) -> httpx.URL:
         target = response.url.join(response.headers["location"])
         scheme, host, port = origin(target)
     except (httpx.InvalidURL, ValueError) as error:
-        raise ContractError(f"{asked} redirects to an address that is none. Check yours.") from error
-    before = origin(asked)
+        raise ContractError(f"{url} redirects to an address that is none. Check yours.") from error
+    before = origin(url)
     secured = before[0] == "http" and scheme == "https"
     if host != before[1] or not (secured or (scheme, port) == (before[0], before[2])):
         raise ContractError(
-            f"{asked} redirects to {target.scheme}://{target.netloc.decode(errors='replace')}, another "
+            f"{url} redirects to {target.scheme}://{target.netloc.decode(errors='replace')}, another "
             "place, and a redirect is followed within one host only. Pass that address as src=... if you "
             "trust it."
         )
     return target
 
 
-def not_followed(space: str, response: httpx.Response) -> ContractError | None:
-    """Return the error for a redirect of anything but the config, ``None`` if it is no redirect."""
-    if not response.has_redirect_location:
-        return None
-    return ContractError(
-        f"{space} redirects a request to {response.headers['location'][:200]!r}, and only its config may be "
-        "redirected. Nothing was sent there. Pass the address where the app is as src=..."
-    )
-
-
-def checked_config(config: object, base: str) -> dict[str, Any]:
-    """Return the config of the app at `base`, with an ``api_prefix`` that the SDK joins to it rightly.
+def parse_config(config: object, base: str) -> dict[str, Any]:
+    """Return the config of the app at `base`, with an ``api_prefix`` that the SDK joins correctly.
 
     Raises:
-        ContractError: it is none of Gradio, or its ``api_prefix`` leads to another place.
+        ContractError: it is no config of Gradio's, or its ``api_prefix`` leads to another place.
     """
-    check_config(config, base)
-    known: Mapping[str, Any] = config  # type: ignore[assignment]
+    if not isinstance(config, dict) or "dependencies" not in config:
+        raise ContractError(f"{base} is no Gradio app: its config is some other JSON. Check the address.")
+    version, protocol = str(config.get("version", "unknown")), str(config.get("protocol", "ws"))
+    if not protocol.startswith("sse_v"):
+        raise ContractError(
+            f"{base} runs Gradio {version[:50]}, whose protocol {protocol[:50]!r} is not spoken "
+            "any more. It takes Gradio 4.8 or newer."
+        )
     # The SDK makes "/" of an empty one, which leads out of a sub-path (Gradio 4 has none).
-    prefix = known.get("api_prefix") or "."
+    prefix = config.get("api_prefix") or "."
     try:
         joined = urllib.parse.urljoin(base, f"{prefix.lstrip('/')}/")
         inside = origin(joined) == origin(base) and joined.startswith(urllib.parse.urljoin(base, "."))
@@ -142,24 +108,5 @@ def checked_config(config: object, base: str) -> dict[str, Any]:
             f"The config of {base} names {str(prefix)[:200]!r} as the place of its API, which is outside "
             "the address that was asked. Nothing was sent there."
         )
-    # A heartbeat keeps a session's state alive between jobs; a session of ours has one job.
-    return {**known, "api_prefix": prefix, "connect_heartbeat": False}
-
-
-def retry_connecting(call: Callable[[], T], mailbox: Mailbox, seconds: float | None) -> T:
-    """Call again after each attempt at a TCP connection that got no answer.
-
-    So nobody waits longer than `CONNECT_TIMEOUT` in an attempt that cannot be cut.
-
-    Args:
-        call: is repeated as a whole; nothing of it has reached the server.
-        mailbox: the request for which it is; after its end there is no other attempt.
-        seconds: for all attempts; ``None`` is without a bound.
-    """
-    began = time.monotonic()
-    while True:
-        try:
-            return call()
-        except httpx.ConnectTimeout:
-            if mailbox.ended or (seconds is not None and time.monotonic() - began >= seconds):
-                raise
+    # A heartbeat keeps a session's state alive between jobs, and each of our sessions has one job.
+    return {**config, "api_prefix": prefix, "connect_heartbeat": False}

@@ -24,17 +24,17 @@ from .._types.events import Status
 from .._types.images import check_size
 from ..errors import AuthenticationError, QwenSpacesError
 from .certificates import context
-from .config import CONNECT_TIMEOUT, not_followed, retry_connecting
 from .errors import Sent, connect_error, stream_error
 from .guard import RequestGuard
 from .hub import Located, locate
 from .job import JobClient
 from .proxies import check_proxies, proxy_in_use
+from .waiting import CONNECT_TIMEOUT, WakePoll, retry_connecting
 
 logger = logging.getLogger("qwen_spaces")
 
 READ_TIMEOUT = 60.0  # seconds without a byte; a Gradio server sends a heartbeat every 15
-QUEUE_STATUS_TIMEOUT = 5.0  # seconds; the status goes without it
+QUEUE_STATUS_TIMEOUT = 5.0  # seconds; the status can do without it
 
 
 class UserFile(dict[str, Any]):
@@ -44,7 +44,7 @@ class UserFile(dict[str, Any]):
 def strip_file_markers(value: Any) -> Any:
     """Return a copy in which only the user's own files look like files to the SDK.
 
-    It uploads whatever local file a dict with a ``path`` and a ``meta`` names (gradio_client 2.7.2,
+    It uploads any local file that a dict with a ``path`` and a ``meta`` names (gradio_client 2.7.2,
     `is_file_obj_with_meta`), and a chat or an option may have come from the network.
     """
     if isinstance(value, UserFile):
@@ -65,16 +65,11 @@ class Connection:
 
     Args:
         src: the address of a Gradio app, or ``owner/name`` on the Hub.
-        token: ``None`` sends the saved Hugging Face token to Hugging Face's hosts only, a string is
-            sent to this Space wherever it is, ``False`` sends none.
-        proxy: the address of a proxy for every request.
-        headers: added to every request.
-        auth: user and password of the app's own login.
-        ssl_verify: ``False`` accepts any certificate; a context is used as it is.
+        token, proxy, headers, auth, ssl_verify: as `QwenSpace` takes them.
         timeout: seconds to open a TCP connection.
-        wake: seconds to wait for a Space that sleeps or builds.
-        mailbox: the request for which it is opened; its end ends the waiting.
-        on_status: is called with the status meanwhile.
+        wake: seconds to wait for a Space that sleeps or builds; ``None`` waits for ever.
+        mailbox: of the request that opens it, whose end aborts it.
+        on_status: receives the status meanwhile.
 
     Raises:
         ConnectError: or one of its kinds, if the Space cannot be opened.
@@ -95,17 +90,16 @@ class Connection:
         mailbox: Mailbox,
         on_status: Callable[[Status], None],
     ) -> None:
-        self._timeout, self._auth, self._proxy = timeout, auth, proxy
+        self._timeout, self._proxy = timeout, proxy
+        poll = WakePoll(mailbox, wake, on_status)
         attempt = CONNECT_TIMEOUT if timeout is None else min(CONNECT_TIMEOUT, timeout)
-        http: dict[str, Any] = {"timeout": httpx.Timeout(READ_TIMEOUT, connect=attempt)}
         try:
             verify = context(ssl_verify) if isinstance(ssl_verify, bool) else ssl_verify
             check_proxies(src if "://" in src else huggingface_hub.constants.ENDPOINT, proxy, verify)
             self.located = Located(src)
             if "://" not in src:
-                how: dict[str, Any] = {"proxy": proxy, "verify": verify, "wake": wake}
                 self.located = locate(
-                    src, token=_token_for(src, token), mailbox=mailbox, on_status=on_status, **how
+                    src, token=_token_for(src, token), proxy=proxy, verify=verify, poll=poll
                 )
                 on_status(Status("connecting"))
             self.url = self.located.url
@@ -113,13 +107,14 @@ class Connection:
                 "token": _token_for(self.url, token),
                 "headers": dict(headers or {}),
                 "ssl_verify": verify,
-                "httpx_kwargs": {**http, "proxy": proxy} if proxy else http,
+                "httpx_kwargs": {"timeout": httpx.Timeout(READ_TIMEOUT, connect=attempt), "proxy": proxy},
             }
-            opened: dict[str, Any] = {"auth": auth, "wake": wake, "on_status": on_status, "mailbox": mailbox}
             self._client = retry_connecting(
-                lambda: JobClient(self.url, **opened, **self._settings), mailbox, timeout
+                lambda: JobClient(self.url, mailbox=mailbox, poll=poll, auth=auth, **self._settings),
+                mailbox,
+                timeout,
             )
-            if self._client.src != f"{self.url.rstrip('/')}/":  # a redirect led elsewhere
+            if self._client.src != f"{self.url.rstrip('/')}/":  # redirected
                 self.url = self._client.src.rstrip("/")
         except QwenSpacesError:
             raise
@@ -148,11 +143,7 @@ class Connection:
         )
 
     def queue_size(self, mailbox: Mailbox) -> int | None:
-        """Return how many requests wait there now, ``None`` where the server does not say.
-
-        Args:
-            mailbox: its end ends the wait.
-        """
+        """Return how many requests wait there now, ``None`` if the server does not report it."""
         client, guard = self._client, RequestGuard(self.url)
         mailbox.on_cancel(guard.abort)
         kwargs = {**client.httpx_kwargs, "verify": client.ssl_verify, "auth": guard}
@@ -164,10 +155,10 @@ class Connection:
         return None
 
     def file(self, path_or_url: str | Path, name: str) -> dict[str, Any]:
-        """Return a file as an argument for `run`, which uploads it if it is a local one.
+        """Return a file as an argument for `run`, which uploads a local one.
 
         Raises:
-            InvalidImageError: it is larger than the app takes; `name` is what it is called there.
+            InvalidImageError: it is larger than the app takes; the error calls it `name`.
         """
         if isinstance(path_or_url, Path):
             limit = self._client.config.get("max_file_size")
@@ -180,26 +171,19 @@ class Connection:
         mailbox: Mailbox,
         *,
         session_hash: str | None = None,
-        upload: int | None = None,
-        addresses: Sequence[str] = (),
+        upload: int | None = None,  # bytes of the files
+        addresses: Sequence[str] = (),  # of images that the Space has to fetch
     ) -> None:
-        """Make the calls of one request, and pass on what the last one puts out; blocks until it is over.
+        """Make the calls of one request, and put the answer into `mailbox`; blocks until it is over.
 
-        Each request has a session of its own, for a cancel ends every job of its session.
-
-        Args:
-            calls: in their order.
-            mailbox: receives the answer; its end cancels the call that runs.
-            session_hash: the session of a stateful Space, to be continued.
-            upload: the size of the files in bytes.
-            addresses: of images that the Space has to fetch.
+        A cancel ends all jobs of a session, so each request has its own, unless it continues one.
 
         Raises:
-            QwenSpacesError: one of its kinds, for whatever went wrong.
+            QwenSpacesError: one of its kinds.
         """
         if mailbox.timeline.submitted is None:
             mailbox.timeline.submitted = time.monotonic()
-        mailbox.set_status(Status("queued", upload=upload))  # wakes the reader, who has other bounds now
+        mailbox.set_status(Status("queued", upload=upload))  # wakes the reader, which has other bounds now
         proxy = proxy_in_use(self.url, self._proxy)
         sent = Sent(proxy, images=bool(upload or addresses), addresses=addresses)
         *steps, last = calls
@@ -225,12 +209,13 @@ class Connection:
             for name, given in call.kwargs.items()
         }
         args = tuple(map(strip_file_markers, call.args))
-        how: dict[str, Any] = {**self._settings, "session_hash": session_hash}
         stream_failure: Exception | None = None
 
         def answer() -> object:
             nonlocal stream_failure
-            client = JobClient(self.url, shared=self._client, mailbox=mailbox, **how)
+            client = JobClient(
+                self.url, shared=self._client, mailbox=mailbox, session_hash=session_hash, **self._settings
+            )
             try:
                 return client.answer(call.endpoint, args, kwargs)
             finally:
@@ -241,11 +226,6 @@ class Connection:
         except QwenSpacesError:
             raise
         except Exception as error:
-            for cause in (error, stream_failure):
-                if isinstance(cause, httpx.HTTPStatusError) and (
-                    redirected := not_followed(self.url, cause.response)
-                ):
-                    raise redirected from error
             raise stream_error(error, stream_failure, self.url, sent) from error
 
 
@@ -271,6 +251,6 @@ def _token_for(url: str, token: str | bool | None) -> str | bool:
     if token is None:
         token = (huggingface_hub.get_token() or False) if is_hugging_face(url) else False
     if isinstance(token, str) and not re.fullmatch(r"[!-~]+", token):
-        # httpx would refuse it, too, and quote it.
+        # httpx would refuse it, too, but quote it.
         raise AuthenticationError("The token has spaces or other characters that no token has.")
     return token

@@ -1,4 +1,4 @@
-"""An output that grows: apply its diffs in place, and pass on what they append to the answer."""
+"""Apply the diffs of an output in place, and pass on the text that they append to the answer."""
 
 from __future__ import annotations
 
@@ -20,32 +20,28 @@ _MARK = "\uffff"  # a noncharacter, which no text has
 
 
 class OutputDiffs:
-    """The outputs of one job: whole at first, then as diffs (since sse_v2, Gradio 4.8).
+    """The outputs of one job: complete at first, then as diffs (since sse_v2, Gradio 4.8).
 
-    The SDK copies the whole history for each of them (gradio_client 2.7.2, `apply_diff`), so a long one
-    makes every token expensive. Nearly all append to the end of the answer, and are passed on as they are.
-
-    Args:
-        mailbox: receives the snapshots and the appended text.
-        process: turns the outputs of the wire into what the SDK would return.
-        protocol: the Space's; in ``"sse_v1"`` every output is whole.
+    The SDK copies the whole history for each diff (gradio_client 2.7.2, `apply_diff`), so a long history
+    makes every token expensive. Nearly all diffs append to the answer, and their text is passed on as it is.
+    `process` turns outputs of the wire into those that the SDK returns.
     """
 
     def __init__(self, mailbox: Mailbox, process: Callable[..., object], protocol: str = "sse_v3") -> None:
         self._mailbox, self._process = mailbox, process
-        self._are_whole = protocol == "sse_v1"
+        self._has_diffs = protocol != "sse_v1"
         self._data: list[Any] = []
-        self._answer_end: Path | None = None  # the place where an append makes the answer longer
-        self._appended: list[str] = []  # text for that place which is not yet in the data
-        self._size = 0  # characters appended in other ways
+        self._answer_end: Path | None = None  # the place where an append extends the answer
+        self._appended: list[str] = []  # text for that place, not yet in the data
+        self._size = 0  # characters appended elsewhere
 
     def update(self, output: Sequence[Any]) -> None:
-        """Take the outputs of one message, and pass on what is new.
+        """Apply the outputs of one message, and pass on the change.
 
         Raises:
             TypeError, ValueError, LookupError: a diff does not fit the outputs before it.
         """
-        if not self._data or self._are_whole:
+        if not self._data or not self._has_diffs:
             self._data = list(output)
             if self._data:
                 self._set_snapshot()
@@ -62,7 +58,7 @@ class OutputDiffs:
             self._apply_all(edits)
 
     def flush(self) -> None:
-        """Pass on the newest outputs as a whole, if text was appended since the last time."""
+        """Pass on the complete outputs if text was appended since the last snapshot."""
         if self._appended:
             self._write_appended()
             self._set_snapshot()
@@ -81,7 +77,7 @@ class OutputDiffs:
     def _ends_answer(self, path: Path) -> bool:
         """Return whether the text at `path` is the end of the answer, by appending a mark to it."""
         before = parse(self._process(*self._data))
-        parent, key = _parent(path, self._data), path[-1]
+        parent, key = functools.reduce(operator.getitem, path[:-1], self._data), path[-1]
         if before is None or not isinstance(parent[key], str):
             return False
         text, parent[key] = parent[key], parent[key] + _MARK
@@ -96,10 +92,6 @@ class OutputDiffs:
         if self._answer_end is not None and self._appended:
             _apply("append", self._answer_end, "".join(self._appended), self._data)
             self._appended.clear()
-
-
-def _parent(path: Path, data: list[Any]) -> Any:
-    return functools.reduce(operator.getitem, path[:-1], data)
 
 
 def _apply(action: str, path: Path, value: Any, data: list[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Errors of the SDK and of the network -> the errors of this package."""
+"""Turn errors of the SDK and of the network into those of this package."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import contextlib
 import email.utils
 import json
 import math
-import ssl
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -22,11 +21,12 @@ from .certificates import why_not_trusted
 from .pages import describe, is_blocked
 from .zero_gpu import kind_of, seconds_to_wait, without_html
 
-# How the SDK words an error whose reason the app hides (gradio_client 2.7.2, client.py).
+# The SDK's text for an error whose reason the app hides (gradio_client 2.7.2, client.py).
 _HIDDEN = "The upstream Gradio app has raised an exception"
 MAX_RETRY_AFTER = 86_400.0  # seconds, the longest that a server may ask us to wait
-_UNAVAILABLE = (502, 503, 504)  # HTTP statuses of a server that is away for the moment
-# What a malformed response raises in the code that reads it.
+_UNAVAILABLE = (502, 503, 504)  # HTTP statuses of a server that may soon be back
+_TRANSPORT = (httpx.TransportError, OSError)
+# Errors of code that reads a malformed response.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError, StopIteration)
 MAX_QUOTE = 2000  # characters of a server's text that an error quotes
 _E = TypeVar("_E", bound=errors.QwenSpacesError)
@@ -34,41 +34,20 @@ _E = TypeVar("_E", bound=errors.QwenSpacesError)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What errors need to know of a request.
+    """The facts about a request that its errors name."""
 
-    Attributes:
-        proxy: the one it goes through, in words.
-        images: whether it has any.
-        addresses: of images that the Space has to fetch.
-    """
-
-    proxy: str | None = None
+    proxy: str | None = None  # from `proxy_in_use`
     images: bool = False
-    addresses: Sequence[str] = ()
-
-
-def check_config(config: object, space: str) -> None:
-    """Raise `ContractError` where a config is not that of a Gradio app we can talk to."""
-    if not isinstance(config, dict) or "dependencies" not in config:
-        raise errors.ContractError(
-            f"{space} is no Gradio app: its config is some other JSON. Check the address."
-        )
-    version, protocol = config.get("version", "unknown"), config.get("protocol", "ws")
-    if not str(protocol).startswith("sse_v"):
-        raise errors.ContractError(
-            f"{space} runs Gradio {str(version)[:50]}, whose protocol {str(protocol)[:50]!r} is not spoken "
-            "any more. It takes Gradio 4.8 or newer."
-        )
+    addresses: Sequence[str] = ()  # of images that the Space has to fetch
 
 
 def connect_error(error: Exception, space: str, proxy: str | None = None) -> errors.QwenSpacesError:
-    """Return why a Space could not be opened; `proxy` is the one in use, in words."""
+    """Return why a Space could not be opened; `proxy` is from `proxy_in_use`."""
     if between := _proxy_or_firewall_error(error, space, proxy):
         return between
-    status = _http_status(error)
-    if status is not None:
-        return _config_refused(error, status, space)
-    if _is_transport(error):
+    if isinstance(error, httpx.HTTPStatusError):
+        return _refused_config(error, space)
+    if isinstance(error, _TRANSPORT):
         return _unreachable(error, space, proxy)
     if isinstance(error, json.JSONDecodeError):
         kind = "an HTML page" if error.doc.lstrip().startswith("<") else "no JSON"
@@ -84,28 +63,34 @@ def connect_error(error: Exception, space: str, proxy: str | None = None) -> err
 def stream_error(
     error: BaseException, stream_failure: Exception | None, space: str, sent: Sent = Sent()
 ) -> errors.QwenSpacesError:
-    """Return why an answer failed; `stream_failure` is what broke the event stream, if anything did."""
+    """Return why an answer failed; `stream_failure` is the error of the event stream, if it broke."""
+    for cause in (error, stream_failure):
+        if isinstance(cause, httpx.HTTPStatusError) and cause.response.has_redirect_location:
+            return errors.ContractError(
+                f"{space} redirects a request to {cause.response.headers['location'][:200]!r}, and only its "
+                "config may be redirected. Nothing was sent there. Pass the address of the app as src=..."
+            )
     if isinstance(error, exceptions.AppError):
         return _app_error(error, space, sent.addresses)
     if between := _proxy_or_firewall_error(error, space, sent.proxy):
         return between
-    status = _http_status(error)
-    if status is not None:
-        return _request_refused(error, status, space, sent)
-    if _is_transport(error):  # the request was not handed in
+    if isinstance(error, httpx.HTTPStatusError):
+        return _refused_request(error, space, sent)
+    if isinstance(error, _TRANSPORT):  # the request did not get there
         return _unreachable(error, space, sent.proxy)
     if stream_failure is not None or isinstance(error, concurrent.futures.CancelledError):
         return _connection_lost(stream_failure, space, sent)
     if isinstance(error, _MALFORMED):
         return errors.UnexpectedOutputError(
-            f"{space} sent what is no message of Gradio's, so that its answer cannot be read. Try again."
+            f"{space} sent something that is no message of Gradio's, so its answer cannot be read. Try again."
         )
     return errors.StreamError(f"The answer of {space} failed: {type(error).__name__}: {error}")
 
 
-def _config_refused(error: BaseException, status: int, space: str) -> errors.QwenSpacesError:
+def _refused_config(error: httpx.HTTPStatusError, space: str) -> errors.QwenSpacesError:
     """Return the error for a server that does not send its config."""
-    if status in (401, 403) or (_path(error).endswith("/login") and status < 500):
+    status = error.response.status_code
+    if status in (401, 403) or (error.request.url.path.endswith("/login") and status < 500):
         return errors.AuthenticationError(
             f"{space} asks for a login. Pass auth=(user, password), or a token that opens it."
         )
@@ -113,16 +98,17 @@ def _config_refused(error: BaseException, status: int, space: str) -> errors.Qwe
         return _rate_limited(error, space)
     if status < 500:
         return errors.ContractError(f"{space} is no Gradio app: {_text(error)}. Check the address.")
-    return _server_error(errors.ConnectError, error, status, space)
+    return _server_error(errors.ConnectError, error, space)
 
 
-def _request_refused(error: BaseException, status: int, space: str, sent: Sent) -> errors.QwenSpacesError:
-    """Return the error for a request that the server did not take."""
+def _refused_request(error: httpx.HTTPStatusError, space: str, sent: Sent) -> errors.QwenSpacesError:
+    """Return the error for a request that the server refuses."""
+    status = error.response.status_code
     if status == 429:
         return _rate_limited(error, space)
     if status == 413:
         return _too_large(error, space, sent)
-    if status == 503 and _path(error).endswith("/join"):
+    if status == 503 and error.request.url.path.endswith("/join"):
         return errors.QueueFullError(
             f"The queue of {space} is full. Try again later, or duplicate the Space.",
             retry_after=retry_after(error),
@@ -134,12 +120,12 @@ def _request_refused(error: BaseException, status: int, space: str, sent: Sent) 
         )
     if status < 500:
         return errors.ContractError(f"{space} does not take this request: {_text(error)}")
-    return _server_error(errors.SpaceError, error, status, space)
+    return _server_error(errors.SpaceError, error, space)
 
 
-def _server_error(kind: type[_E], error: BaseException, status: int, space: str) -> _E:
+def _server_error(kind: type[_E], error: httpx.HTTPStatusError, space: str) -> _E:
     failed = kind(f"{space} answered with {_text(error)}. Try again later.")
-    if status in _UNAVAILABLE:
+    if error.response.status_code in _UNAVAILABLE:
         failed.retry_after = retry_after(error)
         failed.transient = True
     return failed
@@ -161,32 +147,32 @@ def _connection_lost(
 def _proxy_or_firewall_error(
     error: BaseException, space: str, proxy: str | None
 ) -> errors.ConnectError | None:
-    """Return the error of a proxy or a firewall before the Space; ``None`` where it was none of these."""
-    response = getattr(error, "response", None)
-    if isinstance(response, httpx.Response) and is_blocked(response):
+    """Return the error of a proxy or a firewall before the Space, ``None`` if neither caused it."""
+    response = error.response if isinstance(error, httpx.HTTPStatusError) else None
+    if response is not None and is_blocked(response):
         return errors.ConnectError(
             f"{space} answered with {describe(response)}, as a firewall or a proxy before it does. It is not "
             "about your token. Try another network, or open the address in a browser."
         )
-    # One that is asked for a tunnel answers with no response, but with these words (httpcore 1.0).
-    if _http_status(error) == 407 or (isinstance(error, httpx.ProxyError) and str(error).startswith("407")):
+    # A refused tunnel has no response, but an error that begins with the status (httpcore 1.0).
+    tunnel = isinstance(error, httpx.ProxyError)
+    if (response is not None and response.status_code == 407) or (tunnel and str(error).startswith("407")):
         named = f"The proxy {proxy}" if proxy else f"A proxy before {space}"
         return errors.ConnectError(
             f"{named} asks for a login (HTTP status 407). Put user and password, percent-encoded, into the "
             "proxy's address: http://USER:PASSWORD@HOST:PORT."
         )
-    if isinstance(error, httpx.ProxyError):
+    if tunnel:
         named = f"The proxy {proxy}" if proxy else "The proxy"
         return errors.ConnectError(f"{named} does not connect to {space}: {_text(error)}.")
     return None
 
 
-def _too_large(error: BaseException, space: str, sent: Sent) -> errors.QwenSpacesError:
+def _too_large(error: httpx.HTTPStatusError, space: str, sent: Sent) -> errors.QwenSpacesError:
     """Return the error for a request that is too large for the server (HTTP status 413)."""
-    request = error.response.request  # type: ignore[attr-defined]
-    length = request.headers.get("content-length", "")
+    length = error.request.headers.get("content-length", "")
     size = int(length) if length.isdecimal() and length.isascii() else None
-    if _path(error).endswith("/upload"):
+    if error.request.url.path.endswith("/upload"):
         return too_large("An image", space, size=size, detail=_text(error))
     if sent.images:
         return too_large("The request with its images", space, size=size, detail=_text(error))
@@ -195,7 +181,7 @@ def _too_large(error: BaseException, space: str, sent: Sent) -> errors.QwenSpace
     )
 
 
-def _rate_limited(error: BaseException, space: str) -> errors.RateLimitedError:
+def _rate_limited(error: httpx.HTTPStatusError, space: str) -> errors.RateLimitedError:
     return errors.RateLimitedError(
         f"{space} gets too many requests. Wait a little, or duplicate the Space.",
         retry_after=retry_after(error),
@@ -204,8 +190,10 @@ def _rate_limited(error: BaseException, space: str) -> errors.RateLimitedError:
 
 def _unreachable(error: BaseException, space: str, proxy: str | None) -> errors.ConnectError:
     """Return the error for a failed connection; one that was refused or reset may succeed later."""
-    links = list(_chain(error))
+    links = [error]
     for link in links:
+        if cause := link.__cause__ or link.__context__:
+            links.append(cause)
         if reason := why_not_trusted(link):
             return errors.ConnectError(f"The certificate of {space} {reason}")
     through = f" through the proxy {proxy}" if proxy else ""
@@ -215,13 +203,6 @@ def _unreachable(error: BaseException, space: str, proxy: str | None) -> errors.
     reset = (ConnectionRefusedError, ConnectionResetError, httpx.RemoteProtocolError)
     failed.transient = any(isinstance(link, reset) for link in links)
     return failed
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    link: BaseException | None = error
-    while link is not None:
-        yield link
-        link = link.__cause__ or link.__context__
 
 
 def _app_error(error: exceptions.AppError, space: str, addresses: Sequence[str]) -> errors.QwenSpacesError:
@@ -264,21 +245,9 @@ def _quoted(text: object) -> str:
     return text if len(text) <= MAX_QUOTE else f"{text[:MAX_QUOTE]}..."
 
 
-def _http_status(error: BaseException) -> int | None:
-    code = getattr(getattr(error, "response", None), "status_code", None)
-    return code if isinstance(code, int) else None
-
-
-def _path(error: BaseException) -> str:
-    # What was asked for; "" where the error is none of HTTP.
-    request = getattr(getattr(error, "response", None), "request", None)
-    return str(request.url.path) if request is not None else ""
-
-
-def retry_after(error: BaseException) -> float | None:
-    """Return the seconds after which a server wants to be asked again, ``None`` where it does not say."""
-    headers = getattr(getattr(error, "response", None), "headers", {})
-    value = str(headers.get("retry-after", ""))
+def retry_after(error: httpx.HTTPStatusError) -> float | None:
+    """Return the seconds of the header ``Retry-After``, ``None`` where there is none."""
+    value = error.response.headers.get("retry-after", "")
     with contextlib.suppress(ValueError, OverflowError):
         seconds = float(value)
         return min(max(seconds, 0.0), MAX_RETRY_AFTER) if math.isfinite(seconds) else None
@@ -287,12 +256,7 @@ def retry_after(error: BaseException) -> float | None:
     return None
 
 
-def _is_transport(error: BaseException) -> bool:
-    return isinstance(error, (httpx.TransportError, ssl.SSLError, OSError))
-
-
 def _text(error: BaseException) -> str:
-    response = getattr(error, "response", None)
-    if isinstance(response, httpx.Response):  # the error's own text has a link about the status
-        return describe(response).rstrip(".")
+    if isinstance(error, httpx.HTTPStatusError):  # its own text has a link about the status
+        return describe(error.response).rstrip(".")
     return (_quoted(error) or type(error).__name__).rstrip(".")

@@ -34,14 +34,14 @@ _STAGES: Mapping[str, Stage] = {
     "PROGRESS": "running",
     "ITERATING": "running",
 }
-_MAX_NUMBER = 1e9  # seconds, or requests in a queue
+_MAX_NUMBER = 1e9  # of seconds, or of requests in a queue
 
 
 def messages(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     r"""Yield the messages about a job until the stream ends.
 
     Raises:
-        ConnectionError: the server reports that it cannot go on.
+        ConnectionError: the server reports that it stops.
         UnexpectedOutputError: an event is no message of Gradio's, or too large, or there are too many.
 
     Example:
@@ -50,7 +50,7 @@ def messages(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """
     idle, since = 0, time.monotonic()
     for line in _lines(chunks):
-        message = _parsed(line)
+        message = _parse(line)
         kind = message["msg"]
         if kind in _OUTPUTS:
             idle, since = 0, time.monotonic()
@@ -65,7 +65,7 @@ def messages(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             raise ConnectionError(str(message.get("message") or kind)[:1000])
         if kind == _END:
             return
-        if kind not in _KINDS:  # the SDK would give up the job
+        if kind not in _KINDS:  # the SDK would drop the job
             logger.debug("Ignored a message of an unknown kind: %.100r", kind)
         elif message.get("event_id"):
             yield message
@@ -93,7 +93,7 @@ def _count(value: object) -> int | None:
     return None if number is None else int(number)
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
+def _parse(line: bytes) -> dict[str, Any]:
     try:
         message = json.loads(line)
         if isinstance(message["msg"], str):
@@ -105,24 +105,19 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what stands behind each ``data:``."""
-    # Not httpx's `iter_lines`, which breaks lines at U+2028 and the like, in the midst of a text.
-    parts: list[bytes] = []  # of a line that is not complete
+    """Yield what follows each ``data:``."""
+    # Not httpx's `iter_lines`, which breaks lines at U+2028 and the like, in the middle of a text.
+    line: list[bytes] = []  # its parts so far
     size = 0
     for chunk in chunks:
-        *lines, rest = chunk.split(b"\n")
-        for line in lines:
-            yield from _data(b"".join([*parts, line]))
-            parts.clear()
-            size = 0
-        parts.append(rest)
-        size += len(rest)
-        if size > MAX_EVENT:
-            raise UnexpectedOutputError(f"The Space sent an event of more than {MAX_EVENT // 2**20} MB.")
-
-
-def _data(line: bytes) -> Iterator[bytes]:
-    if len(line) > MAX_EVENT:
-        raise UnexpectedOutputError(f"The Space sent an event of more than {MAX_EVENT // 2**20} MB.")
-    if line.startswith(b"data:"):
-        yield line[5:].rstrip(b"\r")
+        for number, part in enumerate(chunk.split(b"\n")):
+            if number:  # there was a line feed before it
+                complete = b"".join(line)
+                if complete.startswith(b"data:"):
+                    yield complete[5:].rstrip(b"\r")
+                line.clear()
+                size = 0
+            line.append(part)
+            size += len(part)
+            if size > MAX_EVENT:
+                raise UnexpectedOutputError(f"The Space sent an event of more than {MAX_EVENT // 2**20} MB.")

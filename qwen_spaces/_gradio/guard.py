@@ -1,4 +1,4 @@
-"""Control over the requests that the SDK makes with `httpx.get` and `httpx.post`."""
+"""Guard the requests that the SDK makes with `httpx.get` and `httpx.post`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx
 
 from ..errors import ContractError
 
-MAX_BODY = 16 * 2**20  # bytes of any response but an event stream: a config, an API info, an event id
+MAX_BODY = 16 * 2**20  # bytes of any response except an event stream
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -28,15 +28,10 @@ def origin(url: str | httpx.URL) -> tuple[str, str, int | None]:
 
 
 class RequestGuard(httpx.Auth):
-    """Goes with every request as its ``auth``, the one place where httpx lets us look at each.
+    """Guards every request as its ``auth``, the one place where httpx lets us see each of them.
 
-    It lets no request leave for another origin than that of `url`, raises each refusal as what it is,
-    with its headers and its body, where the SDK words most of them away, bounds what is read, and can
-    cut the connections.
-
-    Args:
-        url: the address that was requested.
-        streams: whether it reads an event stream, whose bounds are its reader's.
+    It keeps requests within the origin of `url`, raises each refusal with its headers and body, which the
+    SDK mostly hides, bounds the size of a response unless it `streams` events, and can abort the connections.
 
     Raises:
         ContractError: a request would go to another origin, or its response is too large.
@@ -45,7 +40,7 @@ class RequestGuard(httpx.Auth):
     def __init__(self, url: str, *, streams: bool = False) -> None:
         self.origin, self._streams = origin(url), streams
         self._sockets: list[socket.socket] = []
-        self._cut = False
+        self._aborted = False
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Check the request, send it, and check the response."""
@@ -54,7 +49,7 @@ class RequestGuard(httpx.Auth):
                 f"The Space sends its clients to {_shown(request.url)}, which is not the address that was "
                 "asked. Nothing was sent there. Pass that address as src=... if you trust it."
             )
-        if request.url.username:  # which httpx heeds only where there is no other auth
+        if request.url.username:  # httpx uses it only if there is no other auth
             request = next(httpx.BasicAuth(request.url.username, request.url.password).auth_flow(request))
         request.headers["accept-encoding"] = "identity"  # a few compressed bytes may be gigabytes
         request.extensions = {**request.extensions, "trace": self._trace}
@@ -69,14 +64,14 @@ class RequestGuard(httpx.Auth):
             response.raise_for_status()
 
     def abort(self) -> None:
-        """Cut what is open and what opens from now on, so that who waits for it wakes; does not block."""
-        self._cut = True
+        """Shut all connections, now and later, which wakes the threads that wait for them; does not block."""
+        self._aborted = True
         for connection in self._sockets:
             _shut(connection)
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Cut the connections if the block takes longer."""
+        """Abort the connections if the block takes longer."""
         timer = threading.Timer(seconds, self.abort)
         timer.daemon = True
         timer.start()
@@ -86,11 +81,11 @@ class RequestGuard(httpx.Auth):
             timer.cancel()
 
     def _trace(self, name: str, info: dict[str, Any]) -> None:
-        # httpcore 1: a connection is made, and perhaps wrapped for TLS, which gives another socket.
+        # httpcore 1: first it connects, then TLS may replace the socket.
         if name.endswith(("connect_tcp.complete", "start_tls.complete")):
             connection = info["return_value"].get_extra_info("socket")
             self._sockets.append(connection)
-            if self._cut:
+            if self._aborted:
                 _shut(connection)
 
 

@@ -1,13 +1,12 @@
-"""Find a Space on the Hub; wake one that sleeps, and wait for one that builds."""
+"""Find a Space on the Hub, and wait until it runs; wake it if it sleeps."""
 
 from __future__ import annotations
 
 import contextlib
 import ssl
 import threading
-import time
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import httpx
@@ -16,32 +15,29 @@ import huggingface_hub.utils as hub
 
 from .._addresses import redact
 from .._stream.mailbox import Mailbox
-from .._types.events import Status
 from ..errors import (
     AuthenticationError,
     ConnectError,
     QwenSpacesError,
     SpaceNotFoundError,
-    SpaceTimeoutError,
     SpaceUnavailableError,
-    StreamCancelledError,
 )
-from .config import CONNECT_TIMEOUT, MAX_REDIRECTS, redirect_target, retry_connecting
+from .config import MAX_REDIRECTS, redirect_target
 from .errors import connect_error
 from .guard import RequestGuard
 from .pages import describe, title_of
 from .proxies import proxy_in_use
+from .waiting import CONNECT_TIMEOUT, WakePoll, retry_connecting
 
 HUB_TIMEOUT = 30.0  # seconds for one request to the Hub
 WAKE_TIMEOUT = 5.0  # seconds for a sleeping Space's page
-POLL_INTERVAL = 0.5, 5.0  # seconds between two looks at a Space that does not run yet: at first, at most
-# Stages as the Hub names them (huggingface_hub 2.4, `SpaceStage`; SLEEPING is the Hub's, not in that list).
+# The Hub's stages (huggingface_hub 2.4, `SpaceStage`, which lacks SLEEPING).
 _RUNNING = ("RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING")
 _STARTING = ("SLEEPING", "BUILDING", "APP_STARTING")
 
 
 class Located(NamedTuple):
-    """Where a Space runs, and on what, according to the Hub; ``None`` where it does not say."""
+    """Where a Space runs, and on what, according to the Hub."""
 
     url: str
     stage: str | None = None
@@ -53,9 +49,9 @@ _telemetry_lock = threading.RLock()
 
 @contextlib.contextmanager
 def no_telemetry() -> Iterator[None]:
-    """Keep the Hub's library from reporting to its Hub, past any proxy, which program uses it.
+    """Keep the Hub's library from reporting, past any proxy, which program uses it.
 
-    It does so once a process and day when headers are made (huggingface_hub 2.4, `detect_agent`).
+    It does so when it makes headers, once a process and day (huggingface_hub 2.4, `detect_agent`).
     """
     with _telemetry_lock:
         constants = huggingface_hub.constants
@@ -67,7 +63,7 @@ def no_telemetry() -> Iterator[None]:
 
 
 class _Description(NamedTuple):
-    """The Hub's description of a Space, checked but for its address."""
+    """The Hub's description of a Space, checked except for its address."""
 
     space_id: str
     stage: str
@@ -76,25 +72,9 @@ class _Description(NamedTuple):
 
 
 def locate(
-    space_id: str,
-    *,
-    token: str | bool,
-    proxy: str | None,
-    verify: ssl.SSLContext,
-    wake: float | None,
-    mailbox: Mailbox,
-    on_status: Callable[[Status], None],
+    space_id: str, *, token: str | bool, proxy: str | None, verify: ssl.SSLContext, poll: WakePoll
 ) -> Located:
     """Return where the Space ``owner/name`` is, once it runs; blocks.
-
-    Args:
-        space_id: its id.
-        token: for the Hub; ``False`` sends none.
-        proxy: the address of a proxy.
-        verify: for TLS.
-        wake: seconds to wait for a Space that sleeps or builds; ``None`` waits for ever.
-        mailbox: its end ends the wait, and cuts the connections.
-        on_status: is called with the status ``"waking"``.
 
     Raises:
         SpaceUnavailableError: it does not run and will not by itself.
@@ -102,33 +82,21 @@ def locate(
         ConnectError: or one of its kinds; the Hub does not say where it is.
     """
     http = {"proxy": proxy, "verify": verify}
-    pause, began = POLL_INTERVAL[0], time.monotonic()
+    poll.start()
     while True:
-        space = _describe(space_id, token, mailbox, http)
+        space = _describe(space_id, token, poll.mailbox, http)
         if space.stage in _RUNNING:
             return Located(_address(space), space.stage, space.hardware)
-        _check_starting(space, time.monotonic() - began, wake)
-        on_status(Status("waking"))
+        if space.stage not in _STARTING:
+            raise SpaceUnavailableError(
+                f"The Space {space.space_id} does not run: {space.stage}. Ask its owner to restart it, pass "
+                "a duplicate as src=..., take another alias, or answer from a local replica (--local).",
+                stage=space.stage,
+            )
+        poll.check(f"The Space {space.space_id} is still {space.stage}")
         if space.stage == "SLEEPING":
-            _wake(_address(space), mailbox, http)
-        mailbox.sleep(pause)
-        if mailbox.ended:
-            raise StreamCancelledError("The stream was cancelled.")
-        pause = min(pause * 1.5, POLL_INTERVAL[1])
-
-
-def _check_starting(space: _Description, waited: float, wake: float | None) -> None:
-    """Raise an error where a Space will not run by itself, or has not within `wake` seconds."""
-    if space.stage not in _STARTING:
-        raise SpaceUnavailableError(
-            f"The Space {space.space_id} does not run: {space.stage}. Ask its owner to restart it, pass a "
-            "duplicate as src=..., take another alias, or answer from a local replica (--local).",
-            stage=space.stage,
-        )
-    if wake is not None and waited >= wake:
-        raise SpaceTimeoutError(
-            f"The Space {space.space_id} is still {space.stage} after {wake:g} s.", phase="wake"
-        )
+            _wake(_address(space), poll.mailbox, http)
+        poll.sleep()
 
 
 def _describe(space_id: str, token: str | bool, mailbox: Mailbox, http: Mapping[str, Any]) -> _Description:
@@ -170,7 +138,7 @@ def _get(space_id: str, token: str | bool, mailbox: Mailbox, http: Mapping[str, 
 
 
 def _parse_description(info: Any, space_id: str) -> _Description:
-    """Read the Hub's description, whose ``id`` is the new name of a Space that was renamed."""
+    """Parse the Hub's description; its ``id`` is the new name of a Space that was renamed."""
     runtime = info.get("runtime") or {}
     stage = runtime.get("stage", "RUNNING")
     current = (runtime.get("hardware") or {}).get("current")
@@ -223,8 +191,8 @@ def _hub_name() -> str:
 
 
 def _wake(host: str, mailbox: Mailbox, http: Mapping[str, Any]) -> None:
-    """Request a sleeping Space's page, which wakes it; its answer does not matter."""
+    """Request a sleeping Space's page, which wakes it; the response does not matter."""
     guard = RequestGuard(host)
     mailbox.on_cancel(guard.abort)
-    with contextlib.suppress(Exception), guard.within(WAKE_TIMEOUT):  # its stage is looked at again
+    with contextlib.suppress(Exception), guard.within(WAKE_TIMEOUT):  # the next poll shows its stage
         httpx.get(host, auth=guard, timeout=httpx.Timeout(WAKE_TIMEOUT, connect=CONNECT_TIMEOUT), **http)

@@ -1,7 +1,7 @@
-"""One session: a `gradio_client.Client` for one job, which passes on what the job puts out.
+"""A `gradio_client.Client` for one job, which puts the job's outputs into a mailbox.
 
-Private names of the SDK that are used here were read in gradio_client 2.7.2; `HOOKS` lists them, and
-where one is missing the job is polled.
+It uses private names of the SDK, which `HOOKS` lists (gradio_client 2.7.2); where one is missing, it
+polls the job.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import CancelledError, Executor
 from typing import Any
 
@@ -26,20 +26,21 @@ from ..errors import QwenSpacesError, UnexpectedOutputError
 from .config import fetch_config
 from .diffs import OutputDiffs
 from .event_stream import messages, status_of
-from .executors import DaemonExecutor, InlineExecutor
+from .executors import JobExecutor
 from .guard import RequestGuard, origin
 from .hub import no_telemetry
+from .waiting import WakePoll
 
 logger = logging.getLogger("qwen_spaces")
 
-POLL_INTERVAL = 0.02  # seconds between two looks at a job that is polled
-JOIN_TIMEOUT = 1.0  # seconds for the server to name a job that is already cancelled here
+POLL_INTERVAL = 0.02  # seconds between two polls of a job
+JOIN_TIMEOUT = 1.0  # seconds for the server to send the event id of a job that is already cancelled here
 CANCEL_TIMEOUT = 1.0  # seconds for the request that cancels it
 HOOKS: Mapping[Any, tuple[str, ...]] = {
     Client: ("stream_messages", "_get_config", "_get_api_info"),
     Endpoint: ("_sse_fn_v1plus", "process_predictions"),
 }
-# What a malformed message raises in the code that reads it.
+# Errors of code that reads a malformed message.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
 
 
@@ -49,17 +50,9 @@ def missing_hooks() -> list[str]:
 
 
 class JobClient(Client):  # type: ignore[misc]
-    """A `Client` for one job, made without network from what another has fetched.
+    """A `Client` for one job, made without network from a `shared` one, which fetched the config and the API.
 
     The job runs in the thread that calls `answer`, which reads the event stream, too.
-
-    Args:
-        src: the address of a Gradio app.
-        mailbox: of the request; its end cuts the connections.
-        wake: seconds to wait for a sleeping server.
-        on_status: is called with the status meanwhile.
-        shared: the client that has fetched the config and the API.
-        session_hash: the session to continue.
     """
 
     def __init__(
@@ -67,21 +60,20 @@ class JobClient(Client):  # type: ignore[misc]
         src: str,
         *,
         mailbox: Mailbox,
-        wake: float | None = None,
-        on_status: Callable[[Status], None] | None = None,
+        poll: WakePoll | None = None,  # of the config, unless there is a shared one
         shared: JobClient | None = None,
         session_hash: str | None = None,
         httpx_kwargs: Mapping[str, Any],
         **settings: Any,
     ) -> None:
         self._shared, self._mailbox = shared, mailbox
-        self._wake, self._on_status = wake, on_status or mailbox.set_status
+        self._wake_poll: Any = poll
         self._fetched: Any = None  # the config
         self.guard, self._stream_guard = RequestGuard(src), RequestGuard(src, streams=True)
-        self._event_id: str | None = None  # the server's name of the job
+        self._event_id: str | None = None  # the server's id of the job
         self._join_timer: threading.Timer | None = None
         mailbox.on_cancel(self.guard.abort)
-        self.stream_error: Exception | None = None  # what broke the event stream
+        self.stream_error: Exception | None = None  # the error of the event stream
         self.cookies: dict[str, str] = {}
         with contextlib.ExitStack() as self._making_headers:
             self._making_headers.enter_context(no_telemetry())
@@ -95,15 +87,15 @@ class JobClient(Client):  # type: ignore[misc]
             )
         if session_hash:
             self.session_hash = session_hash
-        if shared is None:
-            self._mailbox = Mailbox()  # the connection outlives the request that opened it
+        if shared is None:  # a connection outlives the request that opens it
+            self._mailbox, self._wake_poll = Mailbox(), None
         self._polls = shared is None or bool(missing_hooks())
-        self.stream_executor: Executor = DaemonExecutor() if self._polls else InlineExecutor()
+        self.stream_executor: Executor = JobExecutor(threads=self._polls)
         if not self._polls:
             self.executor = self.stream_executor
 
     def answer(self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
-        """Submit the job, pass on what it puts out, and return its result; blocks until it is over."""
+        """Submit the job, put its outputs into the mailbox, and return its result; blocks."""
         endpoint = next(known for known in self.endpoints.values() if known.api_name == api_name)
         if kwargs:  # by name, some would be taken for arguments of `submit` itself
             args = utils.construct_args(endpoint.parameters_info, args, dict(kwargs))
@@ -113,9 +105,9 @@ class JobClient(Client):  # type: ignore[misc]
         else:
             self._mailbox.on_cancel(self._give_up)
             endpoint._sse_fn_v1plus = functools.partial(self._read, endpoint)
-            job = self.submit(*args, api_name=api_name)  # whose executor runs it here and now
-        self._mailbox.on_cancel(_nothing)  # the other holds this session
-        if self._mailbox.ended and job.communicator.event_id:  # its reader has gone
+            job = self.submit(*args, api_name=api_name)  # its executor runs it here and now
+        self._mailbox.on_cancel(lambda: None)  # the former callback holds this session
+        if self._mailbox.ended and job.communicator.event_id:
             self._cancel(job)
         return job.result()
 
@@ -146,13 +138,13 @@ class JobClient(Client):  # type: ignore[misc]
         raise CancelledError
 
     def _poll(self, job: Any) -> None:
-        """Pass on what a job puts out without any hook, until it is over or its reader has gone."""
+        """Pass on the outputs of a job without any hook, until it is over or cancelled."""
         mailbox = self._mailbox
         mailbox.on_cancel(lambda: self._give_up(job))
         seen, over = 0, False
         try:
             while not over:
-                # Before the look and not after it, so that nothing is missed of a job that ends meanwhile.
+                # Before the outputs are read, so that none is missed of a job that ends meanwhile.
                 over = job.done() or bool(mailbox.ended and job.communicator.event_id)
                 update, outputs = job.status(), job.outputs()
                 if status := status_of(update.code.name, update.rank, update.queue_size, update.eta):
@@ -172,13 +164,13 @@ class JobClient(Client):  # type: ignore[misc]
         """Stop waiting for the server; does not block."""
         self._stream_guard.abort()
         event_id = job.communicator.event_id if job else self._event_id
-        if event_id is None:  # without it the job cannot be cancelled
+        if event_id is None:  # the job cannot be cancelled without it
             self._join_timer = threading.Timer(JOIN_TIMEOUT, self.guard.abort)
             self._join_timer.daemon = True
             self._join_timer.start()
 
     def _cancel(self, job: Any) -> None:
-        """End the job on the server, whose event id is known here; blocks, `CANCEL_TIMEOUT` at most."""
+        """Cancel a job with a known event id on the server; blocks, `CANCEL_TIMEOUT` at most."""
         if self._join_timer:
             self._join_timer.cancel()
         try:
@@ -190,31 +182,29 @@ class JobClient(Client):  # type: ignore[misc]
         for guard in (self.guard, self._stream_guard):
             guard.abort()
 
-    # What follows takes the place of the SDK's own.
+    # The following methods override the SDK's.
 
     def _get_space_state(self) -> None:
-        # The SDK's would ask the Hub. It comes right after the headers, and before any request.
+        # The SDK's would request the Hub. It is called right after the headers, and before any request.
         self._making_headers.close()
         if self._shared is None:
             try:
                 self._fetch()
             except httpx.HTTPStatusError as error:
-                if error.response.status_code != 401:  # it is fetched again behind the login, if there is one
+                if error.response.status_code != 401:  # `_get_config` fetches it again after a login
                     raise
 
     def _fetch(self) -> None:
-        self._fetched = fetch_config(
-            self.src, self._get, mailbox=self._mailbox, wake=self._wake, on_status=self._on_status
-        )
+        self._fetched = fetch_config(self.src, self._get, self._wake_poll)
 
     def _get(self, base: str) -> httpx.Response:
-        # Another base comes from a redirect that was checked.
+        # Another base comes from a redirect that has been checked.
         self.src, self.guard.origin, self._stream_guard.origin = base, origin(base), origin(base)
         url = f"{base}config"
         response = httpx.get(
             url, headers=self.headers, cookies=self.cookies, verify=self.ssl_verify, **self.httpx_kwargs
         )
-        # By them a server that has several machines finds the right one.
+        # A load balancer finds the right machine by them.
         self.cookies = {**response.cookies, **self.cookies}
         return response
 
@@ -235,7 +225,7 @@ class JobClient(Client):  # type: ignore[misc]
     def stream_messages(self, protocol: str, session_hash: str) -> None:
         """Read the event stream of a job that is polled; the SDK's own prints tracebacks."""
         del protocol, session_hash
-        if not self._polls:  # then `_read` does
+        if not self._polls:  # `_read` does it
             return
         pending: Any = self.pending_messages_per_event
         for message in self._messages():
@@ -260,13 +250,9 @@ class JobClient(Client):  # type: ignore[misc]
         except QwenSpacesError as error:
             self._mailbox.fail(error)
         except Exception as error:
-            self.stream_error = error.with_traceback(None)  # whose frames hold this session
+            self.stream_error = error.with_traceback(None)  # its frames hold this session
             logger.debug("The event stream of %s broke: %r", self.src, error)
 
 
 def _status(message: Mapping[str, Any]) -> Status | None:
     return status_of(message["msg"], message.get("rank"), message.get("queue_size"), message.get("rank_eta"))
-
-
-def _nothing() -> None:
-    pass

@@ -1,4 +1,4 @@
-"""The text of an HTTP response, be it Gradio's JSON or the web page of a firewall."""
+"""Describe an HTTP response, be it Gradio's JSON or the web page of a firewall."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 from .zero_gpu import without_html
 
 MAX_QUOTE = 300  # characters of a response that an error quotes
-_SEARCHED = 20_000  # bytes of a web page in which its title is searched
+_SEARCHED = 20_000  # bytes of a web page that are searched for its title
 _TITLE = re.compile(r"<(title|h1)\b[^<>]{0,200}>(.{1,300}?)</\1", re.IGNORECASE | re.DOTALL)
 _PAGE = re.compile(
     r"\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype html|html|head|body|title)\b", re.IGNORECASE | re.DOTALL
@@ -19,7 +19,7 @@ _LOGIN = re.compile(r"\b(log|sign)[ -]?in\b|authenticat|unauthori[sz]ed|\btoken\
 
 
 def title_of(response: httpx.Response) -> str | None:
-    """Return the title of a web page, ``""`` if it has none; ``None`` where the response is no web page."""
+    """Return the title of a web page, ``""`` if it has none, ``None`` if the response is no web page."""
     page = response.content[:_SEARCHED].decode(errors="replace")
     if "html" not in response.headers.get("content-type", "").lower() and not _PAGE.match(page):
         return None
@@ -47,12 +47,12 @@ def describe(response: httpx.Response) -> str:
     status, title = f"HTTP status {response.status_code}", title_of(response)
     if title is not None:
         return f'{status} and a web page, "{title}"' if title else f"{status} and a web page"
-    detail = detail_of(response)
+    detail = _detail(response)
     return f"{status}: {detail}" if detail else status
 
 
-def detail_of(response: httpx.Response) -> str:
-    """Return why a server refused a request, in FastAPI's form or any other."""
+def _detail(response: httpx.Response) -> str:
+    """Return the reason in a response, in FastAPI's form or any other."""
     body = response.content.decode(errors="replace")
     try:
         detail = json.loads(body)["detail"]

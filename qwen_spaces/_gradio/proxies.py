@@ -1,4 +1,4 @@
-"""Which proxy a request goes through: the ``proxy=`` of the user, or that of the environment."""
+"""Find and check the proxy of a request: the user's ``proxy=``, or that of the environment."""
 
 from __future__ import annotations
 
@@ -13,23 +13,18 @@ from ..errors import ConnectError, MissingExtraError, QwenSpacesError
 
 
 def check_proxies(url: str, proxy: str | None, verify: ssl.SSLContext) -> None:
-    """Raise an error that names the setting of a proxy which cannot be used.
-
-    Args:
-        url: the address to be requested.
-        proxy: the user's own, in place of the environment's.
-        verify: for TLS.
+    """Raise an error that names the setting if the proxy for `url` cannot be used.
 
     Raises:
-        ConnectError: it has not the form of an address.
-        MissingExtraError: it is a SOCKS proxy, for which a package is needed.
+        ConnectError: it does not have the form of an address.
+        MissingExtraError: it is a SOCKS proxy, which needs another package.
     """
     try:
         httpx.Client(proxy=proxy, verify=verify).close()
         if found := _find(url, proxy):
             _check_host(found[1])
     except (httpx.InvalidURL, ValueError, ImportError) as error:
-        # Without its cause, which may quote the password.
+        # Without the cause, which may quote the password.
         raise _unusable(proxy, verify, error) from None
 
 
@@ -39,7 +34,7 @@ def proxy_in_use(url: str, proxy: str | None) -> str | None:
         return None
     try:
         shown = httpx.URL(found[1]).copy_with(userinfo=b"", path="/", query=None, fragment=None)
-    except httpx.InvalidURL:  # set since it was checked
+    except httpx.InvalidURL:  # changed since the check
         return f"of {found[0]}"
     return f"{str(shown).rstrip('/')} ({found[0]})"
 

@@ -1,4 +1,4 @@
-"""What the errors of ZeroGPU's scheduler mean (its package `spaces`, 0.19 to 0.51.3, read 2026-11)."""
+"""Read the errors of ZeroGPU's scheduler (its package `spaces`, 0.19 to 0.51.3, read 2026-11)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 Kind = Literal["quota", "queue", "aborted"]
 
-# The titles of today first, then the texts, which are older and have changed.
+# Titles are checked first; the texts are older and vary.
 _TITLES: dict[str, Kind] = {
     "zerogpu quota exceeded": "quota",
     "zerogpu pending credits exceeded": "quota",
@@ -28,7 +28,7 @@ _TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
 
 
 def kind_of(title: str, message: str) -> Kind | None:
-    """Return what an error of a Space means, ``None`` where it is not of ZeroGPU's scheduler.
+    """Return the kind of an error of ZeroGPU's scheduler, ``None`` for any other error.
 
     Example:
         >>> kind_of("Error", "You have exceeded your GPU quota (60s requested vs. 0s left).")
@@ -40,7 +40,7 @@ def kind_of(title: str, message: str) -> Kind | None:
 
 
 def seconds_to_wait(message: str) -> float | None:
-    """Return the seconds after which another try is worth it, where the text says.
+    """Return the seconds until the next try that a message names, ``None`` if it names none.
 
     Example:
         >>> seconds_to_wait("Try again in 1 day, 3:02:10")

@@ -1,4 +1,4 @@
-"""An answer as it grows: snapshots in, events out, and the reply at the end. Pure."""
+"""An answer as it grows: snapshots in, events out. Pure."""
 
 from __future__ import annotations
 
@@ -7,24 +7,16 @@ from .._types.events import Event, Reasoning, Text
 
 
 class Accumulator:
-    """One answer while it arrives.
-
-    Attributes:
-        reasoning: the thinking so far.
-        rewritten: whether text was changed that had been passed on.
-        deltas: the number of pieces.
-        first: when the first piece arrived, in seconds of `time.monotonic()`.
-        latest: when the newest did.
-    """
+    """One answer while it arrives."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._length = 0  # characters of all parts
         self.reasoning: str = ""
-        self.rewritten: bool = False
+        self.rewritten: bool = False  # text was changed that had been passed on
         self.deltas: int = 0
-        self.first: float | None = None
-        self.latest: float | None = None
+        self.first: float | None = None  # when the first delta arrived, in seconds of `time.monotonic()`
+        self.latest: float | None = None  # when the newest one did
 
     @property
     def text(self) -> str:
@@ -34,7 +26,7 @@ class Accumulator:
         return self._parts[0] if self._parts else ""
 
     def update(self, new: Snapshot, arrived: float) -> list[Event]:
-        """Return the events by which the answer becomes that of `new`."""
+        """Return the events that turn the answer into that of `new`."""
         events: list[Event] = []
         if thought := diff(self.reasoning, new.reasoning):
             self.rewritten |= thought.start < len(self.reasoning)
@@ -46,7 +38,7 @@ class Accumulator:
         return events
 
     def append(self, text: str, arrived: float) -> Event:
-        """Return the event by which the answer becomes longer by `text`."""
+        """Return the event that appends `text` to the answer."""
         event = self._count(Text(text, self._length), arrived)
         self._parts.append(text)
         self._length += len(text)

@@ -1,4 +1,4 @@
-"""What can be closed, from sync and from async code."""
+"""A base class for objects that sync and async code can close."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Closeable:
-    """Gives a class with a `close` both kinds of ``with``."""
+    """A base class that gives both kinds of ``with`` to a class with a `close`."""
 
     def close(self) -> None:
         """Release all resources; blocks."""

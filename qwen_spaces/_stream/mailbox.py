@@ -1,4 +1,4 @@
-"""The mailbox between the thread that hears from a Space and whoever reads the answer."""
+"""The mailbox between the thread that listens to a Space and the reader of the answer."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ def _encodable(text: str) -> str:
 
 
 class Update(NamedTuple):
-    """What a reader takes from the mailbox: the latest of each kind that was not yet taken."""
+    """The latest news that a reader takes from the mailbox; each is taken once."""
 
     status: Status | None
     snapshot: Snapshot | None
     appended: str  # text that follows that of the latest snapshot
-    arrived: float  # when the newest of them did, in seconds of `time.monotonic()`
+    arrived: float  # when the newest text did, in seconds of `time.monotonic()`
     ended: bool
 
 
 class Mailbox:
     """A one-slot mailbox: the newest snapshot replaces the one not yet read.
 
-    So a slow reader costs no memory and never lags, since each snapshot holds all the text so far. Text
-    that is known to be appended is kept as that, for comparing a long answer is slow. The end is kept for
-    ever; the first one stands.
+    So a slow reader costs no memory and never lags, since each snapshot holds all the text so far. Appended
+    text stays apart, for it is slow to compare long snapshots. The first end is final.
     """
 
     def __init__(self) -> None:
@@ -53,12 +52,12 @@ class Mailbox:
         self._length = 0  # characters of the answer and its reasoning so far
         self._cancel_job: Callable[[], None] | None = None
         self.timeline: Timeline = Timeline(since=time.monotonic())
-        self.parse: Callable[[object], Snapshot | None] = parse  # an output -> what the answer says
+        self.parse: Callable[[object], Snapshot | None] = parse  # an output -> the answer
         self.max_chars: int | None = None  # of text and reasoning; a longer answer ends the request
         self.raw: object = None  # the newest output that held a snapshot, as the SDK returned it
         self.ended: bool = False
         self.error: BaseException | None = None
-        self.finished: threading.Event = threading.Event()  # set once our side has finished with it
+        self.finished: threading.Event = threading.Event()  # set when the work has ended here
 
     def set_status(self, status: Status) -> None:
         """Give the reader the status of the request."""
@@ -89,7 +88,7 @@ class Mailbox:
         self._check_length()
 
     def append(self, text: str) -> None:
-        """Give the reader text that follows all that came so far."""
+        """Give the reader text that follows all text so far."""
         with self._changed:
             if not self.ended:
                 self._appended.append(_encodable(text))
@@ -99,7 +98,7 @@ class Mailbox:
         self._check_length()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Accept nothing after this."""
+        """End the request, with an error if it failed; ignore everything after it."""
         with self._changed:
             if not self.ended:
                 self.ended, self.error, self.timeline.closed = True, error, time.monotonic()
@@ -107,7 +106,7 @@ class Mailbox:
                 self._wake()
 
     def on_cancel(self, cancel: Callable[[], None]) -> None:
-        """Have `cancel` called when the reader leaves; at once if it already has. It must not block."""
+        """Call `cancel`, which must not block, when the reader cancels; at once if it already has."""
         with self._changed:
             self._cancel_job = cancel
             ended = self.ended
@@ -115,7 +114,7 @@ class Mailbox:
             cancel()
 
     def fail(self, error: BaseException) -> None:
-        """End the reading because of `error`, and cancel the request."""
+        """Stop the reader because of `error`, and cancel the request."""
         with self._changed:
             if self.ended:
                 return
@@ -125,14 +124,14 @@ class Mailbox:
             cancel()
 
     def cancel(self, why: str = "The stream was cancelled.") -> None:
-        """End the reading because somebody wants it so, and cancel the request."""
+        """Stop the reader on request, and cancel the job."""
         self.fail(StreamCancelledError(why))
 
     def take(self) -> Update:
         """Return all that is new, without waiting."""
         with self._changed:
             snapshot, appended = self._snapshot, "".join(self._appended)
-            if snapshot is not None and appended:  # both are new, so that they are one delta
+            if snapshot is not None and appended:  # both are new and become one delta
                 snapshot, appended = Snapshot(snapshot.text + appended, snapshot.reasoning), ""
             update = Update(self._status, snapshot, appended, self._arrived, self.ended)
             self._status = self._snapshot = None
@@ -140,7 +139,7 @@ class Mailbox:
             return update
 
     def sleep(self, seconds: float) -> None:
-        """Sleep so long, or until the end."""
+        """Sleep for so many seconds, or until the end."""
         with self._changed:
             self._changed.wait_for(lambda: self.ended, seconds)
 
@@ -153,7 +152,7 @@ class Mailbox:
         """Wait until something is new, for `timeout` seconds at most, under asyncio or trio."""
         event = anyio.Event()
         loop: Any = anyio.lowlevel.current_token().native_token
-        # The thread that hears from the Space must never block on a reader's loop, so no `anyio.from_thread`.
+        # No `anyio.from_thread`: the thread that listens to the Space must never block on a reader's loop.
         soon = loop.call_soon_threadsafe if hasattr(loop, "call_soon_threadsafe") else loop.run_sync_soon
 
         def wake() -> None:

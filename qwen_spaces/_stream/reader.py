@@ -1,4 +1,4 @@
-"""The reader's side of a request for text: what comes, as events."""
+"""The reader's side of a request for text: turn what arrives into events."""
 
 from __future__ import annotations
 
@@ -18,28 +18,21 @@ from .task import Task
 
 
 class Client(Protocol):
-    """The way to a Space."""
+    """A client of a Space."""
 
     def run(self, request: Any, mailbox: Mailbox, /) -> None:
-        """Carry out a request, and pass on the answer; blocks until it is over."""
+        """Carry out a request, and put the answer into the mailbox; blocks until it is over."""
 
 
 class Request(Protocol):
-    """What is sent to a Space."""
+    """A request to a Space."""
 
     def complete(self, reply: Reply) -> None:
         """Take the whole answer."""
 
 
 class Reader(Task):
-    """What all loops over one stream share.
-
-    Args:
-        client: carries out the request.
-        request: what is sent.
-        timeouts: seconds for each phase.
-        space: the Space's name, for errors.
-    """
+    """The state that all loops over one stream share."""
 
     def __init__(self, client: Client, request: Request, *, timeouts: Timeouts, space: str) -> None:
         super().__init__(timeouts=timeouts, space=space)
@@ -90,7 +83,7 @@ class Reader(Task):
         return event
 
     def _next(self) -> Event | None:
-        """Return the next event that is here, and start the request."""
+        """Return the next event if one is here; start the request first."""
         with self._lock:
             if self.started_at is None:
                 self._start()
@@ -98,13 +91,13 @@ class Reader(Task):
 
     def _start(self) -> None:
         if not self.mailbox.ended:
-            # Not by the mailbox, where what comes next would replace it.
+            # Not through the mailbox, where the next status would replace it.
             self.status = Status("connecting")
             self._events.append(self.status)
         self.start(self._client.run, self._request)
 
     def _process(self) -> None:
-        """Turn what is new in the mailbox into events; what had arrived comes before what went wrong."""
+        """Turn what is new in the mailbox into events; text that arrived comes before an error."""
         with self._lock:
             if not self._events and self.reply is None:
                 self._take()
@@ -128,7 +121,7 @@ class Reader(Task):
             self._finish()
 
     def _finish(self) -> None:
-        """Raise what ended the request, or make the reply."""
+        """Raise the error that ended the request, or make the reply."""
         if self.mailbox.error is None and not (self.answer.text or self.answer.reasoning):
             self.mailbox.error = EmptyReplyError(
                 f"{self.space} reports success and said nothing. Its model may be overloaded: try again."

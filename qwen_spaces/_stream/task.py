@@ -1,4 +1,4 @@
-"""Work for one request in a thread of its own, watched by whoever waits for it."""
+"""Do the work of one request in a thread of its own, within the bounds of its phases."""
 
 from __future__ import annotations
 
@@ -21,17 +21,12 @@ _LATE: dict[Phase, str] = {
     "total": "the answer was not complete",
 }
 
-STOPPED = 1.0  # seconds by which a look at the mailbox is late if the process was stopped
-REPRIEVE = 1.0  # seconds to read what came while it was
+FREEZE = 1.0  # seconds after a bound from which the process must have been stopped meanwhile
+REPRIEVE = 1.0  # seconds to read what arrived during that
 
 
 class Task:
-    """Work for one request, and the bounds of its phases.
-
-    Args:
-        timeouts: seconds for each phase.
-        space: the Space's name, for errors.
-    """
+    """Work for one request to the Space called `space`, and the bounds of its phases."""
 
     def __init__(self, *, timeouts: Timeouts, space: str) -> None:
         self._timeouts = timeouts
@@ -58,17 +53,17 @@ class Task:
         self.mailbox.cancel()
 
     def start(self, work: Callable[..., object], *args: object) -> None:
-        """Have ``work(*args, mailbox)`` done in a thread, unless this was cancelled before."""
+        """Call ``work(*args, mailbox)`` in a thread, unless this is already cancelled."""
         self.started_at = time.monotonic()
         if not self.mailbox.ended:
             self.mailbox.timeline.since = self.started_at
-            # The thread holds no reference to this object, whose deletion must cancel the work.
+            # The thread holds no reference to this object, because its deletion must cancel the work.
             threading.Thread(
                 target=_run, args=(work, args, self.mailbox), name="qwen_spaces", daemon=True
             ).start()
 
     def wait(self) -> None:
-        """Block until work that puts out no text is over, and raise what ended it."""
+        """Block until work that puts out no text is over; raise its error."""
         try:
             while not self._is_over():
                 self.mailbox.wait(self.patience())
@@ -94,7 +89,7 @@ class Task:
         return self.mailbox.ended
 
     def cancel_for(self, error: BaseException) -> None:
-        """Cancel for a reader that leaves with an error not ours: Ctrl-C, a cancelled task ..."""
+        """Cancel if a reader leaves with an error that is not ours: Ctrl-C, a cancelled task ..."""
         if not isinstance(error, QwenSpacesError):
             self.cancel()
 
@@ -107,13 +102,13 @@ class Task:
         return None if bound is None else max(0.0, max(bound[0], self._reprieve) - time.monotonic())
 
     def lateness(self) -> SpaceTimeoutError | None:
-        """Return the error if a phase takes too long."""
+        """Return the error of a phase that takes too long, if there is one."""
         bound, now = self._bound(), time.monotonic()
         if bound is None or now < max(bound[0], self._reprieve):
             return None
         when, phase, seconds = bound
-        if now - max(when, self._reprieve) > STOPPED:
-            # A debugger or Ctrl-Z has stopped the process. What came meanwhile is still unread.
+        if now - max(when, self._reprieve) > FREEZE:
+            # A debugger or Ctrl-Z stopped the process. What arrived meanwhile is still unread.
             self._reprieve = now + REPRIEVE
             return None
         return SpaceTimeoutError(
@@ -124,7 +119,7 @@ class Task:
 
 
 def _run(work: Callable[..., object], args: tuple[object, ...], mailbox: Mailbox) -> None:
-    """Do all the work and note how it ended; whoever waits has only the mailbox."""
+    """Do the work, and report its end to the mailbox."""
     try:
         work(*args, mailbox)
         mailbox.end()
@@ -141,11 +136,9 @@ def _run(work: Callable[..., object], args: tuple[object, ...], mailbox: Mailbox
 
 
 def _release_frames(error: BaseException, *, unread: bool) -> None:
-    """Drop what the frames of a failure hold: else a session and its texts live until a garbage collection.
+    """Clear the frames of an error and its causes, which keep a session and its texts alive.
 
-    Args:
-        error: the failure, with those behind it.
-        unread: whether nobody will see it; then it needs no traceback.
+    If it is `unread`, nobody will see it, and it needs no traceback.
     """
     links: list[BaseException] = [error]
     for link in links:

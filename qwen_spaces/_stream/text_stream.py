@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CLOSE_TIMEOUT = 2.0  # seconds that close() and aclose() wait for the server to hear of it
+CLOSE_TIMEOUT = 2.0  # seconds that close() and aclose() wait until the server knows
 
 
 class TextStream(Closeable):
@@ -57,12 +57,12 @@ class TextStream(Closeable):
 
     @property
     def status(self) -> Status | None:
-        """Where the request stands; ``None`` before its start."""
+        """The latest status of the request; ``None`` before its start."""
         return self._reader.status
 
     @property
     def done(self) -> bool:
-        """Whether it is over: read to the end, failed or cancelled."""
+        """Whether the stream is over: read to the end, failed or cancelled."""
         return self._reader.reply is not None or self._reader.mailbox.error is not None
 
     def __iter__(self) -> StreamIterator[str]:

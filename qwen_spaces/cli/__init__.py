@@ -15,23 +15,22 @@ from ._spaces import replica, spaces, status
 
 
 class _Group(click.Group):
-    """A group whose commands report an error in one line, and whose output is filtered."""
+    """Filters the output of its commands, and reports an error in one line."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the program with filtered streams."""
         with safe_streams():
             return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; exit if it fails."""
         with exit_on_error():
             return super().invoke(ctx)
 
 
-_COMMANDS: list[click.Command] = [ask, chat, spaces, status, replica, serve]
-
-
-@click.group(cls=_Group, commands=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Group,
+    commands=[ask, chat, spaces, status, replica, serve],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("--debug", is_flag=True, envvar="QWEN_SPACES_DEBUG", help="Show the traceback of an error.")
 @click.version_option(package_name="qwen-spaces", prog_name="qwen-spaces")
 def main(debug: bool) -> None:

@@ -43,8 +43,7 @@ def ask(prompt: str | None, as_json: bool, as_lines: bool, no_stream: bool, **sh
         raise click.UsageError("--json and --jsonl exclude each other.")
     text = _full_prompt(prompt)
     with setup.space() as space:
-        options: Any = setup.options
-        stream = space.stream(text, system=setup.system, images=setup.images, **options)
+        stream = space.stream(text, system=setup.system, images=setup.images, **setup.options)
         output = setup.output(stream=not no_stream)
         if as_json or as_lines:
             output = JsonOutput(space=space.name, stream=as_lines)
@@ -54,7 +53,6 @@ def ask(prompt: str | None, as_json: bool, as_lines: bool, no_stream: bool, **sh
 
 
 def _full_prompt(argument: str | None) -> str:
-    """Return the text on stdin, the argument, or both."""
     parts = [argument] if argument and argument != "-" else []
     if argument == "-" or (sys.stdin and not sys.stdin.isatty()):
         parts.insert(0, _read_stdin())

@@ -28,7 +28,7 @@ COMMANDS = {
     "/undo": ("", "forget the last turn"),
     "/save": ("FILE", "write the conversation to a file"),
     "/load": ("FILE", "continue a saved conversation"),
-    "/model": ("[NAME]", "show the Space, or continue the conversation at another"),
+    "/model": ("[NAME]", "show the Space, or continue with another"),
     "/help": ("", "show this"),
     "/bye": ("", "exit, as do /quit and Ctrl-D"),
 }
@@ -43,8 +43,7 @@ Alt-Enter starts a new line. Ctrl-C stops an answer, or clears the line."""
 def chat(**shared: Any) -> None:
     """Chat with a Space; /help lists the commands.
 
-    If stdin is not a terminal, each of its lines is a message, and the exit code is that of
-    the last error.
+    If stdin is not a terminal, each line is a message, and the last error sets the exit code.
 
     \b
     Examples:
@@ -64,31 +63,19 @@ def chat(**shared: Any) -> None:
 
 
 class ChatSession:
-    """A conversation and its commands.
-
-    Args:
-        setup: the options of the command line.
-        stack: closes the Spaces that the session opens.
-        interactive: whether a person types, and may continue after Ctrl-C.
-
-    Attributes:
-        exit_code: that of the last error.
-    """
-
-    exit_code: int
+    """A conversation and its commands; `stack` closes the Spaces that it opens."""
 
     def __init__(self, setup: Setup, stack: contextlib.ExitStack, *, interactive: bool) -> None:
-        self.exit_code = 0
+        self.exit_code = 0  # of the last error
         self._setup, self._stack, self._interactive = setup, stack, interactive
         self._space = stack.enter_context(setup.space())
-        options: Any = setup.options
-        self._conversation = self._space.conversation(setup.system, **options)
+        self._conversation = self._space.conversation(setup.system, **setup.options)
         self._images: list[str] = [*setup.images]  # for the next message
         self._unanswered: tuple[str, tuple[str, ...]] | None = None  # the last message and its images
-        self._note(f"{self._space.name}. /help lists the commands, Ctrl-D leaves.")
+        self._note(f"{self._space.name}. /help lists the commands, Ctrl-D exits.")
 
     def run(self, inputs: Iterator[str]) -> None:
-        """Handle messages and commands until they end."""
+        """Handle messages and commands until the input ends."""
         while True:
             try:
                 self._handle(unquote(next(inputs)))
@@ -161,7 +148,7 @@ class ChatSession:
     def _undo(self, _: str) -> None:
         if self._unanswered is not None:
             self._unanswered = None
-            self._note("Forgot the message without an answer.")
+            self._note("Forgot the unanswered message.")
         else:
             prompt, _images = self._pop_turn()
             self._note(f"Forgot: {' '.join(prompt.split())[:60]}")
@@ -180,13 +167,13 @@ class ChatSession:
             names = ", ".join(facade.aliases[0] for facade in available_spaces())
             self._note(f"{self._space.name}. Known: {names}.")
             return
-        # The options and the address were for the old Space.
+        # The options and the URL belong to the old Space.
         setup = dataclasses.replace(self._setup, model=name, options={}, src=None)
         space = self._stack.enter_context(setup.space())
         conversation = space.conversation()
         conversation.messages = self._conversation.messages
         self._setup, self._space, self._conversation = setup, space, conversation
-        self._note(f"Now at {space.name}.")
+        self._note(f"Now using {space.name}.")
 
     def _help(self, _: str) -> None:
         for command, (argument, text) in COMMANDS.items():
@@ -198,7 +185,7 @@ class ChatSession:
 
 
 def is_complete(text: str) -> bool:
-    r'''Return whether the lines so far are a whole message.
+    r'''Return whether the lines so far are a complete message.
 
     >>> [is_complete(text) for text in ("one", "one\\", '"""one', '"""one"""')]
     [True, False, False, True]

@@ -1,4 +1,4 @@
-"""Errors as one line on stderr and an exit code."""
+"""Report an error as one line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ EXIT_CODES = (
     (Exception, 1),
 )
 CTRL_C = 130
-BROKEN_PIPE = 141  # as shells report a program that SIGPIPE ended
-SECRET = "qwen_spaces.secret"  # noqa: S105  (the key in the context)
-CLI_TERMS = (  # advice in an error's text for Python -> for the command line
+BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells report it
+SECRET = "qwen_spaces.secret"  # noqa: S105  (a key of the context)
+CLI_TERMS = (  # Python terms in an error's advice -> command-line options
     (re.compile(r"timeouts=Timeouts\(\w+=\.\.\.\)"), "--timeout SECONDS"),
     (re.compile(r"\bsrc=\.\.\."), "--src"),
     (re.compile(r"\bimages=\[path\]"), "--image PATH"),
@@ -74,7 +74,7 @@ def exit_on_error() -> Iterator[None]:
         echo("Cancelled.", err=True)
         sys.exit(CTRL_C)
     except BrokenPipeError:
-        # Python flushes stdout when it exits, and would report the error again.
+        # Python flushes stdout at exit, and would report the error again.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE)

@@ -1,11 +1,10 @@
-"""The prompt of `qwen-spaces chat`, with history and completion by `prompt_toolkit`; imported when used."""
+"""The prompt of `qwen-spaces chat`: history and completion by `prompt_toolkit`. Imported when used."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
 
 import click
 
@@ -32,7 +31,7 @@ EXIT_HINT = "Press Ctrl-C again, or Ctrl-D, to exit"
 
 
 class CommandCompleter(Completer):
-    """Completes commands, the aliases after /model, and the paths after commands that take one."""
+    """Completes commands, aliases after /model, and paths after commands that take one."""
 
     def __init__(self, commands: Sequence[str]) -> None:
         models = [f"/model {facade.aliases[0]}" for facade in available_spaces()]
@@ -40,7 +39,6 @@ class CommandCompleter(Completer):
         self._paths = PathCompleter(expanduser=True)
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
-        """Return the completions at the cursor."""
         command, space, argument = document.text_before_cursor.partition(" ")
         if space and command in ("/image", "/save", "/load"):
             return self._paths.get_completions(Document(argument), complete_event)
@@ -48,16 +46,12 @@ class CommandCompleter(Completer):
 
 
 class PromptReader(Iterator[str]):
-    """Reads messages from the keyboard, until Ctrl-D.
-
-    Args:
-        commands: what the Tab key completes.
-        is_complete: returns whether Enter submits the text, or continues it on a new line.
-    """
+    """Reads messages from the keyboard until Ctrl-D. Enter submits only a complete text."""
 
     def __init__(self, commands: Sequence[str], is_complete: Callable[[str], bool]) -> None:
         self._is_complete = is_complete
         self._hint = INPUT_HINT  # shown on the empty line
+        terminal = sys.stderr if sys.stderr.isatty() and not sys.stdout.isatty() else sys.stdout
         self._session: PromptSession[str] = PromptSession(
             [("bold", ">>> ")],
             multiline=True,
@@ -68,7 +62,7 @@ class PromptReader(Iterator[str]):
             complete_while_typing=False,
             placeholder=lambda: [("ansibrightblack", "" if get_app().is_done else self._hint)],
             history=_history(),
-            output=create_output(_terminal()),
+            output=create_output(unfiltered(terminal)),
         )
 
     def __next__(self) -> str:
@@ -103,12 +97,6 @@ class PromptReader(Iterator[str]):
                 self._hint = EXIT_HINT
 
         return keys
-
-
-def _terminal() -> TextIO:
-    """Return the stream to draw the prompt on: stdout, or stderr if only that is a terminal."""
-    streams = [unfiltered(stream) for stream in (sys.stdout, sys.stderr)]
-    return next((stream for stream in streams if stream.isatty()), streams[0])
 
 
 def _history() -> History:

@@ -1,4 +1,4 @@
-"""An answer rendered as Markdown on a terminal, by `rich`; imported when used."""
+"""Render an answer as Markdown on a terminal, by `rich`. Imported when used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ._output import Output
 from ._safety import strip_controls
 from ._terminal import max_width, size, without_echo, write
 
-FRAME_INTERVAL = 1 / 30  # seconds between two drawings
+FRAME_INTERVAL = 1 / 30  # seconds
 CODE_THEME = "ansi_dark"  # the terminal's own sixteen colours, which suit its background
 MIN_COLUMNS = 20
 _STYLES = re.compile(r"(\x1b\[[0-9;]*m)")
@@ -30,7 +30,7 @@ _MATH = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$", re.DOTALL)
 
 
 def _parse_math(state: StateInline, silent: bool) -> bool:
-    """Keep LaTeX as it is: a rule for `markdown_it`, before the one that drops backslashes."""
+    """Keep LaTeX as it is. `markdown_it` applies this rule before the one that drops backslashes."""
     match = _MATH.match(state.src, state.pos)
     if not match:
         return False
@@ -40,34 +40,33 @@ def _parse_math(state: StateInline, silent: bool) -> bool:
     return True
 
 
-# Without syntax whose source would not be shown: HTML, references, images, and brackets around an address.
+# HTML, references, images and autolinks would hide their source.
 PARSER: MarkdownIt = MarkdownIt("commonmark", {"html": False}).enable(["strikethrough", "table"])
 PARSER.disable(["reference", "image", "autolink"])
 PARSER.inline.ruler.before("escape", "math", _parse_math)
 
 
 class MarkdownOutput(Output):
-    """Draws complete blocks once, and the growing last one again and again."""
+    """Draws each complete block once, and redraws the last one while it grows."""
 
     def __init__(self, *, reasoning: bool = True, stream: bool = True) -> None:
         super().__init__(reasoning=reasoning, stream=stream)
         self._answer = ""
-        self._blocks = [0]  # the lines at which blocks start; all but the last are final on the screen
-        self._tail = [""]  # the lines that may be redrawn; the cursor is at the end of the last
-        self._next_frame = 0.0  # in seconds of `time.monotonic()`
-        self._without_echo = without_echo()  # typed keys would garble what is redrawn
+        self._blocks = [0]  # first lines of the blocks; all blocks but the last are final on the screen
+        self._tail = [""]  # lines that may be redrawn; the cursor is at the end of the last
+        self._next_frame = 0.0  # `time.monotonic()`
+        self._without_echo = without_echo()  # typed keys would garble the redrawn lines
 
     def __enter__(self) -> Output:
         self._without_echo.__enter__()
         return self
 
     def text(self, text: Text) -> None:
-        """Draw the changed answer."""
         self._answer = self._answer[: text.start] + text.text
-        changed = self._answer.count("\n", 0, text.start)  # the line
-        if changed < self._blocks[-1]:
-            self._restart_at(changed)
-        # The stream collects what arrives during the sleep, for one drawing.
+        first_changed = self._answer.count("\n", 0, text.start)  # line
+        if first_changed < self._blocks[-1]:
+            self._restart_at(first_changed)
+        # The stream merges the deltas that arrive during the sleep into one.
         time.sleep(max(0.0, self._next_frame - time.monotonic()))
         start = time.monotonic()
         self._draw()
@@ -75,16 +74,15 @@ class MarkdownOutput(Output):
         self._next_frame = end + max(FRAME_INTERVAL, end - start)
 
     def end(self, reply: Reply | None) -> None:
-        """Draw the rest."""
         try:
             self._answer = reply.text if reply else self._answer
             self._draw(complete=True)
         finally:
             self._without_echo.__exit__(None, None, None)
 
-    def _restart_at(self, changed: int) -> None:
-        """Restart at the changed block, below what is drawn, which may have left the screen."""
-        while self._blocks[-1] > changed:
+    def _restart_at(self, line: int) -> None:
+        """Draw again from the block with that line, below the old drawing, which may have scrolled away."""
+        while self._blocks[-1] > line:
             self._blocks.pop()
         note = click.style("The Space revised its answer from here on:", dim=True)
         self._replace_tail(["", note] + [""] * (self._blocks == [0]), [])
@@ -93,7 +91,7 @@ class MarkdownOutput(Output):
         columns, _ = size()
         lines = strip_controls(self._answer).split("\n")
         first = self._blocks[-1]
-        # The last line may turn out to be something else while it grows.
+        # The last line may become another block while it grows.
         starts = block_starts("\n".join([*lines[first:-1], lines[-1] if complete else ""]))
         self._blocks += [first + line for line in starts[1:]] + [len(lines)] * complete
         last = self._blocks[-1]
@@ -102,18 +100,18 @@ class MarkdownOutput(Output):
         self._replace_tail([""] * bool(first and final) + final, [""] * bool(last and tail) + tail)
 
     def _replace_tail(self, final: list[str], tail: list[str]) -> None:
-        """Replace the tail on the screen by `final` lines and a new tail; a low screen shows its end."""
+        """Replace the tail on the screen by `final` lines and the last rows of the new tail."""
         columns, rows = size()
-        # The rows that the old tail takes now: the terminal may have become narrower.
+        # The old tail takes more rows if the terminal has become narrower.
         up = sum(max(1, -(-max_width(line) // columns)) for line in self._tail) - 1
         self._tail = tail[-(rows - 1) :] or [""]
-        # Erase from the second line on: tmux would keep, in its history, what is erased from the top row.
+        # Erase from the second line on: tmux keeps text that is erased from the top row in its history.
         erase = f"\x1b[{up}A\r\x1b[K\n\x1b[J\x1b[A" if up else "\r\x1b[K"
         write(erase + "\n".join([*final, *self._tail]))
 
 
 def block_starts(text: str) -> list[int]:
-    r"""Return the line numbers at which blocks start. All blocks but the last are final if the lines are.
+    r"""Return the first line of each block. If the lines are complete, so are all blocks but the last.
 
     >>> block_starts("# One\n\ntwo\nand three\n- four\n\n- five\n")
     [0, 2, 4]
@@ -124,13 +122,7 @@ def block_starts(text: str) -> list[int]:
 
 
 def render(text: str, columns: int, *, crop: bool = False) -> list[str]:
-    """Return the styled lines of the blocks in `text`, with an empty line between blocks.
-
-    Args:
-        text: Markdown.
-        columns: the greatest width; lines of code may be longer, so that they can be copied.
-        crop: whether to crop lines of code, too.
-    """
+    """Render Markdown as styled lines; unless `crop`, lines of code may exceed `columns`, for copying."""
     source, lines = text.split("\n"), list[str]()
     for start, end in itertools.pairwise([*block_starts(text), len(source)]):
         block = _render_block("\n".join(source[start:end]), columns, crop)
@@ -151,20 +143,15 @@ def _render_block(text: str, columns: int, crop: bool) -> list[str]:
 
 
 def _render_lines(block: RenderableType, width: int) -> list[str]:
-    """Return the lines without blank ones at both ends."""
+    """Render a block without blank lines at its ends."""
     console = Console(file=sys.stdout, highlight=False, width=width)
     with console.capture() as capture:
         console.print(block, crop=False)
-    lines = [_strip_controls(line).rstrip() for line in capture.get().split("\n")]
+    parts = _STYLES.split(capture.get())
+    parts[::2] = map(strip_controls, parts[::2])  # Markdown's entities can spell control characters
+    lines = [line.rstrip() for line in "".join(parts).split("\n")]
     filled = [number for number, line in enumerate(lines) if click.unstyle(line).strip()]
     return lines[filled[0] : filled[-1] + 1] if filled else []
-
-
-def _strip_controls(line: str) -> str:
-    """Filter a line except for its styles: Markdown's entities can spell control characters."""
-    parts = _STYLES.split(line)
-    parts[::2] = map(strip_controls, parts[::2])
-    return "".join(parts)
 
 
 def _parse_block(text: str, crop: bool) -> RenderableType:
@@ -180,7 +167,6 @@ def _parse_block(text: str, crop: bool) -> RenderableType:
 
 
 def _code(token: Token, crop: bool) -> Group:
-    """Return code between two rules."""
     title = token.info.strip()
     syntax = Syntax("", title.partition(" ")[0] or "text", theme=CODE_THEME, background_color="default")
     code = syntax.highlight(token.content.expandtabs(4))

@@ -1,4 +1,4 @@
-"""The options that commands share, and the Space they describe."""
+"""The options that commands share, and the Space that they describe."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from click.shell_completion import CompletionItem
 
 from .._space import QwenSpace, available_spaces
 from .._types.timeouts import Timeouts
-from ..errors import MissingExtraError
 from ._errors import keep_secret
 from ._output import Output, PlainOutput
 from ._terminal import StatusLine, is_terminal
 
 Function: TypeAlias = Callable[..., Any]
 Decorator: TypeAlias = Callable[[Function], Function]
-MAX_CONNECT = 30.0  # seconds to reach a Space, however long its answer may take
+MAX_CONNECT = 30.0  # seconds, for any --timeout
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Setup:
     model: str = "qwen-2.5"
     system: str | None = None
     images: tuple[str, ...] = ()
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     src: str | None = None
     token: str | None = field(default=None, repr=False)
     local: bool = False
@@ -45,14 +44,13 @@ class Setup:
     @contextlib.contextmanager
     def space(self) -> Iterator[QwenSpace]:
         """Open the Space, or with --local its replica."""
-        with contextlib.ExitStack() as stack:
-            src = stack.enter_context(serve_replica(alias_of(self.model))) if self.local else self.src
-            yield stack.enter_context(
-                QwenSpace(self.model, src=src, token=self.token, timeouts=_timeouts(self.timeout))
-            )
+        replica = serve_replica(alias_of(self.model)) if self.local else contextlib.nullcontext(self.src)
+        timeouts = _timeouts(self.timeout)
+        with replica as src, QwenSpace(self.model, src=src, token=self.token, timeouts=timeouts) as space:
+            yield space
 
     def output(self, *, stream: bool = True) -> Output:
-        """Return an output that renders Markdown on a terminal if `rich` is installed, else a plain one."""
+        """Return a Markdown output on a terminal if `rich` is installed, else a plain one."""
         reasoning = not self.hide_reasoning
         if not self.plain and is_terminal(sys.stdout):
             with contextlib.suppress(ImportError):
@@ -63,45 +61,36 @@ class Setup:
 
 
 def alias_of(name: str) -> str:
-    """Return the alias of the Space with this name or address, or the name if it has none."""
+    """Return the alias of a Space, or its name if it has none."""
     space = QwenSpace(name)
     return space.aliases[0] if space.aliases else space.name
 
 
-def replica_names() -> tuple[str, ...]:
-    """Return the aliases of the Spaces that have a replica; takes as long as the import of Gradio."""
-    try:
-        from ..replicas import NAMES
-    except ImportError as error:
-        raise MissingExtraError(str(error)) from error
-    return NAMES
-
-
 def check_replica(alias: str) -> None:
     """Raise if the Space has no replica."""
-    names = replica_names()
-    if alias not in names:
-        raise click.UsageError(f"There is no replica of {alias}. Known: {', '.join(names)}.")
+    from ..replicas import NAMES  # imports Gradio, which takes seconds
+
+    if alias not in NAMES:
+        raise click.UsageError(f"There is no replica of {alias}. Known: {', '.join(NAMES)}.")
 
 
 @contextlib.contextmanager
 def serve_replica(alias: str) -> Iterator[str]:
-    """Serve a replica on this machine and yield its address."""
-    with contextlib.ExitStack() as stack:
-        with StatusLine() as status:
-            status.show("Starting a replica on this machine")
-            check_replica(alias)
-            from ..replicas import serve
+    """Serve a replica on this machine and yield its URL."""
+    with StatusLine() as status:
+        status.show("Starting a replica on this machine")
+        check_replica(alias)
+        from ..replicas import serve
 
-            url = stack.enter_context(serve(alias))
-        yield url
+        with serve(alias) as url:
+            status.clear()
+            yield url
 
 
 class Command(click.Command):
-    """A command whose ``-o`` takes ``NAME VALUE`` as well as ``NAME=VALUE``."""
+    """Takes ``-o NAME VALUE`` as well as ``-o NAME=VALUE``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments, with ``-o NAME VALUE`` as ``-o NAME=VALUE``."""
         rest, parsed = list(args), list[str]()
         while rest and rest[0] != "--":
             parsed.append(rest.pop(0))
@@ -111,7 +100,7 @@ class Command(click.Command):
 
 
 def complete_model(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the aliases that start with `incomplete`, for the Tab key."""
+    """Complete an alias, for the Tab key."""
     return [
         CompletionItem(facade.aliases[0], help=facade.space_id)
         for facade in available_spaces()
@@ -120,7 +109,7 @@ def complete_model(_ctx: click.Context, _param: click.Parameter, incomplete: str
 
 
 def parse_pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """Return the NAME=VALUE pairs of an option that may be repeated."""
+    """Return the NAME=VALUE pairs of a repeated option."""
     pairs = {}
     for pair in values:
         name, equals, value = pair.partition("=")
@@ -131,12 +120,12 @@ def parse_pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, 
 
 
 src_option: Decorator = click.option(
-    "--src", metavar="URL", help="Address of the Space: a URL or owner/name."
+    "--src", metavar="URL", help="URL or owner/name of the Space, if not the usual one."
 )
 token_option: Decorator = click.option(
     "--token",
     callback=keep_secret,
-    help="Hugging Face token. The list of processes shows it; `hf auth login` saves one instead.",
+    help="Hugging Face token. It is visible in the process list; `hf auth login` saves one instead.",
 )
 _SHARED_OPTIONS: tuple[Decorator, ...] = (
     click.option(

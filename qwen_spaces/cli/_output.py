@@ -1,4 +1,4 @@
-"""How an answer is written: the answer to stdout, everything else to stderr if that is a terminal."""
+"""Write an answer to stdout, and all else to stderr if that is a terminal."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ from ._terminal import StatusLine, echo, is_terminal
 
 
 class Output:
-    """Shows the events of an answer; the end of its ``with`` block completes what is shown.
-
-    Args:
-        reasoning: whether to show the reasoning before the answer.
-        stream: whether to show the answer before it is complete.
-    """
+    """Shows the events of an answer; leaving its ``with`` block completes the output."""
 
     def __init__(self, *, reasoning: bool = True, stream: bool = True) -> None:
         self._status = StatusLine()
@@ -37,7 +32,6 @@ class Output:
             self.end(self._reply)
 
     def show(self, event: Event) -> None:
-        """Show an event."""
         if isinstance(event, Status):
             if not self._last_text:
                 self._status.show(str(event), event.eta)
@@ -57,7 +51,7 @@ class Output:
         """Show a change of the answer."""
 
     def end(self, reply: Reply | None) -> None:
-        """Complete what is shown; `reply` is ``None`` if the answer failed."""
+        """Complete the output; `reply` is ``None`` if the answer failed."""
 
     def _end_reasoning(self) -> None:
         self._status.clear()
@@ -67,13 +61,13 @@ class Output:
 
 
 class PlainOutput(Output):
-    """The text as it arrives, unchanged. What is written cannot be revised."""
+    """Writes the text as it arrives, unchanged."""
 
-    _written = 0  # characters of the answer; -1 once the Space revised it
+    _written = 0  # characters of the answer; -1 after the Space has revised it
     _last = "\n"  # character
 
     def text(self, text: Text) -> None:
-        """Write the text; from the first revision on, wait for the full answer."""
+        """Write the text; after the first revision, wait for the full answer."""
         if text.start == self._written:
             self._write(text.text)
             self._written += len(text.text)
@@ -100,12 +94,7 @@ class PlainOutput(Output):
 
 
 class JsonOutput(Output):
-    """One JSON object when the answer is complete, or one for each event, a line each.
-
-    Args:
-        space: the name of the Space.
-        stream: whether to write the events.
-    """
+    """Writes the complete answer as a JSON object, or with `stream` each event as a line of JSON."""
 
     def __init__(self, *, space: str, stream: bool) -> None:
         super().__init__(reasoning=False, stream=stream)
@@ -117,7 +106,6 @@ class JsonOutput(Output):
             echo(json.dumps({"type": "error", "error": type(error).__name__, "message": str(error)}))
 
     def show(self, event: Event) -> None:
-        """Write the event as JSON, unless only the complete answer is wanted."""
         if self._stream:
             self._status.clear()
             fields = self._as_dict(event.reply) if isinstance(event, Done) else dataclasses.asdict(event)
@@ -125,7 +113,6 @@ class JsonOutput(Output):
         super().show(event)
 
     def end(self, reply: Reply | None) -> None:
-        """Write the complete answer, unless its events were written."""
         if reply and not self._stream:
             echo(json.dumps(self._as_dict(reply), indent=2))
 

@@ -1,4 +1,4 @@
-"""The filter between server text and a terminal: no control characters, no reordering, no hidden text."""
+"""Filter server text before a terminal: no control characters, no reordering, no hidden text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, cast
 
 _FORBIDDEN = re.compile(
-    # Tags can hide text. Their one good use is the flags of regions: letters and digits, then an end tag.
+    # Tags can hide text. Only the flags of regions need them: letters and digits, then an end tag.
     "(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f)"
     "|["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1 controls except tab and newline
@@ -22,9 +22,9 @@ _SEPARATORS = str.maketrans("\u2028\u2029", "  ")  # some terminals break the li
 
 
 def strip_controls(text: str) -> str:
-    r"""Return `text` without characters that could steer a terminal or deceive its reader.
+    r"""Return `text` without characters that could control a terminal or deceive its reader.
 
-    Tabs, newlines, right-to-left text, and the joiners of emoji and scripts stay.
+    Keep tabs, newlines, right-to-left text, and the joiners of emoji and scripts.
 
     Example:
         >>> strip_controls("one\r\ntwo\x1b[31m"), strip_controls("\u202egnp.exe")
@@ -34,22 +34,16 @@ def strip_controls(text: str) -> str:
 
 
 class SafeStream:
-    """A text stream that filters what is written to it.
-
-    Attributes:
-        raw: the underlying stream, for the program's own escape sequences.
-    """
+    """A text stream that filters everything written to it."""
 
     def __init__(self, raw: TextIO) -> None:
-        self.raw = raw
+        self.raw = raw  # for the program's own escape sequences
 
     def write(self, text: str) -> int:
-        """Write the filtered text; return the length of `text`."""
         self.raw.write(strip_controls(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write the lines, filtered."""
         for line in lines:
             self.write(line)
 
@@ -61,10 +55,7 @@ class SafeStream:
 
 @contextlib.contextmanager
 def safe_streams() -> Iterator[None]:
-    """Filter everything written to stderr, and to stdout if it is a terminal.
-
-    This covers every writer in the process: `print`, `logging`, `warnings`, tracebacks of any thread.
-    """
+    """Filter everything that this process writes to stderr, and to stdout if it is a terminal."""
     original = sys.stdout, sys.stderr
     for stream in original:
         if isinstance(stream, io.TextIOWrapper):
@@ -80,5 +71,5 @@ def safe_streams() -> Iterator[None]:
 
 
 def unfiltered(stream: TextIO) -> TextIO:
-    """Return the stream behind the filter, for text that is already filtered."""
+    """Return the stream behind the filter, for text that has been filtered."""
     return stream.raw if isinstance(stream, SafeStream) else stream

@@ -1,17 +1,17 @@
-"""`qwen-spaces serve`: the gateway, for every OpenAI client."""
+"""`qwen-spaces serve`: the gateway for OpenAI clients."""
 
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Collection
+from typing import Any
 
 import click
 
-from .._hosts import is_loopback
+from .._hosts import is_loopback, listen, url_of
 from .._space import available_spaces
 from ._errors import keep_secret
-from ._options import alias_of, complete_model, parse_pairs, replica_names, serve_replica
+from ._options import alias_of, complete_model, parse_pairs, serve_replica
 from ._terminal import echo
 
 
@@ -30,7 +30,7 @@ def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str
 
 
 @click.command()
-@click.option("--port", default=8000, show_default=True, help="0 is any free one.")
+@click.option("--port", default=8000, show_default=True, help="0 is any free port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines in.")
 @click.option(
     "-m", "--model", "models", multiple=True, shell_complete=complete_model, help="Serve only these models."
@@ -41,7 +41,7 @@ def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str
     multiple=True,
     metavar="MODEL=URL",
     callback=_sources,
-    help="Address of a model: a URL or owner/name. A new MODEL is any Gradio chat. May be repeated.",
+    help="URL or owner/name of a model's Space. A new MODEL stands for any Gradio chat. May be repeated.",
 )
 @click.option("--local", is_flag=True, help="Answer from replicas; nothing leaves this machine.")
 @click.option(
@@ -49,7 +49,7 @@ def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str
     envvar="QWEN_SPACES_API_KEY",
     show_envvar=True,
     callback=_api_key,
-    help="The key that clients must send. Prefer the variable: the list of processes shows options.",
+    help="The key that clients must send. Prefer the variable: options are visible in the process list.",
 )
 @click.option(
     "--cors",
@@ -64,7 +64,7 @@ def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str
     default=40,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Answers at once; more are refused with 429.",
+    help="Answers at once; further requests are rejected with 429.",
 )
 @click.option(
     "--grace",
@@ -75,15 +75,7 @@ def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str
     help="Time for answers to finish after Ctrl-C, before they are cancelled on their Spaces.",
 )
 def serve(
-    port: int,
-    host: str,
-    models: tuple[str, ...],
-    sources: dict[str, str],
-    local: bool,
-    api_key: str | None,
-    origins: tuple[str, ...],
-    max_requests: int,
-    grace: float,
+    port: int, host: str, models: tuple[str, ...], sources: dict[str, str], local: bool, **settings: Any
 ) -> None:
     """Serve the Spaces to OpenAI clients on this machine, until Ctrl-C.
 
@@ -109,40 +101,25 @@ def serve(
     with contextlib.ExitStack() as stack:
         aliases = _aliases(models, sources, local=local)
         replicas = {alias: stack.enter_context(serve_replica(alias)) if local else None for alias in aliases}
-        listener = stack.enter_context(contextlib.closing(_listen(host, port)))
-        app = create_app(
-            {**replicas, **sources},
-            api_key=api_key,
-            origins=origins,
-            loopback=is_loopback(host),
-            max_requests=max_requests,
-            grace=grace,
-        )
-        port = listener.getsockname()[1]
-        if api_key is None and not is_loopback(host):
-            echo("Anybody who reaches this machine can use the gateway; --api-key requires a key.", err=True)
-        netloc = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        echo(f"Gateway: http://{netloc}/v1  (Ctrl-C stops it)")
-        run(app, listener, grace=grace)
+        try:
+            listener = stack.enter_context(listen(host, port))
+        except OSError as error:
+            raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+        app = create_app({**replicas, **sources}, loopback=is_loopback(host), **settings)
+        if settings["api_key"] is None and not is_loopback(host):
+            echo("Anybody who can reach this machine can use the gateway. Set --api-key.", err=True)
+        echo(f"Gateway: {url_of(host, listener.getsockname()[1])}/v1  (Ctrl-C stops it)")
+        run(app, listener, grace=settings["grace"])
 
 
 def _aliases(models: Collection[str], sources: Collection[str], *, local: bool) -> list[str]:
-    """Return the aliases of the models to serve that have no source: all of them if `models` is empty."""
+    """Return the aliases to serve that have no source; without `models`, those of all models."""
     if models:
         aliases = [alias_of(name) for name in models if name not in sources]
     elif local:
-        aliases = sorted(replica_names())
+        from ..replicas import NAMES
+
+        aliases = sorted(NAMES)
     else:
         aliases = [facade.aliases[0] for facade in available_spaces()]
     return [alias for alias in dict.fromkeys(aliases) if alias not in sources]
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
-    # asyncio sets it only on sockets that report the TCP protocol, which these do not; 40 ms a response.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener

@@ -1,4 +1,4 @@
-"""`qwen-spaces spaces`, `status` and `replica`: the Spaces, where they are, and replicas of them."""
+"""`qwen-spaces spaces`, `status` and `replica`: the known Spaces, the state of one, and its replica."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..errors import QwenSpacesError
 from ._options import Decorator, alias_of, check_replica, complete_model, src_option, token_option
 from ._terminal import StatusLine, echo, is_terminal, size
 
-CHECK_TIMEOUT = 20.0  # seconds to reach a Space
+CHECK_TIMEOUT = 20.0  # seconds
 INPUTS: dict[int | None, str] = {0: "text", 1: "text, one image", None: "text, images"}  # by `max_images`
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 
@@ -79,15 +79,16 @@ def status(name: str, src: str | None, token: str | None, as_json: bool) -> None
 
 @click.command()
 @click.argument("name", shell_complete=complete_model)
-@click.option("--port", default=7860, show_default=True, help="0 is any free one.")
+@click.option("--port", default=7860, show_default=True, help="0 is any free port.")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--backend", "url", metavar="URL", help="An OpenAI-compatible server that answers.")
 @click.option("--model", help="The model of the backend, if it has several.")
 @click.option("--api-key", envvar="QWEN_SPACES_BACKEND_KEY", show_envvar=True, help="The key of the backend.")
-def replica(name: str, port: int, host: str, url: str | None, model: str | None, api_key: str | None) -> None:
+@click.pass_context
+def replica(ctx: click.Context, /, name: str, port: int, host: str, **_: Any) -> None:
     """Run the replica of the Space NAME on this machine, until Ctrl-C.
 
-    It answers with what it received. With a backend, a real model answers.
+    It echoes what it receives. With a backend, a real model answers.
 
     \b
     Examples:
@@ -95,21 +96,11 @@ def replica(name: str, port: int, host: str, url: str | None, model: str | None,
       qwen-spaces replica qwen-2.5 --backend http://127.0.0.1:11434/v1 --model qwen2.5:0.5b
     """  # noqa: D301  (click reads the \b)
     alias = alias_of(name)
-    if model and not url:
-        raise click.UsageError("--model is the model of a --backend.")
     check_replica(alias)
-    from ..replicas._server import run
+    from ..replicas.__main__ import main
 
-    brain = None
-    if url:
-        try:
-            from ..replicas._backend import backend
-
-            brain = backend(url, model, api_key)
-        except (ImportError, ValueError) as error:
-            raise click.ClickException(str(error)) from error
     try:
-        run(alias, port=port, host=host, brain=brain)
+        ctx.forward(main, name=alias)
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
 
@@ -137,13 +128,18 @@ def _echo_table(facades: Sequence[type[QwenSpace]], checks: Mapping[str, dict[st
     for facade, line in zip(facades, lines[1:], strict=True):
         echo(line)
         if check := checks.get(facade.aliases[0]):
-            echo(_wrap(_check_describe_option(check), 4), fg="green" if check["reachable"] else "red")
+            if check["reachable"]:
+                color = "green"
+                result = f"reachable in {check['seconds'] * 1000:.0f} ms, Gradio {check['gradio']}"
+            else:
+                color, result = "red", check["error"]
+            echo(_wrap(result, 4), fg=color)
         for name, values in facade.options.items():
             echo(_wrap(f"{name}: {describe_option(values)}", 4))
 
 
 async def _check_all(aliases: Sequence[str], token: str | None) -> dict[str, dict[str, Any]]:
-    """Try to reach the Spaces at the same time; return the result for each alias."""
+    """Try to reach all Spaces at once; return the result for each alias."""
     checks: dict[str, dict[str, Any]] = {}
 
     def show_progress() -> None:
@@ -175,12 +171,6 @@ async def _check(alias: str, token: str | None) -> dict[str, Any]:
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
     return {"reachable": False, "error": problem}
-
-
-def _check_describe_option(check: Mapping[str, Any]) -> str:
-    if check["reachable"]:
-        return f"reachable in {check['seconds'] * 1000:.0f} ms, Gradio {check['gradio']}"
-    return str(check["error"])
 
 
 def _wrap(text: str, indent: int) -> str:

@@ -1,4 +1,4 @@
-"""The terminal: what it can do, writing to it, and a status line."""
+"""The terminal: its abilities, output, and a status line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 
 from ._safety import strip_controls, unfiltered
 
-REFRESH_INTERVAL = 0.1  # seconds between two frames of the status line
+REFRESH_INTERVAL = 0.1  # seconds
 SHOW_ELAPSED_AFTER = 2.0  # seconds
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -36,9 +36,7 @@ def size(stream: TextIO | None = None) -> tuple[int, int]:
 
 
 def max_width(line: str) -> int:
-    """Return the columns a styled line takes on the terminal that needs most for it.
-
-    Terminals disagree on emoji of several characters: some draw one picture, some draw each.
+    """Return the columns that a styled line may take; terminals disagree on emoji of several characters.
 
     >>> max_width("abc"), max_width("世界"), max_width("👩‍💻")
     (3, 4, 4)
@@ -47,7 +45,7 @@ def max_width(line: str) -> int:
     flags = sum("\U0001f1e6" <= character <= "\U0001f1ff" for character in text)
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     zero = sum(unicodedata.category(character) in ("Mn", "Me", "Cf") for character in text)
-    # U+FE0F itself has no width, but makes the character before it a wide emoji.
+    # U+FE0F has no width, but makes the character before it a wide emoji.
     return len(text) + flags + wide - zero + text.count("\ufe0f")
 
 
@@ -64,15 +62,15 @@ def echo(text: str = "", *, nl: bool = True, err: bool = False, **style: Any) ->
 
 
 def write(text: str, *, err: bool = False) -> None:
-    """Write `text` unfiltered: it may hold our escape sequences, but no server text that is not filtered."""
+    """Write `text` unfiltered, with our escape sequences; filter server text first."""
     stream = sys.stderr if err else sys.stdout
     if stream is not None:
-        # To a pipe, `color` keeps what click would take for styles and drop.
+        # Without `color`, click drops from a pipe what looks like styles.
         click.echo(text, file=unfiltered(stream), nl=False, color=True)
 
 
 class StatusLine:
-    """A dim line on stderr, if that is a terminal, that shows what the program waits for, and how long."""
+    """A dim line on stderr, if that is a terminal, that shows the current step and its time."""
 
     def __init__(self) -> None:
         self._lock, self._cleared = threading.Lock(), threading.Event()
@@ -85,7 +83,7 @@ class StatusLine:
         self.clear()
 
     def show(self, text: str, eta: float | None = None) -> None:
-        """Show `text` with a countdown of `eta` seconds, or else with the time since the line appeared."""
+        """Show `text` with a countdown of `eta` seconds, or with the time since the line appeared."""
         if not is_terminal(sys.stderr):
             return
         with self._lock:
@@ -97,7 +95,6 @@ class StatusLine:
             self._draw()
 
     def clear(self) -> None:
-        """Erase the line."""
         with self._lock:
             if not self._cleared.is_set():
                 self._cleared.set()
@@ -124,13 +121,13 @@ class StatusLine:
 
 @contextlib.contextmanager
 def without_echo() -> Iterator[None]:
-    """Turn off the echo of the terminal on stdout; keys typed meanwhile wait for the next reader."""
+    """Turn off the echo of the terminal on stdout; typed keys wait for the next reader."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(ImportError, OSError):  # not POSIX, or not a terminal
             import termios
 
             terminal = sys.stdout.fileno()
-            if os.tcgetpgrp(terminal) == os.getpgrp():  # else, in the background, it would stop us
+            if os.tcgetpgrp(terminal) == os.getpgrp():  # in the background, this would stop the process
                 original = termios.tcgetattr(terminal)
                 silent = original.copy()
                 silent[3] &= ~termios.ECHO

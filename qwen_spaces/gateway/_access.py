@@ -1,4 +1,4 @@
-"""Who may use the gateway: the name it was called by, the page that calls, and the API key."""
+"""Access control of the gateway: the Host, the Origin and the API key of a request."""
 
 from __future__ import annotations
 
@@ -10,25 +10,22 @@ from starlette.datastructures import Headers
 from .._hosts import hostname, is_loopback
 from ._errors import ErrorResponse, RequestRejectedError
 
-PUBLIC_PATHS = ("/healthz",)  # need no key
+PUBLIC_PATHS = ("/healthz",)  # without a key
 
 
 def check_access(
     headers: Headers, path: str, *, api_key: str | None, origins: Collection[str], loopback: bool
 ) -> str | None:
-    """Return the Hugging Face token that came with a request, which is read only where there is no `api_key`.
+    """Return the Hugging Face token of a request, or raise if it is not allowed.
 
-    The arguments are those of `create_app`.
-
-    Raises:
-        RequestRejectedError: the request may not be served.
+    The keyword arguments are those of `create_app`. With an `api_key`, the bearer token is the key.
     """
     if loopback and not is_loopback(hostname(headers.get("host", ""))):
         message = "This server answers to 127.0.0.1 and localhost; see --host."
         raise RequestRejectedError(ErrorResponse(421, message, "host_not_allowed"))
     origin = headers.get("origin")
     if origin and not {"*", origin} & set(origins):
-        # A page of any site can send requests to this machine, and with a rebound name read the answers.
+        # Any site's page can send requests to this machine, and read the answers by DNS rebinding.
         message = "This origin is not allowed; see --cors."
         raise RequestRejectedError(ErrorResponse(403, message, "origin_not_allowed"))
     token = _bearer_token(headers)

@@ -23,13 +23,14 @@ from ..errors import QwenSpacesError
 from ._errors import ErrorBody, ErrorResponse, RequestRejectedError, error_response_for
 from ._middleware import CHAT, GatewayMiddleware, RequestContext
 from ._models import Models
-from ._responses import CompletionHead, ascii_json, chunks, completion, first_content
+from ._responses import ascii_json, chunks, completion, completion_head, first_content
 from ._schema import ChatRequest, validation_error_response
 
 IGNORED_HEADER = "x-qwen-spaces-ignored"
-SEND_TIMEOUT = 60.0  # seconds without reading, after which a client is disconnected
-MAX_CHARS = 1_000_000  # of an answer, far more than a Qwen model writes; it may have to wait for its client
-MARGIN = 1.0  # seconds more for the streams than for the server that cancels them, see `server`
+SEND_TIMEOUT = 60.0  # seconds; a client that reads nothing for so long is disconnected
+MAX_CHARS = 1_000_000  # a Qwen model writes far fewer, and a slow client keeps them in memory
+MARGIN = 1.0  # seconds; the server cancels the streams before sse-starlette does
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
 
 
 class ModelList(BaseModel):
@@ -37,9 +38,6 @@ class ModelList(BaseModel):
 
     object: str
     data: list[Model]
-
-
-ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
 
 
 def create_app(
@@ -57,24 +55,24 @@ def create_app(
 
     It has ``/v1/models``, ``/v1/models/{model}``, ``/v1/chat/completions`` and ``/healthz``.
 
-    Without `api_key`, a Hugging Face token that a client sends as its bearer token (``hf_...``) is used for
-    that request, towards Hugging Face only; else the saved token is. With it, the bearer token is the key.
+    Without `api_key`, a client may send a Hugging Face token (``hf_...``) as its bearer token. The app sends
+    it with that request, to Hugging Face only; otherwise it sends the saved token.
 
     Args:
-        models: model -> where it is, a URL or ``owner/name``, ``None`` for its usual place; a name of your
-            own stands for whatever Gradio chat is there. Without it: all of `available_spaces`.
+        models: model -> its URL or ``owner/name``, or ``None`` for the usual one; a new name stands for any
+            Gradio chat. The default is all of `available_spaces`.
         api_key: the bearer token that every client must send.
-        origins: web pages that may use it, ``"*"`` for all; requests from other pages are rejected.
-        loopback: whether to serve this machine only; then a request whose Host is no loopback name is
-            rejected, such as that of a page under a name that was rebound.
-        max_requests: answers at once; more are rejected with 429 and ``Retry-After``.
-        grace: seconds that streams may go on when the server shuts down; then their jobs are cancelled.
+        origins: web pages that may use the app, ``"*"`` for all; it rejects requests from other pages.
+        loopback: whether to serve this machine only, and reject a request whose Host is not a loopback name,
+            which prevents DNS rebinding.
+        max_requests: answers at once; further requests are rejected with 429 and ``Retry-After``.
+        grace: seconds until running streams are cancelled when the server shuts down.
         timeouts: seconds that each phase of an answer may take.
-        max_chars: characters of an answer and its reasoning; a longer one ends with an error. Memory for
-            answers is bounded by a few times this for each of `max_requests`.
+        max_chars: characters of an answer and its reasoning; a longer one ends with an error. Answers take at
+            most a few times ``max_chars * max_requests`` bytes of memory.
 
     Raises:
-        UnknownSpaceError: one of `models` is no Space, and has no place.
+        UnknownSpaceError: a model is not a known Space, and has no URL.
 
     Example:
         >>> app = create_app({"qwen-2.5": "https://me-my-duplicate.hf.space"}, max_requests=4)
@@ -154,16 +152,16 @@ def _add_routes(app: FastAPI, models: Models, grace: float) -> None:
 
 
 async def _answer(stream: TextStream, body: ChatRequest, context: RequestContext, grace: float) -> Response:
-    """Return the response once there is some text: an earlier failure has a status code of its own."""
+    """Return the response after the first text, so that an earlier failure can set the status code."""
     ignored = body.ignored_params()
     headers = {IGNORED_HEADER: ", ".join(ignored)} if ignored else {}
-    head = CompletionHead.of(context.model or body.model)
+    head = completion_head(context.model or body.model)
     if body.stream:
         events = stream.events()
         first = await first_content(events)
         usage = bool(body.stream_options and body.stream_options.include_usage)
         content = chunks(first, events, head, context, usage=usage)
-        # It holds the answer, and would be closed at some garbage collection only.
+        # Otherwise only a garbage collection would close it and free the answer.
         context.exit_stack.push_async_callback(content.aclose)
         return EventSourceResponse(
             content,

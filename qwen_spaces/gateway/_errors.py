@@ -15,7 +15,7 @@ from .. import errors
 DEFAULT_RETRY_AFTER = 5.0  # seconds
 MAX_RETRY_AFTER = 86_400.0  # seconds
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-STATUSES: tuple[tuple[type[errors.QwenSpacesError], int, str, str | None], ...] = (  # the first that fits
+STATUSES: tuple[tuple[type[errors.QwenSpacesError], int, str, str | None], ...] = (  # the first match counts
     (errors.UnknownSpaceError, 404, "model_not_found", "model"),
     (errors.InvalidMessagesError, 400, "invalid_messages", "messages"),
     (errors.InvalidImageError, 400, "invalid_image", "messages"),
@@ -34,13 +34,13 @@ STATUSES: tuple[tuple[type[errors.QwenSpacesError], int, str, str | None], ...] 
 
 
 class ErrorBody(BaseModel):
-    """OpenAI's error response."""
+    """The body of OpenAI's error response."""
 
     error: ErrorObject
 
 
 class ErrorResponse(Response):
-    """An error in OpenAI's form, in ASCII: its message may quote half of a character."""
+    """An error in OpenAI's form, in ASCII: its message may quote a lone surrogate."""
 
     media_type: str = "application/json"
 
@@ -63,14 +63,10 @@ class RequestRejectedError(Exception):
 
     def __init__(self, response: ErrorResponse) -> None:
         super().__init__(response.code)
-        self.response: ErrorResponse = response
+        self.response = response
 
 
 def error_response_for(error: Exception) -> ErrorResponse:
-    """Return the response for an error.
-
-    A client must not retry a failure of the Space: where a retry may help, the gateway has made it already.
-    """
     if isinstance(error, RequestRejectedError):
         return error.response
     known = next((entry for entry in STATUSES if isinstance(error, entry[0])), None)
@@ -80,8 +76,9 @@ def error_response_for(error: Exception) -> ErrorResponse:
     message = "The gateway is shutting down." if code == "shutting_down" else str(error)
     headers: dict[str, str] = {}
     if status == 429:
-        delay = getattr(error, "retry_after", None) or DEFAULT_RETRY_AFTER  # a server may send "inf" or "nan"
+        delay = getattr(error, "retry_after", None) or DEFAULT_RETRY_AFTER  # a Space may send "inf" or "nan"
         headers["Retry-After"] = str(math.ceil(max(0.0, min(MAX_RETRY_AFTER, delay))))
     elif status >= 500:
-        headers["x-should-retry"] = "false"  # of the openai SDK (2.54, `_should_retry`)
+        # The gateway has retried already. The openai SDK reads this header (2.54, `_should_retry`).
+        headers["x-should-retry"] = "false"
     return ErrorResponse(status, message, code, param, headers)

@@ -1,4 +1,4 @@
-"""ASGI middleware of the gateway: admits a request, bounds it, ends it with its client, and logs it."""
+"""ASGI middleware that checks, limits and logs requests, and cancels those of disconnected clients."""
 
 from __future__ import annotations
 
@@ -20,46 +20,37 @@ from ._errors import ErrorResponse, RequestRejectedError
 
 logger: logging.Logger = logging.getLogger("qwen_spaces.gateway")
 
-MAX_BODY_BYTES = 24 * 2**20  # an image of 10 MiB is 14 in base64
-BODY_TIMEOUT = 60.0  # seconds for the body to arrive
-RETRY_AFTER = 2  # seconds after which a slot may be free
+MAX_BODY_BYTES = 24 * 2**20  # an image of 10 MiB takes 14 MiB in base64
+BODY_TIMEOUT = 60.0  # seconds
+RETRY_AFTER = 2  # seconds
 CHAT = "/v1/chat/completions"
 
 
 @dataclass
 class RequestContext:
-    """One request from beginning to end, and what the log says of it.
-
-    Attributes:
-        token: the Hugging Face token that came with it.
-        first: seconds until the first text or reasoning.
-        error: the kind of error.
-        disconnected: whether the client went before the end; ``left`` in the log.
-        exit_stack: what is closed when the request is over, however it ends.
-    """
+    """The state of one request, and its line in the log."""
 
     method: str
     path: str
-    token: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)  # for Hugging Face
     model: str | None = None
     status: int | None = None
-    first: float | None = None
+    first: float | None = None  # seconds until the first text or reasoning
     deltas: int = 0
     characters: int = 0
-    error: str | None = None
-    disconnected: bool = False
+    error: str | None = None  # its kind
+    disconnected: bool = False  # by the client, before the end
     exit_stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, repr=False)
     started: float = field(default_factory=time.monotonic, repr=False)
 
     def count(self, text: str) -> None:
-        """Count a piece of the answer."""
         if self.first is None:
             self.first = time.monotonic() - self.started
         self.deltas += 1
         self.characters += len(text)
 
     def log(self) -> None:
-        """Write the request's line: no contents, no tokens."""
+        """Log the request as a line of JSON, without contents and tokens."""
         line = {
             "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "method": self.method,
@@ -77,12 +68,7 @@ class RequestContext:
 
 
 class GatewayMiddleware:
-    """Admits a request, and cancels it when its client disconnects.
-
-    Args:
-        app: the app that answers.
-        api_key: see `create_app`, as for the other arguments.
-    """
+    """Checks and limits requests, and cancels those of disconnected clients. Arguments: see `create_app`."""
 
     def __init__(
         self,
@@ -93,12 +79,11 @@ class GatewayMiddleware:
         loopback: bool,
         max_requests: int,
     ) -> None:
-        self.app: ASGIApp = app
+        self.app = app
         self._check_access = partial(check_access, api_key=api_key, origins=origins, loopback=loopback)
         self._max_requests, self._running = max_requests, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -123,7 +108,7 @@ class GatewayMiddleware:
     @contextlib.contextmanager
     def _slot(self) -> Iterator[None]:
         if self._running >= self._max_requests:
-            message = f"The gateway is full: {self._max_requests} answers are on their way."
+            message = f"The gateway is busy with {self._max_requests} other requests."
             headers = {"Retry-After": str(RETRY_AFTER)}
             raise RequestRejectedError(ErrorResponse(429, message, "gateway_full", headers=headers))
         self._running += 1
@@ -170,11 +155,7 @@ class GatewayMiddleware:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """Return the whole body; ``None`` if the client disconnected.
-
-    Raises:
-        RequestRejectedError: it is too large or too slow.
-    """
+    """Return the body, or ``None`` if the client disconnected; raise if it is too large or too slow."""
     body = bytearray()
     with anyio.move_on_after(BODY_TIMEOUT):
         while True:
@@ -183,7 +164,7 @@ async def _read_body(receive: Receive) -> bytes | None:
                 return None
             body += message.get("body", b"")
             if len(body) > MAX_BODY_BYTES:
-                text = f"The body has more than {MAX_BODY_BYTES // 2**20} MiB."
+                text = f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB."
                 raise RequestRejectedError(ErrorResponse(413, text, "body_too_large"))
             if not message.get("more_body"):
                 return bytes(body)

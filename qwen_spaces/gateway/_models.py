@@ -14,44 +14,34 @@ from .._space import QwenSpace, available_spaces
 from .._types.timeouts import Timeouts
 from ..errors import UnknownSpaceError
 
-MAX_QUOTED = 100  # characters of a name that an error repeats
+MAX_QUOTED = 100  # characters of an unknown name in an error
 
 
 class ModelEntry(NamedTuple):
-    """A Space, and the options that go with one name of a model."""
+    """A model: a Space, and the options that select the model there."""
 
     name: str
     space: QwenSpace
     options: Mapping[str, object] = {}
 
     def to_openai(self) -> Model:
-        """Return it in OpenAI's form. A Space has no date, so `created` is 0."""
+        """Return the entry in OpenAI's form; `created` is 0, since a Space has no date."""
         owner, _, rest = (self.space.space_id or self.space.src).partition("/")
         return Model(id=self.name, created=0, object="model", owned_by=owner if rest[:1] != "/" else "gradio")
 
 
 class Models:
-    """The Spaces by the names of their models; all requests share one `QwenSpace` each.
+    """The models by name; all requests to a Space share one `QwenSpace`. For the arguments see `create_app`.
 
-    A Space with an option `model` is also listed under each value of it: a client has no other way to
-    choose one.
-
-    Args:
-        places: model -> where it is, a URL or ``owner/name``; ``None`` is its usual place. A name that is
-            no alias stands for whatever Gradio chat is there. ``None`` for all means every known Space.
-        timeouts: for every request.
-        max_chars: for every answer.
-
-    Raises:
-        UnknownSpaceError: a name is no alias, and has no place.
+    Each value of a Space's option `model` is a name, too: a client has no other way to select it.
     """
 
-    def __init__(self, places: Mapping[str, str | None] | None, timeouts: Timeouts, max_chars: int) -> None:
+    def __init__(self, sources: Mapping[str, str | None] | None, timeouts: Timeouts, max_chars: int) -> None:
         self._settings: dict[str, Any] = {"timeouts": timeouts, "max_chars": max_chars}
         self._entries: dict[str, ModelEntry] = {}  # by each of its names, in lower case
-        if places is None:
-            places = {facade.aliases[0]: None for facade in available_spaces()}
-        for name, src in places.items():
+        if sources is None:
+            sources = {facade.aliases[0]: None for facade in available_spaces()}
+        for name, src in sources.items():
             facade = FACADES.get(name.strip().lower())
             names = facade.aliases if facade else (name,)
             space = QwenSpace(name if facade or not src else src, src=src, **self._settings)
@@ -66,11 +56,7 @@ class Models:
         return list({entry.name: entry for entry in self._entries.values()}.values())
 
     def find(self, name: str) -> ModelEntry:
-        """Return the model of that name.
-
-        Raises:
-            UnknownSpaceError: there is none.
-        """
+        """Return the model of that name; raise ``UnknownSpaceError`` if there is none."""
         if entry := self._entries.get(name.strip().lower()):
             return entry
         known = ", ".join(entry.name for entry in self.entries())
@@ -78,10 +64,7 @@ class Models:
 
     @contextlib.asynccontextmanager
     async def space(self, entry: ModelEntry, token: str | None) -> AsyncIterator[QwenSpace]:
-        """Yield the Space behind a model; one of its own for a request with a Hugging Face token.
-
-        That token goes to Hugging Face only: a model elsewhere never gets it.
-        """
+        """Yield the Space of a model: with a token a new one, if it is on Hugging Face."""
         shared = entry.space
         if token is None or not is_hugging_face(shared.src):
             yield shared
@@ -90,6 +73,6 @@ class Models:
             yield own
 
     async def aclose(self) -> None:
-        """Close all Spaces, and cancel what runs on them."""
+        """Close all Spaces, and cancel their jobs."""
         for entry in self.entries():
             await entry.space.aclose()

@@ -1,4 +1,4 @@
-"""Answers in OpenAI's form, whole or in chunks."""
+"""Answers in OpenAI's form, complete or in chunks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import AsyncGenerator
-from typing import Any, NamedTuple
+from typing import Any
 
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage
 from openai.types.chat.chat_completion import Choice
@@ -20,33 +20,25 @@ from ..errors import QwenSpacesError, StreamCancelledError
 from ._errors import error_response_for
 from ._middleware import RequestContext
 
-MAX_CHUNK = 8192  # characters: little waits for a client that reads slowly
+MAX_CHUNK = 8192  # characters, so that little is buffered for a slow client
 
 
-class CompletionHead(NamedTuple):
-    """The fields that an answer and all its chunks share."""
-
-    id: str
-    created: int
-    model: str
-
-    @classmethod
-    def of(cls, model: str) -> CompletionHead:
-        """Return the head of a new answer."""
-        return cls(f"chatcmpl-{uuid.uuid4().hex}", int(time.time()), model)
+def completion_head(model: str) -> dict[str, Any]:
+    """Return the fields that all chunks of a new answer share."""
+    return {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": model}
 
 
 def ascii_json(value: BaseModel) -> str:
-    """Return JSON in ASCII: some clients take U+2028 for the end of a line."""
+    """Return JSON in ASCII, since some clients read U+2028 as the end of a line."""
     return json.dumps(value.model_dump(exclude_unset=True))
 
 
-def completion(reply: Reply, head: CompletionHead) -> ChatCompletion:
-    """Return the whole answer, without `usage`: a Space counts no tokens."""
+def completion(reply: Reply, head: dict[str, Any]) -> ChatCompletion:
+    """Return the complete answer, without `usage`, since a Space does not count tokens."""
     reasoning: dict[str, Any] = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
     message = ChatCompletionMessage(role="assistant", content=reply.text, refusal=None, **reasoning)
     choice = Choice(index=0, message=message, finish_reason="stop", logprobs=None)
-    return ChatCompletion(**head._asdict(), object="chat.completion", choices=[choice])
+    return ChatCompletion(**head, object="chat.completion", choices=[choice])
 
 
 async def first_content(events: StreamIterator[Event]) -> Event:
@@ -58,15 +50,14 @@ async def first_content(events: StreamIterator[Event]) -> Event:
 
 
 async def chunks(
-    first: Event, events: StreamIterator[Event], head: CompletionHead, context: RequestContext, *, usage: bool
+    first: Event, events: StreamIterator[Event], head: dict[str, Any], context: RequestContext, *, usage: bool
 ) -> AsyncGenerator[dict[str, str], None]:
     """Yield the chunks of an answer as server-sent events, up to its end or an error.
 
-    A Space counts no tokens. Where the client requests the usage, each chunk has it as null, and the chunk
-    with the counts is missing, as when OpenAI's stream is cut. Where a Space rewrote text that was already
-    sent, the last chunk has ``"rewritten": true``.
+    If the client requests `usage`, it is null in each chunk, and the chunk with the counts is missing: a
+    Space does not count tokens. If the Space rewrote text, the last chunk has ``"rewritten": true``.
     """
-    common: dict[str, Any] = {**head._asdict(), "object": "chat.completion.chunk"}
+    common: dict[str, Any] = {**head, "object": "chat.completion.chunk"}
     if usage:
         common["usage"] = None
 

@@ -1,4 +1,4 @@
-"""The body of a request, and how a Space takes it."""
+"""The schema of a request's body, and its conversion for a Space."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._errors import ErrorResponse, RequestRejectedError
 MAX_IMAGES = 16  # in one request
 MAX_IMAGE_BYTES = 10 * 2**20  # of one image, decoded
 
-# Parameters that no Space has; the answer keeps its form without them.
+# Parameters that no Space has, and that do not change the form of the answer.
 IGNORED_PARAMS = {
     *("temperature", "top_p", "top_k", "min_p", "seed"),
     *("presence_penalty", "frequency_penalty", "repetition_penalty"),
@@ -23,7 +23,7 @@ IGNORED_PARAMS = {
     *("user", "metadata", "store", "service_tier", "safety_identifier", "prediction", "parallel_tool_calls"),
     *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
 }
-# Parameters of `QwenSpace.stream` that are not options: a client must not name a file there.
+# Parameters of `QwenSpace.stream` that are not options: `images` would let a client read files.
 RESERVED = set(inspect.signature(QwenSpace.stream).parameters)
 EmptyList: TypeAlias = Annotated[list[Any], Field(max_length=0)]
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class TextPart(_Strict):
 
 
 class ImageUrl(_Strict):
-    """The address of an image, which the Space fetches, never the gateway; or its data."""
+    """The URL of an image, which the Space fetches, never the gateway; or its data."""
 
     url: str = Field(pattern="^(https://|data:)")
 
@@ -68,28 +68,26 @@ class Turn(_Strict):
 
 
 class StreamOptions(_Strict):
-    """OpenAI's options of a stream; for `include_usage` see `responses.chunks`."""
+    """OpenAI's options of a stream."""
 
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
 
 
 def _extend_schema(schema: dict[str, Any]) -> None:
-    # Without the options of the Spaces, which depend on the model.
+    # The options of the Spaces depend on the model, and are not listed.
     schema["properties"].update({name: {"description": "Ignored."} for name in sorted(IGNORED_PARAMS)})
     schema["additionalProperties"] = False
 
 
-class ChatRequest(BaseModel):
+class ChatRequest(_Strict):
     """The body of ``/v1/chat/completions``.
 
-    Some fields would change the form of the answer, which no Space can do: they take only values that change
-    nothing. Further fields are the options of the model's Space, such as `size`.
+    Fields that would change the form of the answer take only values that change nothing, since no Space can
+    do more. Further fields are the options of the model's Space, such as `size`.
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        strict=True, extra="allow", json_schema_extra=_extend_schema
-    )
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", json_schema_extra=_extend_schema)
 
     model: str = Field(examples=["qwen-2.5"])
     messages: FailFastList[Turn] = Field(min_length=1)
@@ -112,14 +110,9 @@ class ChatRequest(BaseModel):
     web_search_options: None = None
 
     def to_messages(self) -> list[dict[str, Any]]:
-        """Return the messages as `QwenSpace.stream` takes them.
-
-        Raises:
-            RequestRejectedError: there are too many images, or one is too large.
-        """
-        _check_images(
-            [part for turn in self.messages for part in turn.content if isinstance(part, ImagePart)]
-        )
+        """Return the messages for `QwenSpace.stream`; raise if the images are too many or too large."""
+        parts = [part for turn in self.messages for part in turn.content]
+        _check_images([part for part in parts if isinstance(part, ImagePart)])
         messages = [turn.model_dump(include={"role", "content"}) for turn in self.messages]
         for message in messages:
             if message["role"] == "developer":
@@ -129,11 +122,7 @@ class ChatRequest(BaseModel):
         return messages
 
     def options(self, space: QwenSpace) -> dict[str, Any]:
-        """Return the options for the Space.
-
-        Raises:
-            RequestRejectedError: neither the Space nor OpenAI has such a field, or its value is not plain.
-        """
+        """Return the options for the Space; raise if neither it nor OpenAI has such a field."""
         options = {}
         for name, value in (self.model_extra or {}).items():
             if _is_option(space, name, value):
@@ -146,7 +135,7 @@ class ChatRequest(BaseModel):
         return {name: value for name, value in options.items() if value is not None}
 
     def ignored_params(self) -> list[str]:
-        """Return the parameters that have no effect."""
+        """Return the names of the parameters that have no effect."""
         extra = (self.model_extra or {}).items()
         return sorted(name for name, value in extra if name in IGNORED_PARAMS and value is not None)
 
@@ -155,8 +144,8 @@ UNSUPPORTED_PARAMS = set(ChatRequest.model_fields) - {"model", "messages", "stre
 
 
 def validation_error_response(errors: Sequence[Any]) -> ErrorResponse:
-    """Return the response for a body that is no `ChatRequest`; `errors` are pydantic's."""
-    # A union gives the errors of all its members; the deepest is of the member that was meant.
+    """Return the response to an invalid body; `errors` are pydantic's."""
+    # A union reports the errors of all its members; the deepest error is the relevant one.
     error = max(errors, key=lambda error: len(error["loc"]))
     path = error["loc"][1:]
     if error["type"] == "json_invalid" or not path:
@@ -183,5 +172,5 @@ def _check_images(images: Sequence[ImagePart]) -> None:
     for index, image in enumerate(images):
         url = image.image_url.url
         if url.startswith("data:") and len(url) * 3 // 4 > MAX_IMAGE_BYTES:
-            message = f"Image {index} has more than {MAX_IMAGE_BYTES // 2**20} MiB."
+            message = f"Image {index} is larger than {MAX_IMAGE_BYTES // 2**20} MiB."
             raise RequestRejectedError(ErrorResponse(400, message, "image_too_large", "messages"))

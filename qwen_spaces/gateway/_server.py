@@ -15,14 +15,14 @@ from fastapi import FastAPI
 from .._stream.text_stream import TextStream
 from ._middleware import logger
 
-CLOSE_TIMEOUT = 3.0  # seconds for cancelled requests to send their error; then connections are closed
+CLOSE_TIMEOUT = 3.0  # seconds for cancelled requests to send their error
 
 
 class Server(uvicorn.Server):
-    """A server that cancels the answers still on their way `grace` seconds after a signal to shut down."""
+    """A server that cancels running answers `grace` seconds after a signal to shut down."""
 
     def __init__(self, app: FastAPI, grace: float) -> None:
-        # Without websockets, whose import warns.
+        # No websockets: their import warns.
         config = uvicorn.Config(
             app,
             ws="none",
@@ -35,7 +35,6 @@ class Server(uvicorn.Server):
         self._grace = grace
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Shut down; uvicorn calls this after a signal."""
         timer = asyncio.get_running_loop().call_later(self._grace, self._cancel_streams)
         try:
             await super().shutdown(sockets)
@@ -48,17 +47,11 @@ class Server(uvicorn.Server):
 
 
 def run(app: FastAPI, listener: socket.socket, *, grace: float) -> None:
-    """Serve until Ctrl-C or SIGTERM, and log a JSON line for each request on stderr. For the main thread.
-
-    Args:
-        app: from `create_app`.
-        listener: the socket to listen on.
-        grace: seconds that answers may go on after the signal.
-    """
+    """Serve an app of `create_app` until Ctrl-C or SIGTERM, and log to stderr. Call it in the main thread."""
     logger.addHandler(logging.StreamHandler(sys.stderr))
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    # uvicorn raises again, at its end, the signals that it caught.
+    # uvicorn raises the signals again when it ends.
     handlers = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         Server(app, grace).run([listener])

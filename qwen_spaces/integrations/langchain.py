@@ -34,37 +34,37 @@ _IGNORED = ("temperature", "max_tokens")  # LangChain's standard parameters that
 
 
 class ChatQwenSpace(BaseChatModel):
-    """A Qwen model on a Hugging Face Space, as a LangChain chat model. Making one sends nothing.
+    """A Qwen model on a Hugging Face Space, as a LangChain chat model. The constructor sends nothing.
 
     Args:
-        model: which Space, as for `QwenSpace`; a call may name another: ``invoke(..., model="qvq-72b")``.
-        src: where that Space really is, a URL or ``owner/name``, if not in its usual place.
-        token: a Hugging Face token, sent to this Space wherever it is (or ``api_key``). Without one the
-            saved token is sent, to Hugging Face hosts only.
-        options: further options of the Space, such as ``{"size": "7B"}``; a call may add its own:
+        model: the Space, as in `QwenSpace`; a call may use another: ``invoke(..., model="qvq-72b")``.
+        src: the URL or ``owner/name`` of the Space, if not the usual one.
+        token: a Hugging Face token for this Space on any host (also ``api_key``). The default is the saved
+            token, which is sent to Hugging Face hosts only.
+        options: options of the Space, such as ``{"size": "7B"}``; a call may add others:
             ``invoke(..., size="7B")``.
-        timeout: seconds that a whole answer may take; without it the bounds of `Timeouts` hold.
-        max_retries: how often a request is retried before its first text.
-        stop: texts before which an answer ends. The Spaces do not know them: the answer is cut here, and
-            the job is cancelled on the server.
-        streaming: whether `invoke` streams, too, for the callbacks' sake.
+        timeout: seconds that a whole answer may take; ``None`` means the defaults of `Timeouts`.
+        max_retries: the retries of a request before its first text.
+        stop: texts before which an answer ends. The Spaces do not take them: this class cuts the answer and
+            cancels the job on the server.
+        streaming: whether `invoke` streams, too, and calls the callbacks for each token.
 
     ``temperature`` and ``max_tokens`` are ignored with a warning. A call raises the errors of
-    `qwen_spaces.errors`. Leaving a stream cancels the job on the server; in a chain that goes on after the
+    `qwen_spaces.errors`. Leaving a stream cancels the job on the server. If the chain continues after the
     model, as with an output parser, only ``astream`` does so, since LangChain reads an abandoned ``stream``
-    to its end. The answer's ``response_metadata`` has ``model_name`` and ``metrics``, its
-    ``additional_kwargs`` the ``reasoning_content`` if there was reasoning.
+    to its end. The answer's ``response_metadata`` has ``model_name`` and ``metrics``; its
+    ``additional_kwargs`` have ``reasoning_content`` if there was reasoning.
 
     Raises:
-        UnknownSpaceError: no Space is called `model`.
-        UnsupportedOptionError: it has no such option, or the option does not take that value.
+        UnknownSpaceError: there is no Space `model`.
+        UnsupportedOptionError: the Space has no such option, or the option does not take that value.
 
     Example:
         chain = ChatPromptTemplate.from_template("A haiku about {topic}.") | ChatQwenSpace(model="qwen-2.5")
         print(chain.invoke({"topic": "the sky"}).text)
     """
 
-    # A wrong value is not quoted: it might be the token.
+    # An error must not quote a wrong value, which might be the token.
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     model: str = "qwen-2.5"
@@ -89,13 +89,13 @@ class ChatQwenSpace(BaseChatModel):
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Return whether `langchain_core.load.dumps` can serialize it, which it does without the token."""
+        """Return true: `langchain_core.load.dumps` serializes the model, without the token."""
         return True
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """The name under which `langchain_core.load.loads` finds the token."""
-        # Not HF_TOKEN: loading with `secrets_from_env` would then send it wherever `src` says.
+        """The name of the secret that `langchain_core.load.loads` reads."""
+        # Not HF_TOKEN, which `secrets_from_env` would then send to any `src`.
         return {"token": "QWEN_SPACES_TOKEN"}
 
     @property
@@ -144,7 +144,7 @@ class ChatQwenSpace(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        del run_manager  # LangChain passes it each chunk
+        del run_manager  # LangChain calls it for each chunk
         name, stream = self._open(messages, kwargs)
         cut = _Cut(self._stops(stop))
         with stream:
@@ -178,16 +178,15 @@ class ChatQwenSpace(BaseChatModel):
     def _open(self, messages: Sequence[BaseMessage], kwargs: Mapping[str, Any]) -> tuple[str, TextStream]:
         """Return the name of the Space, and the stream."""
         options = _drop_ignored(kwargs)
-        options.pop("stream", None)  # LangChain has decided already whether to stream
+        options.pop("stream", None)  # LangChain has already chosen the method
         space = self._space(options.pop("model", self.model))
         return space.name, space.stream(_to_openai(messages), **{**self.options, **options})
 
     def _stops(self, stop: list[str] | None) -> list[str]:
-        """Return the texts before which an answer ends."""
         return [text for text in (self.stop if stop is None else stop) or () if text]
 
     def _space(self, model: str) -> QwenSpace:
-        """Return one per process and settings: a Space's API is fetched once, and a fork needs its own."""
+        """Return the `QwenSpace` of these settings, which fetches its API once; each process has its own."""
         key = (os.getpid(), model, self.src, self.token, self.timeout, self.max_retries)
         if key not in self._spaces:
             space = QwenSpace(
@@ -202,20 +201,15 @@ class ChatQwenSpace(BaseChatModel):
 
 
 class _Cut:
-    """An answer up to the first of some texts, no part of which is let through.
-
-    Attributes:
-        over: whether one of them has come.
-        held: the end of the answer so far, which may be the start of one.
-    """
+    """Cuts an answer before the first of some texts."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = stops
-        self.held = ""
-        self.over = False
+        self.held = ""  # the end of the answer so far, which may be the start of a stop
+        self.over = False  # after a stop
 
     def feed(self, text: str) -> str:
-        """Add `text` to the answer, and return what can be let through."""
+        """Add `text` to the answer, and return the part that cannot belong to a stop."""
         text, self.held = self.held + text, ""
         if found := [start for stop in self._stops if (start := text.find(stop)) >= 0]:
             self.over = True
@@ -227,19 +221,19 @@ class _Cut:
 
 
 def _drop_ignored(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `params` without those that no Space has, and warn about them."""
+    """Drop the parameters that no Space has, with a warning."""
     if ignored := [name for name in _IGNORED if params.get(name) is not None]:
-        warnings.warn(f"ChatQwenSpace ignores {', '.join(ignored)}: the Spaces set that.", stacklevel=2)
+        warnings.warn(f"ChatQwenSpace ignores {', '.join(ignored)}: no Space takes that.", stacklevel=2)
     return {name: value for name, value in params.items() if name not in _IGNORED}
 
 
 def _to_openai(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
-    # Only the text of an answer is sent again: its parts may include its reasoning.
+    # Send only the text of an answer: its parts may include reasoning.
     texts = [AIMessage(message.text) if isinstance(message, AIMessage) else message for message in messages]
     try:
         return convert_to_openai_messages(texts, pass_through_unknown_blocks=True)
     except (KeyError, TypeError, ValueError) as error:
-        reason = str(error).partition("Full content block")[0].strip()  # it would quote a whole file
+        reason = str(error).partition("Full content block")[0].strip()  # which may quote a whole file
         reason = f"it lacks {reason}" if isinstance(error, KeyError) else reason
         raise InvalidMessagesError(f"The messages have a part that cannot be sent: {reason}") from error
 
@@ -266,7 +260,7 @@ def _result(name: str, reply: Reply) -> ChatResult:
 
 
 def _metadata(name: str, reply: Reply | None) -> dict[str, Any]:
-    """Return the metadata of an answer; an answer that was cut has no `reply`."""
+    """Return the metadata of an answer; a cut answer has no `reply`."""
     metadata: dict[str, Any] = {"model_name": name, "model_provider": PROVIDER}
     if reply is not None:
         metadata |= {"metrics": asdict(reply.metrics), "rewritten": reply.rewritten}

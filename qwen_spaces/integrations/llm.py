@@ -1,6 +1,6 @@
 """The plugin for the `llm` command: ``llm -m qwen-2.5 "Why is the sky blue?"``.
 
-`llm` finds it by its entry point. Each facade is a model under its short name, its long name an alias::
+`llm` finds it by its entry point. Each facade is a model with its short name, and its long name as an alias::
 
     llm -m qwen-2.5 -o size 7B -s "Be brief." "Why is the sky blue?"
     llm -m qvq-72b -a cat.png "What is this?"
@@ -25,17 +25,17 @@ from pydantic import Field, create_model
 from .._contract.options import describe_option
 from .._space import QwenSpace, available_spaces
 from .._stream.text_stream import TextStream
-from .._types.events import Done, Event, Reasoning, Reply, Text
+from .._types.events import Done, Event, Reasoning, Text
 from .._types.images import as_images
 from ..errors import QwenSpacesError
 
 KEY = "huggingface"  # as in `llm keys set huggingface`
 IMAGES = frozenset(f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "avif", "heic"))
-CHANGED = "\n\nThe Space changed what it had said. Its whole answer:\n\n"
+REVISED = "\n\nThe Space revised its answer. The full answer:\n\n"
 
 
 class FailedError(llm.ModelError, click.ClickException):
-    """An error of the Space; `llm chat` shows a traceback of any error that is not click's."""
+    """An error of the Space. `llm chat` shows a traceback of all errors but click's."""
 
 
 @llm.hookimpl
@@ -47,16 +47,16 @@ def register_models(register: Callable[..., None]) -> None:
             "attachment_types": frozenset() if facade.max_images == 0 else IMAGES,
             "Options": _options(facade),
         }
-        # Each has its own class: `llm models list --options` explains the options of a class once.
+        # Each model has its own class: `llm models list --options` explains the options of a class only once.
         models = [type(facade.__name__, (kind,), attributes)() for kind in (SpaceModel, AsyncSpaceModel)]
         register(*models, aliases=facade.aliases[1:])
 
 
 class _SpaceModel:
-    """What the sync and the async model of a Space share."""
+    """The common base of the sync and the async model of a Space."""
 
     can_stream = True
-    needs_key: str | None = KEY  # optional: `get_key` does not require it
+    needs_key: str | None = KEY  # `get_key` makes it optional
     key: str | None
     model_id: str
 
@@ -64,13 +64,13 @@ class _SpaceModel:
         return f"Qwen Space: {self.model_id}"
 
     def get_key(self, explicit_key: str | None = None) -> str | None:
-        """Return the Hugging Face token that was passed, or the saved key of that name."""
+        """Return the given Hugging Face token, or the saved key of that name."""
         return self.key or llm.get_key(input=explicit_key)
 
     def _open(self, prompt: llm.Prompt, key: str | None) -> TextStream:
         options: Any = {name: value for name, value in dict(prompt.options).items() if value is not None}
         src = options.pop("src", None)
-        if key is None and "://" not in (src or ""):  # a saved key goes to Hugging Face only
+        if key is None and "://" not in (src or ""):  # the saved key is sent to Hugging Face only
             key = llm.get_key(alias=KEY)
         return _space(os.getpid(), self.model_id, src, key).stream(_messages(prompt), **options)
 
@@ -109,7 +109,7 @@ class AsyncSpaceModel(_SpaceModel, llm.AsyncKeyModel):
     ) -> AsyncGenerator[str | StreamEvent, None]:
         """Yield the answer as it arrives. Closing the iterator cancels the job on the server."""
         output = _Output(weakref.proxy(response), live=stream)
-        del response  # it refers to this generator: a cycle would outlive a response that is dropped
+        del response  # it refers to this generator, and the cycle would outlive a dropped response
         try:
             async with self._open(prompt, key) as answer:
                 async for event in answer.events():
@@ -120,10 +120,7 @@ class AsyncSpaceModel(_SpaceModel, llm.AsyncKeyModel):
 
 
 class _Output:
-    """The events of an answer in `llm`'s form.
-
-    Printed text cannot be removed: after the first change by the Space, the whole answer comes at its end.
-    """
+    """Converts events to `llm`'s. Printed text stays, so a revised answer is repeated in full at its end."""
 
     def __init__(self, response: llm.Response | llm.AsyncResponse, *, live: bool) -> None:
         self._response = response
@@ -139,15 +136,11 @@ class _Output:
                 self._length += len(event.text)
                 yield StreamEvent("text", event.text)
         elif isinstance(event, Done):
-            yield from self._end(event.reply)
-
-    def _end(self, reply: Reply) -> Iterator[StreamEvent]:
-        self._response.response_json = {
-            "rewritten": reply.rewritten,
-            "metrics": dataclasses.asdict(reply.metrics),
-        }
-        if not self._live:
-            yield StreamEvent("text", f"{CHANGED}{reply.text}" if self._length else reply.text)
+            reply = event.reply
+            metrics = dataclasses.asdict(reply.metrics)
+            self._response.response_json = {"rewritten": reply.rewritten, "metrics": metrics}
+            if not self._live:
+                yield StreamEvent("text", f"{REVISED}{reply.text}" if self._length else reply.text)
 
 
 def _options(facade: type[QwenSpace]) -> type[llm.Options]:
@@ -156,21 +149,21 @@ def _options(facade: type[QwenSpace]) -> type[llm.Options]:
         name: (_type_of(values) | None, Field(None, description=f"One of: {describe_option(values)}"))
         for name, values in facade.options.items()
     }
-    fields["src"] = str | None, Field(None, description="Where the Space really is: a URL or owner/name")
+    fields["src"] = str | None, Field(None, description="URL or owner/name of the Space")
     return create_model("Options", __base__=llm.Options, **fields)
 
 
 def _type_of(values: Sequence[object]) -> Any:
     """Return the type of an option with these values."""
-    if isinstance(values, range):  # text on the command line, which a Literal would refuse
+    if isinstance(values, range):  # the command line passes text, which a Literal would reject
         return Annotated[int, Field(ge=values[0], le=values[-1])]
     return cast("Any", Literal)[tuple(values)]
 
 
 @functools.lru_cache(maxsize=16)
 def _space(process: int, name: str, src: str | None, token: str | None) -> QwenSpace:
-    """Return one object for all prompts of a chat, so that the Space's API is fetched once."""
-    del process  # a fork cannot share the object of its parent
+    """Return one object for all prompts of a chat, which fetches the Space's API once."""
+    del process  # part of the key: a fork cannot use its parent's object
     return QwenSpace(name, src=src, token=token)
 
 
@@ -188,7 +181,7 @@ def _content(parts: list[Part]) -> Iterator[dict[str, Any]]:
 
 
 def _url(attachment: llm.Attachment) -> str:
-    """Return the address of an attachment, or its file or content as a ``data:`` URI."""
+    """Return the URL of an attachment, or its content as a ``data:`` URI."""
     if attachment.url:
         return attachment.url
     (image,) = as_images([Path(attachment.path) if attachment.path else attachment.content or b""])

@@ -8,12 +8,14 @@ Inputs and outputs are those of the Spaces' public copies. A small deterministic
 Needs Gradio (5 or 6): ``pip install 'qwen-spaces[local]'``.
 """
 
+from ..errors import MissingExtraError
+
 try:
     from ._brain import Brain
     from ._server import NAMES, build, serve
 except ModuleNotFoundError as _error:
     if _error.name != "gradio":
         raise
-    raise ImportError("The replicas need Gradio: pip install 'qwen-spaces[local]'") from _error
+    raise MissingExtraError("The replicas need Gradio: pip install 'qwen-spaces[local]'") from _error
 
 __all__ = ["NAMES", "Brain", "build", "serve"]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import signal
-import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 from gradio.context import Context
 
+from .._hosts import listen, url_of
 from ._blocks import Blocks
 from ._brain import Brain, answer
 from ._guard import MAX_FILE_BYTES, Guard
@@ -112,7 +112,7 @@ def serve(
 
 @contextmanager
 def _serve(demo: gr.Blocks, port: int, host: str) -> Iterator[str]:
-    with closing(_listen(host, port)) as listener:
+    with listen(host, port) as listener:
         server = _server(demo, host)
         thread = threading.Thread(target=server.run, args=([listener],), name=str(demo.title), daemon=True)
         thread.start()
@@ -122,8 +122,7 @@ def _serve(demo: gr.Blocks, port: int, host: str) -> Iterator[str]:
                 if not thread.is_alive() or time.monotonic() > end:
                     raise RuntimeError("The replica's server did not start.")
                 time.sleep(POLL_INTERVAL)
-            address, port = listener.getsockname()[:2]
-            yield f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+            yield url_of(*listener.getsockname()[:2])
         finally:
             demo._queue.close()  # type: ignore[no-untyped-call]
             demo.is_running = False
@@ -171,11 +170,3 @@ def _server(demo: gr.Blocks, host: str) -> uvicorn.Server:
     app = _call_in_loop(mount)
     # Without websockets, which Gradio does not use, and whose import emits a warning.
     return uvicorn.Server(uvicorn.Config(app, ws="none", timeout_graceful_shutdown=CLOSE_TIMEOUT, **quiet))
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family)
-    # asyncio sets it only on sockets that report the TCP protocol, which these do not; 40 ms a response.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener

@@ -1,7 +1,7 @@
 """Measure this package beside its alternatives: ``python -m tests.benchmarks``, with the extra `bench`.
 
 Everything runs on this machine, one reader at a time, for about half an hour. Writes results.json and
-figure.png beside this file, and the table into the README.
+figure.png beside this file, the whole table into RESULTS.md, and six of its rows into the README.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from .scenarios import Scenario, scenarios
 _HERE = Path(__file__).parent
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 def _run(scenario: Scenario, workers: dict[str, Worker], url: str) -> dict[str, list[dict[str, Any]] | None]:
-    """Reader -> what each of its repeats measured, or ``None`` where it did not end."""
+    """Return reader -> what each of its repeats measured, or ``None`` if it did not end."""
     readers = [name for name in scenario.readers if name in workers]
     runs: dict[str, list[dict[str, Any]] | None] = {name: [] for name in readers}
     for number in range(scenario.repeats + 1):
@@ -47,7 +47,7 @@ def _run(scenario: Scenario, workers: dict[str, Worker], url: str) -> dict[str, 
                 measured = workers[name].ask(scenario, url)
             if measured is None:
                 runs[name] = None
-                _say(f"  {name} did not end within {scenario.patience:g} s")
+                _log(f"  {name} did not end within {scenario.patience:g} s")
             elif number:
                 found.append(measured)
     return runs
@@ -77,34 +77,35 @@ def _measure(only: str, repeats: int) -> list[dict[str, Any]]:
             if only and scenario.name not in only.split(","):
                 continue
             began = time.monotonic()
-            _say(f"{scenario.name} {scenario.number or ''} ({scenario.server}) ...")
+            _log(f"{scenario.name} {scenario.number or ''} ({scenario.server}) ...")
             scenario = dataclasses.replace(scenario, repeats=repeats or scenario.repeats)
             with served(scenario.server) as url:
                 runs = _run(scenario, workers, url)
             results.append({"name": scenario.name, "number": scenario.number, "runs": runs})
-            _say(f"  {time.monotonic() - began:.0f} s")
+            _log(f"  {time.monotonic() - began:.0f} s")
     return results
 
 
 def main() -> None:
-    """Measure, print the table, write it all down."""
+    """Measure, print the tables, and write them to their files."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", default="", help="scenarios to run, such as paced,burst; writes no README")
     parser.add_argument("--repeats", type=int, default=0, help="in place of the usual 7")
     parser.add_argument("--report", action="store_true", help="measure nothing: report results.json again")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
+    only: str = arguments.only
     kept = _HERE / "results.json"
-    if not asked.report:
-        singles = {} if asked.only else single.figures()
-        results = {"machine": _machine(), "single": singles, "scenarios": _measure(asked.only, asked.repeats)}
-        if asked.only:
+    if not arguments.report:
+        singles = {} if only else single.figures()
+        results = {"machine": _machine(), "single": singles, "scenarios": _measure(only, arguments.repeats)}
+        if only:
             print(json.dumps(results["scenarios"], indent=1))
             sys.exit(any(not runs for found in results["scenarios"] for runs in found["runs"].values()))
         kept.write_text(json.dumps(report.condensed(results)) + "\n")
     results = json.loads(kept.read_text())
     print(report.table(results), "\n\n", report.targets(results), sep="")
     draw(results, _HERE / "figure.png")
-    report.into_readme(results)
+    report.write(results)
 
 
 if __name__ == "__main__":

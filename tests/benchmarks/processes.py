@@ -65,12 +65,12 @@ class Worker:
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, scenario: Scenario, url: str) -> dict[str, Any] | None:
-        """Have it read; what it measured and how many threads it had, or ``None`` where it came to no end."""
+        """Return what the reader measured, with its number of threads, or ``None`` if it did not end."""
         process = self._process = self._process or self._stack.enter_context(started(self._command))
         assert process.stdin
         assert process.stdout
-        asked = {"url": url, "question": asdict(scenario.question), "count": scenario.count}
-        process.stdin.write(json.dumps({**asked, "cold": scenario.cold, "curve": scenario.curve}) + "\n")
+        request = {"url": url, "question": asdict(scenario.question), "count": scenario.count}
+        process.stdin.write(json.dumps({**request, "cold": scenario.cold, "curve": scenario.curve}) + "\n")
         lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=lambda: lines.put(process.stdout.readline()), daemon=True).start()
         threads, waited = 0, 0.0

@@ -1,4 +1,4 @@
-"""What one reader of one answer noticed, and what that says."""
+"""When the text of one answer reached one reader, and what follows from that."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Record:
         self._stamp()
 
     def end(self) -> None:
-        """The answer is complete, and nothing of it is left to do."""
+        """The answer is complete, and the loop has ended."""
         self.ended = time.monotonic()
 
     def _stamp(self) -> None:

@@ -1,4 +1,4 @@
-"""What a run found: medians with their spread, as tables."""
+"""The results of a run as tables: medians, with the least and the most."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from .scenarios import G4F, G4F_QVQ, JOB, JOB_ASYNC, NODE, OPENAI, OURS, OURS_ASYNC, RAW, RAW_ASYNC
 
 _README = Path(__file__).parents[2] / "README.md"
+_RESULTS = Path(__file__).with_name("RESULTS.md")
 _BEGIN, _END = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->\n"
 _COLUMNS = (RAW, RAW_ASYNC, OURS, OURS_ASYNC, JOB, JOB_ASYNC, OPENAI, NODE)
+_README_COLUMNS = _COLUMNS[:-1]
 Results = Mapping[str, Any]
 
 
@@ -24,27 +26,28 @@ class Row(NamedTuple):
     field: str
     unit: float
     places: int
+    in_readme: bool = False
 
 
 _MS, _S, _MB, _US = 1e3, 1.0, 1.0, 1e6
 _ROWS = (
-    Row("first delta, warm, ms", "paced", 0, "first", _MS, 1),
+    Row("first delta, warm, ms", "paced", 0, "first", _MS, 1, in_readme=True),
     Row("first delta, cold (connect included), ms", "cold", 0, "first", _MS, 0),
-    Row("lateness of a token, p50, ms", "paced", 0, "p50", _MS, 2),
+    Row("lateness of a token, p50, ms", "paced", 0, "p50", _MS, 2, in_readme=True),
     Row("lateness of a token, p95, ms", "paced", 0, "p95", _MS, 2),
     Row("last token to the end of the loop, ms", "paced", 0, "tail", _MS, 1),
     Row("CPU, 500 tokens at 10 ms, s", "paced", 0, "cpu", _S, 3),
-    Row("CPU, 2,000 tokens at once, s", "burst", 0, "cpu", _S, 3),
+    Row("CPU, 2,000 tokens at once, s", "burst", 0, "cpu", _S, 3, in_readme=True),
     Row("CPU, 200 tokens at 100 ms, s", "slow", 0, "cpu", _S, 3),
-    Row("peak memory, 8,000 tokens, MB", "memory", 0, "peak", _MB, 1),
+    Row("peak memory, 8,000 tokens, MB", "memory", 0, "peak", _MB, 1, in_readme=True),
     Row("CPU of a token, no history, us", "history", 0, "token", _US, 0),
     Row("CPU of a token, 400 messages of history, us", "history", 400, "token", _US, 0),
     Row("CPU of a token, first tenth of 50,000, us", "length", 50_000, "start", _US, 0),
     Row("CPU of a token, last tenth of 50,000, us", "length", 50_000, "end", _US, 0),
     Row("50 streams at 10 tokens/s: p50, ms", "streams", 50, "p50", _MS, 1),
-    Row("200 streams at 10 tokens/s: p50, ms", "streams", 200, "p50", _MS, 1),
+    Row("200 streams at 10 tokens/s: p50, ms", "streams", 200, "p50", _MS, 1, in_readme=True),
     Row("200 streams: first delta, ms", "streams", 200, "first", _MS, 0),
-    Row("200 streams: CPU, s", "streams", 200, "cpu", _S, 1),
+    Row("200 streams: CPU, s", "streams", 200, "cpu", _S, 1, in_readme=True),
     Row("200 streams: threads", "streams", 200, "threads", 1, 0),
     Row("1,000 streams at 1 token/s: p50, ms", "thousand", 1000, "p50", _MS, 1),
     Row("1,000 streams: first delta, ms", "thousand", 1000, "first", _MS, 0),
@@ -56,7 +59,7 @@ _ROWS = (
 
 
 def condensed(results: Results) -> dict[str, Any]:
-    """The same with the median, the least and the most of each figure in place of its repeats."""
+    """Return the results with the median, the least and the most of each figure in place of its repeats."""
     return {
         "machine": results["machine"],
         "single": {name: _spread(values) for name, values in results["single"].items()},
@@ -83,7 +86,7 @@ def _condensed(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _cost(one: list[float], other: list[float]) -> float:
-    """Seconds of CPU a token between two looks at the clock."""
+    """Return the seconds of CPU per token between two readings of the clock."""
     return (other[1] - one[1]) / (other[0] - one[0])
 
 
@@ -92,7 +95,7 @@ def _spread(values: list[float]) -> list[float]:
 
 
 def _value(results: Results, scenario: str, number: int, reader: str, field: str) -> float | None:
-    """The median of one figure; ``None`` where not measured, infinite where the reader did not end."""
+    """Return the median of one figure: ``None`` if not measured, infinity if the reader did not end."""
     for found in results["scenarios"]:
         if (found["name"], found["number"]) == (scenario, number) and reader in found["runs"]:
             runs = found["runs"][reader]
@@ -102,28 +105,29 @@ def _value(results: Results, scenario: str, number: int, reader: str, field: str
     return None
 
 
-def table(results: Results) -> str:
-    """The figures, a column for each reader."""
-    lines = ["| | " + " | ".join(_COLUMNS) + " |", "| --- |" + " ---: |" * len(_COLUMNS)]
+def table(results: Results, *, in_readme: bool = False) -> str:
+    """Return the figures with a column for each reader; those of the README alone if `in_readme`."""
+    columns = _README_COLUMNS if in_readme else _COLUMNS
+    lines = ["| | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns)]
     for row in _ROWS:
-        cells = []
-        for reader in _COLUMNS:
-            value = _value(results, row.scenario, row.number, reader, row.field)
-            if value is None:
-                cells.append("")
-            elif value == float("inf"):
-                cells.append("no end")
-            else:
-                cells.append(f"{value * row.unit:,.{row.places}f}")
-        lines.append(f"| {row.title} | {' | '.join(cells)} |")
+        if row.in_readme or not in_readme:
+            cells = [_cell(results, row, reader) for reader in columns]
+            lines.append(f"| {row.title} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cell(results: Results, row: Row, reader: str) -> str:
+    value = _value(results, row.scenario, row.number, reader, row.field)
+    if value is None:
+        return ""
+    return "no end" if value == float("inf") else f"{value * row.unit:,.{row.places}f}"
 
 
 Get = Callable[..., float]  # (scenario, reader, field, number=0) -> the median
 
 
 class Target(NamedTuple):
-    """What was aimed at: a bound, and the figure of a reader that must not pass it."""
+    """A target: a bound, and the figure of a reader that must not exceed it."""
 
     title: str
     bound: Callable[[Get], float]
@@ -188,7 +192,7 @@ _TARGETS = (
 
 
 def targets(results: Results) -> str:
-    """What was aimed at, what was reached."""
+    """Return each target with its bound and what was measured."""
 
     def get(scenario: str, reader: str, field: str, number: int = 0) -> float:
         if scenario == "single":
@@ -204,42 +208,47 @@ def targets(results: Results) -> str:
     return "\n".join(lines)
 
 
-def into_readme(results: Results) -> None:
-    """Put the table into the README, between its marks."""
-    before, _, rest = _README.read_text().partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    _README.write_text(f"{before}{_BEGIN}{summary(results)}{_END}{after}")
+def write(results: Results) -> None:
+    """Put the six rows of the README and the whole table between the marks of their files."""
+    for path, text in ((_README, summary(results)), (_RESULTS, full(results))):
+        before, _, rest = path.read_text().partition(_BEGIN)
+        _, _, after = rest.partition(_END)
+        path.write_text(f"{before}{_BEGIN}{text}{_END}{after}")
 
 
 def summary(results: Results) -> str:
-    """The table with what it was measured on."""
+    """Return what the README shows: its rows, and what they were measured on."""
+    return f"{table(results, in_readme=True)}\n\n{_machine(results)}\n"
+
+
+def full(results: Results) -> str:
+    """Return the whole table, the figures that have no row, and the targets."""
+    return f"{table(results)}\n\n{_machine(results)} {_others(results)}\n\n{targets(results)}\n"
+
+
+def _machine(results: Results) -> str:
     machine = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine.items() if name != "cores")
-    lines = [
-        table(results),
-        "",
-        f"Medians of 7, {machine['cores']} cores, loopback; {versions}. {_alone(results)}",
-    ]
-    return "\n".join(lines) + "\n"
+    return f"Medians of 7 runs, {machine['cores']} cores, loopback; {versions}."
 
 
-def _alone(results: Results) -> str:
-    """The figures that stand alone, and the readers that have no column."""
+def _others(results: Results) -> str:
+    """Return the figures that have no row, and the readers that have no column."""
 
     def ms(name: str) -> str:
         return f"{results['single'][name][0] * 1e3:.0f} ms"
 
-    said = [
+    sentences = [
         f"`import qwen_spaces` takes {ms('import qwen_spaces')} (`import click` {ms('import click')}, "
         f"`import gradio_client` {ms('import gradio_client')}).",
         f"Connecting takes {ms('connect, qwen_spaces')} (`Client()` {ms('connect, gradio_client')}).",
-        f"From `cancel()` to the server's stop it is {ms('cancel to stop, qwen_spaces')} "
-        f"(`job.cancel()` {ms('cancel to stop, gradio_client')}).",
+        f"The server stops {ms('cancel to stop, qwen_spaces')} after `cancel()` "
+        f"({ms('cancel to stop, gradio_client')} after `job.cancel()`).",
     ]
     for reader in (G4F, G4F_QVQ):
         if p50 := _value(results, "replica", 0, reader, "p50"):
-            p95 = _value(results, "replica", 0, reader, "p95")
-            said.append(
-                f"{reader}, at its replica: lateness p50 {p50 * 1e3:,.1f} ms, p95 {(p95 or 0) * 1e3:,.1f} ms."
+            p95 = _value(results, "replica", 0, reader, "p95") or 0
+            sentences.append(
+                f"{reader}, at its replica: lateness p50 {p50 * 1e3:,.1f} ms, p95 {p95 * 1e3:,.1f} ms."
             )
-    return " ".join(said)
+    return " ".join(sentences)

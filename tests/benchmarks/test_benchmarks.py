@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say, and the README shows what was measured."""
+"""The benchmarks measure what they claim, and the README and RESULTS.md show what was measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .record import Record
 HERE = Path(__file__).parent
 
 
-def test_a_token_says_when_it_left() -> None:
+def test_a_token_holds_the_time_of_its_sending() -> None:
     before = time.monotonic()
     assert len(text := token()) == WIDTH
     assert 0.0 <= late(text, time.monotonic()) <= time.monotonic() - before + 1e-6
@@ -44,6 +44,10 @@ def test_a_question_survives_its_prompt() -> None:
     assert [message["role"] for message in question.messages()] == ["user", "assistant"] * 2 + ["user"]
 
 
-def test_the_readme_shows_the_results() -> None:
+def test_the_readme_shows_six_rows_of_the_results_and_links_to_all() -> None:
     results = json.loads((HERE / "results.json").read_text())
-    assert report.summary(results) in (HERE.parents[1] / "README.md").read_text()
+    readme = (HERE.parents[1] / "README.md").read_text()
+    assert report.summary(results) in readme
+    assert report.table(results, in_readme=True).count("\n") == 1 + 6
+    assert "(tests/benchmarks/RESULTS.md)" in readme
+    assert report.full(results) in (HERE / "RESULTS.md").read_text()

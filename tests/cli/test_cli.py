@@ -20,7 +20,7 @@ from pytest_mock import MockerFixture
 from qwen_spaces import QwenSpace, available_spaces
 from qwen_spaces.cli import main
 from qwen_spaces.cli._terminal import StatusLine
-from qwen_spaces.replicas import _server as replica_server
+from qwen_spaces.replicas import __main__ as replica_command
 
 from ..support.commands import COMMAND, invoke
 from ..support.hub import serve_hub
@@ -293,7 +293,7 @@ def test_status_shows_the_api(servers: Servers) -> None:
 
 def test_replica_serves_the_named_space(mocker: MockerFixture) -> None:
     # That it serves until Ctrl-C is shown in test_replicas.py.
-    run = mocker.patch("qwen_spaces.replicas._server.run", autospec=True)
+    run = mocker.patch("qwen_spaces.replicas.__main__.run", autospec=True)
     assert invoke("replica", "qwen-qvq-72b-preview", "--port", "0") == (0, "", "")
     run.assert_called_once_with("qvq-72b", port=0, host="127.0.0.1", brain=None)
 
@@ -311,12 +311,12 @@ def test_every_example_runs(
 ) -> None:
     """Run our command in this process, with a local Hub, and the rest of the example in a shell."""
     monkeypatch.chdir(tmp_path)
-    mocker.patch.object(replica_server, "run", autospec=True, side_effect=lambda *_, **__: print("Replica"))
+    mocker.patch.object(replica_command, "run", autospec=True, side_effect=lambda *_, **__: print("Replica"))
     # That it serves until Ctrl-C is shown in test_gateway.py; here it listens on loopback only.
     mocker.patch("qwen_spaces.gateway._server.run", autospec=True)
     serve = sys.modules["qwen_spaces.cli._serve"]  # in the package the name is the command's
     mocker.patch.object(
-        serve, "_listen", autospec=True, side_effect=lambda *_: socket.create_server(("127.0.0.1", 0))
+        serve, "listen", autospec=True, side_effect=lambda *_: socket.create_server(("127.0.0.1", 0))
     )
     Path("cat.png").write_bytes(picture("PNG", (64, 48), "orange"))
     Path("notes.txt").write_text("The sky is blue.\n")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from qwen_spaces import AuthenticationError, ContractError, QwenSpace, QwenSpacesError
-from qwen_spaces._gradio.config import checked_config
+from qwen_spaces._gradio.config import parse_config
 from qwen_spaces._gradio.guard import RequestGuard
 
 from ..support.scripted_gradio import CONFIG, Page, Script, Wire, serve_wire
@@ -136,14 +136,14 @@ def test_a_redirect_to_a_login_asks_for_one() -> None:
     ],
 )
 def test_an_api_prefix_is_joined_to_the_address(base: str, given: Any, joined: str) -> None:
-    assert checked_config({**CONFIG, "api_prefix": given}, base)["api_prefix"] == joined
+    assert parse_config({**CONFIG, "api_prefix": given}, base)["api_prefix"] == joined
 
 
 @pytest.mark.parametrize("form", PREFIXES.values(), ids=PREFIXES)
 def test_a_config_that_leads_elsewhere_is_refused_before_the_guard_sees_a_request(form: str) -> None:
     given = form.format(other="http://other.example", host="other.example")
     with pytest.raises(ContractError, match="Nothing was sent"):
-        checked_config({**CONFIG, "api_prefix": given}, "http://127.0.0.1:7860/app/")
+        parse_config({**CONFIG, "api_prefix": given}, "http://127.0.0.1:7860/app/")
 
 
 def test_a_page_that_is_no_config_is_not_searched() -> None:

@@ -33,7 +33,7 @@ from qwen_spaces import (
     Timeouts,
 )
 from qwen_spaces._client import retries as client_retries
-from qwen_spaces._gradio import hub as hub_module
+from qwen_spaces._gradio import waiting
 from qwen_spaces.replicas import serve
 
 from ..support.hub import serve_hub
@@ -49,7 +49,7 @@ Stages = Callable[..., None]
 @pytest.fixture
 def stages(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Sets the stages through which the Space goes, on a Hub of our own."""
-    monkeypatch.setattr(hub_module, "POLL_INTERVAL", (0.05, 0.1))
+    monkeypatch.setattr(waiting, "POLL_INTERVAL", (0.05, 0.1))
     with ExitStack() as stack:
 
         def begin(*names: str) -> None:

@@ -221,7 +221,7 @@ def test_an_error_of_the_space_keeps_its_class(model: ChatQwenSpace) -> None:
 
 def test_callbacks_get_the_tokens(servers: Servers, prompt: str) -> None:
     class Listener(BaseCallbackHandler):
-        tokens: list[str] = []
+        tokens: list[str] = []  # noqa: RUF012
 
         def on_llm_new_token(self, token: str, **kwargs: Any) -> None:
             self.tokens.append(token)

@@ -101,7 +101,7 @@ def test_without_streaming_it_is_one_piece(model: Any, src: str) -> None:
 
 def test_an_answer_that_was_rewritten_is_whole_at_the_end(model: Any, src: str) -> None:
     response = model.prompt("Hi [[rewrite]] [[pace=0.002]]", src=src)
-    before, answer = response.text().split(plugin.CHANGED)
+    before, answer = response.text().split(plugin.REVISED)
     assert before.startswith("You(let me think)")
     assert answer == model.prompt("Hi [[rewrite]] [[pace=0.002]]", src=src, stream=False).text()
     assert response.json()["rewritten"] is True

@@ -266,9 +266,8 @@ def test_the_commands_put_a_model_behind_a_replica(
     command: str, model: Model, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
     brains: list[Any] = []
-    place = "_server" if command == "qwen-spaces" else "__main__"
     mocker.patch(
-        f"qwen_spaces.replicas.{place}.run",
+        "qwen_spaces.replicas.__main__.run",
         autospec=True,
         side_effect=lambda *what, **how: brains.append(how.get("brain") or what[-1]),
     )

@@ -26,9 +26,10 @@ from qwen_spaces.replicas._brain import Thought, answer
 from ..support.modes import PATIENCE
 from ..support.raw_client import CELL, QWEN2, QWEN25, Wire
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:'HTTP_422_UNPROCESSABLE_ENTITY' is deprecated:DeprecationWarning",
-)
+pytestmark = [
+    pytest.mark.slow,  # what our own client sees of these replicas is in `client/test_more_spaces.py`
+    pytest.mark.filterwarnings("ignore:'HTTP_422_UNPROCESSABLE_ENTITY' is deprecated:DeprecationWarning"),
+]
 
 FAMILY = {  # name -> label, system, model, radio
     "qwen-2.5-72b": ("Qwen2.5-72B-Instruct", QWEN25, "Qwen2.5-72B-Instruct", None),

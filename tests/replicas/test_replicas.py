@@ -428,7 +428,7 @@ def test_a_taken_port_is_an_error_at_once(wires: dict[str, Wire]) -> None:
 def test_without_gradio_the_error_names_the_command() -> None:
     code = "import sys; sys.modules['gradio'] = None; import qwen_spaces.replicas"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE)
-    assert "ImportError: The replicas need Gradio: pip install 'qwen-spaces[local]'" in done.stderr
+    assert "MissingExtraError: The replicas need Gradio: pip install 'qwen-spaces[local]'" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to one process")

@@ -184,6 +184,12 @@ SETTINGS = {"model": "qwen3-1t", "sys_prompt": "S", "thinking_budget": 9, "more"
 FILES = {"type": "object", "properties": {"text": TEXT, "files": {"type": "array"}}}
 
 
+def test_a_discovered_parameter_may_have_a_dot_in_its_name() -> None:
+    info = {"/chat": endpoint(puts_out=[TEXT], message=TEXT, **{"a.b": (TEXT, "x")})}
+    found = resolve(info, GradioChat.contract)
+    assert found.options == {"a.b": TEXT}
+
+
 def test_a_name_with_a_dot_is_a_key_of_the_dict_that_the_parameter_takes() -> None:
     info = {"/add_message": endpoint(input_value=TEXT, settings_form_value=({"type": "object"}, SETTINGS))}
     found = resolve(info, Qwen3.contract)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_spaces import ConnectionLostError, Reasoning, Text, UnexpectedOutputError
-from qwen_spaces._contract.output import OutputParser, Snapshot, count_user_turns, diff, find_history, parse
+from qwen_spaces._contract.output import Snapshot, count_user_turns, diff, find_history, parse
 from qwen_spaces._stream.accumulator import Accumulator
 
 from ..support.cases import case
@@ -118,19 +118,19 @@ THINKING = ("", [["Hi", "Thinking..."]])
     ids=str,
 )
 def test_the_placeholder_is_no_answer(output: object, placeholder: str, snapshot: Snapshot | None) -> None:
-    assert OutputParser(placeholder).parse(output) == snapshot
+    assert parse(output, placeholder=placeholder) == snapshot
 
 
 @pytest.mark.parametrize(
     ("output", "turns"), [(("", [["a", "b"], ["Hi", None]]), 2), ("Hello.", 5), (None, 5), (("", []), 5)]
 )
 def test_a_space_that_knows_the_turns_or_shows_no_chat_is_believed(output: object, turns: int) -> None:
-    assert OutputParser(turns=turns).parse(output) == parse(output)
+    assert parse(output, turns=turns) == parse(output)
 
 
 def test_a_space_that_knows_fewer_turns_has_forgotten_the_conversation() -> None:
     with pytest.raises(ConnectionLostError, match="forgotten the conversation"):
-        OutputParser(turns=2).parse([QUESTION, assistant("Hello.")])
+        parse([QUESTION, assistant("Hello.")], turns=2)
 
 
 json = st.recursive(
