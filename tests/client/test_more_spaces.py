@@ -26,16 +26,12 @@ from qwen_spaces import (
     Text,
     UnsupportedOptionError,
 )
-from qwen_spaces.replicas import NAMES, serve
-from qwen_spaces.replicas._brain import long_text
-from qwen_spaces.replicas._sample_text import PASSAGES
 
 from ..support.images import picture
 from ..support.modes import PATIENCE, POLLING, deltas_through, run_async
 from ..support.proxy import Answer, Recorder, Request, recording
-from ..support.servers import SPACES, TURNS, Servers
+from ..support.servers import MORE_SPACES, TURNS, Servers
 
-MORE = tuple(name for name in NAMES if name not in SPACES)
 SHAPES = ("qwen-3", "qwen-2.5-vl-72b", "qwen-2.5-1m")  # one of each shape beyond the first three
 STEPPED = ("qwen-2.5-vl-72b", "qwen-2.5-1m")  # a request to them takes several calls
 KEEPS_TURNS = ("qwen-2.5-72b", "qwen-2.5-max", "qwen-2.5-coder")  # they take a native history
@@ -57,13 +53,13 @@ RED, BLUE = picture("PNG", (11, 10), "red"), picture("JPEG", (5, 6), "blue")
 
 @pytest.fixture(scope="module")
 def spaces(servers: Servers) -> Iterator[Mapping[str, QwenSpace]]:
-    made = {name: QwenSpace(name, src=servers[name]) for name in MORE}
+    made = {name: QwenSpace(name, src=servers[name]) for name in MORE_SPACES}
     yield made
     for space in made.values():
         space.close()
 
 
-@pytest.mark.parametrize("name", MORE)
+@pytest.mark.parametrize("name", MORE_SPACES)
 def test_all_that_is_given_reaches_the_space_and_the_deltas_are_the_answer(
     name: str, mode: str, spaces: Mapping[str, QwenSpace], prompt: str
 ) -> None:
@@ -104,6 +100,8 @@ def test_deltas_come_while_the_space_still_produces(
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_5000_characters_of_many_scripts_arrive_whole(name: str, spaces: Mapping[str, QwenSpace]) -> None:
+    from qwen_spaces.replicas._brain import long_text
+
     assert "".join(spaces[name].stream("[[long=5000]]")) == long_text(5_000)
 
 
@@ -111,6 +109,8 @@ def test_5000_characters_of_many_scripts_arrive_whole(name: str, spaces: Mapping
 def test_an_answer_split_after_each_code_point_arrives_whole(
     name: str, spaces: Mapping[str, QwenSpace]
 ) -> None:
+    from qwen_spaces.replicas._sample_text import PASSAGES
+
     assert "".join(spaces[name].stream("[[multibyte]]")) == "".join(PASSAGES)
 
 
@@ -258,6 +258,8 @@ def test_a_history_that_was_changed_is_sent_again_in_another_session(spaces: Map
 
 
 def test_a_space_that_was_restarted_is_an_error_and_then_a_new_session() -> None:
+    from qwen_spaces.replicas import serve
+
     with serve("qwen-3") as url:
         chat = Qwen3(src=url).conversation()
         chat.ask("First [[pace=0]]")

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import gradio as gr
 import huggingface_hub
 import pytest
 from tenacity import wait_fixed
@@ -34,7 +33,6 @@ from qwen_spaces import (
 )
 from qwen_spaces._client import retries as client_retries
 from qwen_spaces._gradio import hub as hub_module
-from qwen_spaces.replicas import serve
 
 from ..support.hub import serve_hub
 from ..support.modes import PATIENCE, failure, run_async
@@ -164,6 +162,8 @@ def test_a_full_queue_is_tried_again_until_there_is_room(servers: Servers, promp
 
 
 def test_a_server_that_comes_back_is_tried_again() -> None:
+    from qwen_spaces.replicas import serve
+
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     stream = QwenSpace("qwen-2.5", src=f"http://127.0.0.1:{port}").stream("Are you back? [[pace=0]]")
@@ -192,6 +192,8 @@ def test_what_would_not_help_is_not_tried_again(servers: Servers, prompt: str) -
 
 
 def test_a_space_that_has_changed_meanwhile_is_reached_anew() -> None:
+    from qwen_spaces.replicas import serve
+
     with serve("qwen-2-72b") as url:
         port = int(url.rpartition(":")[2])
         space = QwenSpace("qwen-2-72b", src=url, retries=0)
@@ -269,6 +271,10 @@ def test_a_server_that_asks_for_too_much_patience_is_not_waited_for() -> None:
 
 
 def test_a_quota_that_is_soon_renewed_is_waited_for() -> None:
+    import gradio as gr
+
+    from qwen_spaces.replicas import serve
+
     asked: list[str] = []
 
     def brain(system: str, history: Any, prompt: str, image: Any) -> Iterator[str]:

@@ -21,7 +21,6 @@ from qwen_spaces import QwenSpace, Timeouts, errors
 from qwen_spaces.gateway import create_app
 from qwen_spaces.gateway._errors import error_response_for
 from qwen_spaces.gateway._schema import IGNORED_PARAMS, MAX_IMAGES, ChatRequest
-from qwen_spaces.replicas._sample_text import PASSAGES
 
 from ..support.gateway import chat, http, openai_client, serve_gateway
 from ..support.images import picture
@@ -155,6 +154,8 @@ def test_an_async_stream_arrives_while_the_space_still_answers(
 
 
 def test_every_script_and_every_line_separator_arrives_whole(url: str, client: openai.OpenAI) -> None:
+    from qwen_spaces.replicas._sample_text import PASSAGES
+
     chunks = list(client.chat.completions.create(**chat("[[multibyte]] [[pace=0.001]]"), stream=True))
     assert text_of(chunks).strip() == "".join(PASSAGES).strip()
     with http.stream(

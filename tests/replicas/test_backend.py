@@ -20,7 +20,6 @@ from pytest_mock import MockerFixture
 
 pytest.importorskip("openai")
 
-import gradio as gr
 from click.testing import CliRunner
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,10 +28,6 @@ from starlette.routing import Route
 
 from qwen_spaces.cli import main
 from qwen_spaces.gateway import create_app
-from qwen_spaces.replicas import serve
-from qwen_spaces.replicas.__main__ import main as replicas_main
-from qwen_spaces.replicas._backend import backend
-from qwen_spaces.replicas._brain import Thought, answer
 
 from ..support.gateway import serve_gateway
 from ..support.images import picture
@@ -113,6 +108,9 @@ def model() -> Iterator[Model]:
 
 @pytest.fixture(scope="module")
 def replicas(model: Model) -> Iterator[dict[str, Wire]]:
+    from qwen_spaces.replicas import serve
+    from qwen_spaces.replicas._backend import backend
+
     brain = backend(model.url, MODEL, KEY)
     with serve("qwen-2.5", brain=brain) as one, serve("qwen-3", brain=brain) as two:
         wires = {"qwen-2.5": Wire(one), "qwen-3": Wire(two)}
@@ -158,6 +156,9 @@ def test_reasoning_is_shown_where_the_space_shows_it(replicas: dict[str, Wire]) 
 
 
 def test_images_go_as_data_urls_with_the_last_message(model: Model, tmp_path: Path) -> None:
+    from qwen_spaces.replicas._backend import backend
+    from qwen_spaces.replicas._brain import Thought
+
     pictures = {"a.png": picture("PNG", (3, 2), "red"), "b.jpg": picture("JPEG", (3, 2), "blue")}
     for name, data in pictures.items():
         (tmp_path / name).write_bytes(data)
@@ -178,6 +179,10 @@ def test_images_go_as_data_urls_with_the_last_message(model: Model, tmp_path: Pa
 
 
 def test_a_file_that_is_no_image_is_not_sent(model: Model, tmp_path: Path) -> None:
+    import gradio as gr
+
+    from qwen_spaces.replicas._backend import backend
+
     (tmp_path / "notes.txt").write_text("secret")
     before = len(model.seen)
     with pytest.raises(gr.Error, match=r"notes\.txt is no image"):
@@ -236,6 +241,10 @@ def test_an_error_of_the_server_is_reported_without_the_key(
 
 
 def test_a_server_that_does_not_run_is_an_error() -> None:
+    import gradio as gr
+
+    from qwen_spaces.replicas._backend import backend
+
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         closed = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     with pytest.raises(gr.Error, match="cannot be reached"):
@@ -245,6 +254,8 @@ def test_a_server_that_does_not_run_is_an_error() -> None:
 
 
 def test_the_one_model_is_found_and_several_are_named(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qwen_spaces.replicas._backend import backend
+
     assert steps_of(backend(model.url), "", [], "Hi", None)
     assert model.seen[-1]["model"] == MODEL
     monkeypatch.setattr(model, "models", ["qwen3:8b", "qwen3:4b"])
@@ -257,6 +268,8 @@ def test_the_one_model_is_found_and_several_are_named(model: Model, monkeypatch:
 
 @pytest.mark.parametrize("url", ["127.0.0.1:11434", "file:///etc/passwd", "http://", "ollama"])
 def test_an_invalid_url_is_an_error_at_once(url: str) -> None:
+    from qwen_spaces.replicas._backend import backend
+
     with pytest.raises(ValueError, match="is not the URL of a server"):
         backend(url, MODEL)
 
@@ -265,6 +278,8 @@ def test_an_invalid_url_is_an_error_at_once(url: str) -> None:
 def test_the_commands_put_a_model_behind_a_replica(
     command: str, model: Model, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
+    from qwen_spaces.replicas.__main__ import main as replicas_main
+
     brains: list[Any] = []
     place = "_server" if command == "qwen-spaces" else "__main__"
     mocker.patch(
@@ -304,6 +319,10 @@ def test_the_commands_put_a_model_behind_a_replica(
 
 def test_our_own_gateway_is_a_backend() -> None:
     """A replica whose model is a gateway, whose Space is a replica: the answer passes through all of them."""
+    from qwen_spaces.replicas import serve
+    from qwen_spaces.replicas._backend import backend
+    from qwen_spaces.replicas._brain import Thought, answer
+
     closed: queue.Queue[str] = queue.Queue()
 
     def inner(system: str, history: Any, prompt: str, image: str | None, **more: Any) -> Iterator[Any]:

@@ -7,21 +7,16 @@ import select
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytest.importorskip("gradio")
-
-import gradio
-
-from qwen_spaces.replicas import serve
-
 from ..support.raw_client import Wire, requests_with, run_together
 from ..support.replica import END, FORM, MIB, PART, Server, response, served
 
-SIX = int(gradio.__version__.partition(".")[0]) >= 6
+SIX = int(version("gradio").partition(".")[0]) >= 6
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:'HTTP_422_UNPROCESSABLE_ENTITY' is deprecated:DeprecationWarning"),
@@ -136,6 +131,8 @@ ADDRESSES = (
 
 @pytest.mark.parametrize("name", ["qwen-2.5", "qvq-72b", "qwen-3-vl", "qwen-2.5-vl-72b", "qwen-2.5-1m"])
 def test_no_address_of_this_machine_is_fetched(name: str) -> None:
+    from qwen_spaces.replicas import serve
+
     mark = {"_type": "gradio.FileData"}
     with (
         socket.create_server(("127.0.0.1", 0)) as trap,
@@ -164,6 +161,8 @@ def test_no_address_of_this_machine_is_fetched(name: str) -> None:
 @pytest.mark.parametrize("name", ["qwen-2.5", "qwen-3", "qvq-72b", "qwen-2.5-vl-72b", "qwen-2.5-1m"])
 def test_the_page_shows_text_as_text(name: str) -> None:
     """Its components print text, or sanitise the HTML of Markdown."""
+    from qwen_spaces.replicas import serve
+
     printing = {
         "button",
         "dropdown",

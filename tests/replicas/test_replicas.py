@@ -16,18 +16,12 @@ from typing import Any
 
 import httpx
 import pytest
-
-pytest.importorskip("gradio")
-
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from qwen_spaces.replicas import NAMES, build, serve
-from qwen_spaces.replicas._brain import long_text, parse_triggers
-
 from ..support.modes import PATIENCE
 from ..support.raw_client import CELL, QWEN2, QWEN25, Wire
-from ..support.servers import Servers
+from ..support.servers import MORE_SPACES, SPACES, Servers
 
 pytestmark = pytest.mark.filterwarnings(
     # Gradio 5 on a newer Starlette, at every join.
@@ -84,6 +78,8 @@ class Wires(dict[str, Wire]):
         self.stack = stack
 
     def __missing__(self, name: str) -> Wire:
+        from qwen_spaces.replicas import serve
+
         self[name] = wire = Wire(self.stack.enter_context(serve(name)))
         self.stack.callback(wire.http.close)
         return wire
@@ -114,6 +110,8 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched() -> Iterator[tuple[Watched, Wire]]:
+    from qwen_spaces.replicas import serve
+
     brain = Watched()
     with serve("qwen-2-72b", brain=brain) as url, closing((wire := Wire(url)).http):
         yield brain, wire
@@ -160,7 +158,7 @@ def test_qvq_takes_an_image_and_a_prompt_at_generate(wires: dict[str, Wire]) -> 
     assert [p["component"] for p in wires["qvq-72b"].info["/generate"]["parameters"]] == ["Image", "Textbox"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*SPACES, *MORE_SPACES])
 def test_an_app_says_what_a_launched_app_says_hides_errors_and_has_a_page(
     name: str, servers: Servers
 ) -> None:
@@ -306,6 +304,8 @@ def test_nothing_is_a_success_without_values(wires: dict[str, Wire]) -> None:
 
 
 def test_a_long_answer_arrives_exactly(client: Callable[[str], Client]) -> None:
+    from qwen_spaces.replicas._brain import long_text
+
     job = client("qwen-2-72b").submit(query="[[long=20000]]", api_name="/model_chat")
     assert job.result(timeout=PATIENCE)[1][-1][1] == long_text(20_000)
     assert len(job.outputs()) > 100
@@ -323,11 +323,15 @@ def test_a_rebuilt_answer_is_the_final_one(client: Callable[[str], Client], prom
 
 @pytest.mark.parametrize("length", [0, 1, 7, 1000])
 def test_long_texts_have_the_given_length_and_are_always_the_same(length: int) -> None:
+    from qwen_spaces.replicas._brain import long_text
+
     assert len(long_text(length)) == length
     assert long_text(2000).startswith(long_text(length))
 
 
 def test_triggers_are_read_from_the_prompt() -> None:
+    from qwen_spaces.replicas._brain import parse_triggers
+
     assert parse_triggers("Hi [[slow]] [[gr-error=a b]] [[pace=0.5]] [not]") == {
         "slow": "",
         "gr-error": "a b",
@@ -343,6 +347,8 @@ def test_ten_streams_of_a_space_that_runs_five_all_end(wires: dict[str, Wire]) -
 
 
 def test_slots_and_max_size_bound_what_runs_and_what_waits() -> None:
+    from qwen_spaces.replicas import serve
+
     brain = Watched()
     with serve("qwen-2-72b", brain=brain, slots=1, max_size=1) as url, closing((wire := Wire(url)).http):
         session, _ = wire.join("model_chat", "runs", [], "")
@@ -382,6 +388,8 @@ def test_a_waiting_brain_can_be_cancelled(wires: dict[str, Wire]) -> None:
 
 
 def test_a_server_that_stops_during_answers_leaves_no_thread_or_port() -> None:
+    from qwen_spaces.replicas import serve
+
     brain = Watched()
     before = set(threading.enumerate())
     with serve("qwen-2-72b", brain=brain) as url:
@@ -400,6 +408,8 @@ def test_a_server_that_stops_during_answers_leaves_no_thread_or_port() -> None:
 
 
 def test_a_brain_gets_the_model_only_if_it_has_the_parameter() -> None:
+    from qwen_spaces.replicas import serve
+
     def brain(*arguments: Any, model: str) -> Iterator[str]:
         yield f"{arguments} {model}"
 
@@ -408,6 +418,8 @@ def test_a_brain_gets_the_model_only_if_it_has_the_parameter() -> None:
 
 
 def test_a_proxy_in_the_environment_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    from qwen_spaces.replicas import serve
+
     for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     with serve("qvq-72b") as url:
@@ -415,11 +427,16 @@ def test_a_proxy_in_the_environment_is_ignored(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_unknown_name_is_an_error_with_a_near_match() -> None:
+    from qwen_spaces.replicas import NAMES, build
+
+    assert (*SPACES, *MORE_SPACES) == NAMES
     with pytest.raises(ValueError, match=r"'qwen-25'. Did you mean 'qwen-2.5'\?"):
         build("qwen-25")
 
 
 def test_a_taken_port_is_an_error_at_once(wires: dict[str, Wire]) -> None:
+    from qwen_spaces.replicas import serve
+
     port = int(wires["qvq-72b"].url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"), serve("qvq-72b", port=port):
         pass

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("gradio")
-
 from qwen_spaces._hosts import is_served
 
 from ..support.replica import END, FORM, PART, SECRET, Server, served

@@ -15,15 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("gradio")
-
 from PIL import Image
 
-from qwen_spaces.replicas import NAMES, build, serve
-from qwen_spaces.replicas._describe_image import describe
-
 from ..support.raw_client import Wire, requests_with, run_together
+from ..support.servers import MORE_SPACES, SPACES
 
 pytestmark = [
     pytest.mark.slow,
@@ -89,6 +84,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 def reads(system: str, history: Any, prompt: str, image: str | None, images: Any = ()) -> Iterator[str]:
     """Answer with everything in the request, the contents of images too, as a model might."""
+    from qwen_spaces.replicas._describe_image import describe
+
     for path in images:
         yield f"{describe(path)} {Path(path).read_bytes()!r}"
     yield f"{system} {history} {prompt} {[describe(path) for path in images]}"
@@ -96,6 +93,8 @@ def reads(system: str, history: Any, prompt: str, image: str | None, images: Any
 
 @pytest.fixture(scope="module")
 def wires(place: Place) -> Iterator[dict[str, Wire]]:
+    from qwen_spaces.replicas import NAMES, serve
+
     with ExitStack() as stack:
         found = {name: Wire(stack.enter_context(serve(name, brain=reads))) for name in NAMES}
         for wire in found.values():
@@ -159,7 +158,7 @@ def assert_unseen(text: str, place: Place) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*SPACES, *MORE_SPACES])
 def test_a_file_that_nobody_uploaded_is_not_read_or_served(
     wires: dict[str, Wire], place: Place, name: str, shape: str
 ) -> None:
@@ -214,4 +213,6 @@ def test_an_update_of_a_component_is_refused_as_a_value(wires: dict[str, Wire]) 
 
 
 def test_an_app_that_is_built_and_mounted_elsewhere_checks_files_too() -> None:
+    from qwen_spaces.replicas import build
+
     assert build("qwen-2.5").has_launched

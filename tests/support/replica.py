@@ -15,8 +15,6 @@ from typing import Any
 
 import pytest
 
-from qwen_spaces.replicas import serve
-
 from .modes import PATIENCE
 from .raw_client import Wire
 
@@ -76,6 +74,8 @@ def response(connection: socket.socket) -> tuple[int, str]:
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[Server]:
     """A replica that works below `folder`, which also has secrets."""
+    from qwen_spaces.replicas import serve
+
     folder = folder.resolve()
     for name in ("temp", "cache", "outside", "cwd"):
         (folder / name).mkdir()

@@ -101,6 +101,15 @@ class Servers:
 
 
 SPACES = ("qwen-2-72b", "qwen-2.5", "qvq-72b")
+MORE_SPACES = (
+    "qwen-2.5-72b",
+    "qwen-2.5-max",
+    "qwen-2.5-coder",
+    "qwen-3",
+    "qwen-3-vl",
+    "qwen-2.5-vl-72b",
+    "qwen-2.5-1m",
+)
 TURNS = [
     {"role": "user", "content": "My name is Ada."},
     {"role": "assistant", "content": "Hello Ada."},
