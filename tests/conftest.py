@@ -65,7 +65,7 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
 
 @pytest.fixture
 def prompt() -> str:
-    """A prompt that no other test uses, so that its brain can be told apart."""
+    """A prompt that no other test uses, so that its brain can be recognised."""
     return f"question {uuid.uuid4().hex[:12]}"
 
 

@@ -1,4 +1,4 @@
-"""The README does what it says: every block runs as printed, against a Hub and replicas on this machine."""
+"""The README is right: every block runs as printed, against a Hub and replicas on this machine."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from .scenarios import Scenario, scenarios
 _HERE = Path(__file__).parent
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
@@ -47,7 +47,7 @@ def _run(scenario: Scenario, workers: dict[str, Worker], url: str) -> dict[str, 
                 measured = workers[name].ask(scenario, url)
             if measured is None:
                 runs[name] = None
-                _say(f"  {name} did not end within {scenario.patience:g} s")
+                _log(f"  {name} did not end within {scenario.patience:g} s")
             elif number:
                 found.append(measured)
     return runs
@@ -77,12 +77,12 @@ def _measure(only: str, repeats: int) -> list[dict[str, Any]]:
             if only and scenario.name not in only.split(","):
                 continue
             began = time.monotonic()
-            _say(f"{scenario.name} {scenario.number or ''} ({scenario.server}) ...")
+            _log(f"{scenario.name} {scenario.number or ''} ({scenario.server}) ...")
             scenario = dataclasses.replace(scenario, repeats=repeats or scenario.repeats)
             with served(scenario.server) as url:
                 runs = _run(scenario, workers, url)
             results.append({"name": scenario.name, "number": scenario.number, "runs": runs})
-            _say(f"  {time.monotonic() - began:.0f} s")
+            _log(f"  {time.monotonic() - began:.0f} s")
     return results
 
 
@@ -92,12 +92,16 @@ def main() -> None:
     parser.add_argument("--only", default="", help="scenarios to run, such as paced,burst; writes no README")
     parser.add_argument("--repeats", type=int, default=0, help="in place of the usual 7")
     parser.add_argument("--report", action="store_true", help="measure nothing: report results.json again")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     kept = _HERE / "results.json"
-    if not asked.report:
-        singles = {} if asked.only else single.figures()
-        results = {"machine": _machine(), "single": singles, "scenarios": _measure(asked.only, asked.repeats)}
-        if asked.only:
+    if not options.report:
+        singles = {} if options.only else single.figures()
+        results = {
+            "machine": _machine(),
+            "single": singles,
+            "scenarios": _measure(options.only, options.repeats),
+        }
+        if options.only:
             print(json.dumps(results["scenarios"], indent=1))
             sys.exit(any(not runs for found in results["scenarios"] for runs in found["runs"].values()))
         kept.write_text(json.dumps(report.condensed(results)) + "\n")

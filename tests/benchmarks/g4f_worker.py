@@ -1,7 +1,7 @@
 """`worker.py` for the providers of g4f that talk to Qwen's Spaces, run where g4f is and httpx is not.
 
 The provider is named as in g4f: ``python -m tests.benchmarks.g4f_worker Qwen_Qwen_2_5``. Each needs the
-replica of its own Space, for it says by number which function it calls, and with which arguments.
+replica of its own Space, for it names by number the function that it calls, and with which arguments.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 //   node --expose-gc node.mjs FOLDER
 //
 // FOLDER is where `npm install --prefix FOLDER @gradio/client` was run. What goes in, what comes out and what
-// the numbers mean is said in worker.py, question.py and record.py; "curve" is always empty.
+// the numbers mean is explained in worker.py, question.py and record.py; "curve" is always empty.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,7 +32,7 @@ function memory(field) {
 }
 
 /** The question and the earlier turns, as `Question.prompt` and `Question.history` have them. */
-function asked({ tokens, pace, turns }) {
+function request({ tokens, pace, turns }) {
   const history = Array.from({ length: Math.floor(turns / 2) }, (_, turn) => [
     `question ${turn} `.padEnd(200, "q"),
     "a".repeat(200),
@@ -104,7 +104,7 @@ async function keep(url, count) {
 }
 
 async function read(app, question, record) {
-  for await (const event of app.submit("/model_chat", asked(question))) {
+  for await (const event of app.submit("/model_chat", request(question))) {
     if (event.type === "data") record.whole(event.data[1].at(-1)[1]);
   }
   record.end();

@@ -39,11 +39,11 @@ def g4f_command(folder: Path) -> list[str] | None:
 
 
 def _run(what: str, *command: str) -> bool:
-    """Whether it went well; if not, says why."""
+    """Return whether it succeeded; if not, print why."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
-        told = " ".join((done.stderr or done.stdout).split())
-        _without(what, f"{' '.join(command)} ended with {done.returncode}: {told[-300:]}")
+        output = " ".join((done.stderr or done.stdout).split())
+        _without(what, f"{' '.join(command)} ended with {done.returncode}: {output[-300:]}")
     return not done.returncode
 
 

@@ -69,8 +69,8 @@ class Worker:
         process = self._process = self._process or self._stack.enter_context(started(self._command))
         assert process.stdin
         assert process.stdout
-        asked = {"url": url, "question": asdict(scenario.question), "count": scenario.count}
-        process.stdin.write(json.dumps({**asked, "cold": scenario.cold, "curve": scenario.curve}) + "\n")
+        request = {"url": url, "question": asdict(scenario.question), "count": scenario.count}
+        process.stdin.write(json.dumps({**request, "cold": scenario.cold, "curve": scenario.curve}) + "\n")
         lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=lambda: lines.put(process.stdout.readline()), daemon=True).start()
         threads, waited = 0, 0.0

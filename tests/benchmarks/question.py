@@ -1,4 +1,4 @@
-"""What a benchmark asks, and the tokens of the answer, each of which says when it left the server."""
+"""The question of a benchmark, and the tokens of the answer, each with the time when it was sent."""
 
 from __future__ import annotations
 

@@ -129,8 +129,8 @@ def job(url: str) -> Sync:
 
     def read(question: Question, record: Record) -> None:
         with clients.one() as client:
-            asked = question.prompt(), question.history(), "s"
-            for output in client.submit(*asked, api_name="/model_chat"):
+            request = question.prompt(), question.history(), "s"
+            for output in client.submit(*request, api_name="/model_chat"):
                 record.whole(output[1][-1][1])
 
     return read
@@ -142,8 +142,8 @@ def job_async(url: str) -> Async:
 
     async def read(question: Question, record: Record) -> None:
         with clients.one() as client:
-            asked = question.prompt(), question.history(), "s"
-            async for update in client.submit(*asked, api_name="/model_chat"):
+            request = question.prompt(), question.history(), "s"
+            async for update in client.submit(*request, api_name="/model_chat"):
                 if update.type == "output" and not update.final:
                     record.whole(update.outputs[1][-1][1])
 

@@ -1,4 +1,4 @@
-"""What one reader of one answer noticed, and what that says."""
+"""What one reader of one answer noticed, and what that means."""
 
 from __future__ import annotations
 

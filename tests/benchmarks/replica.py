@@ -16,14 +16,14 @@ from .question import Question, token
 
 
 def brain(system: Any, history: Any, prompt: str, image: Any) -> Iterator[str]:
-    """The answer that the question asks for."""
+    """The answer to the question."""
     del system, history, image
-    question, said = Question.read(prompt), ""
+    question, text = Question.read(prompt), ""
     for number in range(question.tokens):
         if number:
             time.sleep(question.pace)
-        said += token()
-        yield said
+        text += token()
+        yield text
 
 
 if __name__ == "__main__":

@@ -229,7 +229,7 @@ def _alone(results: Results) -> str:
     def ms(name: str) -> str:
         return f"{results['single'][name][0] * 1e3:.0f} ms"
 
-    said = [
+    sentences = [
         f"`import qwen_spaces` takes {ms('import qwen_spaces')} (`import click` {ms('import click')}, "
         f"`import gradio_client` {ms('import gradio_client')}).",
         f"Connecting takes {ms('connect, qwen_spaces')} (`Client()` {ms('connect, gradio_client')}).",
@@ -239,7 +239,7 @@ def _alone(results: Results) -> str:
     for reader in (G4F, G4F_QVQ):
         if p50 := _value(results, "replica", 0, reader, "p50"):
             p95 = _value(results, "replica", 0, reader, "p95")
-            said.append(
+            sentences.append(
                 f"{reader}, at its replica: lateness p50 {p50 * 1e3:,.1f} ms, p95 {(p95 or 0) * 1e3:,.1f} ms."
             )
-    return " ".join(said)
+    return " ".join(sentences)

@@ -1,4 +1,4 @@
-"""What is measured: each scenario is one kind of question, asked of every reader in turn."""
+"""What is measured: each scenario is one kind of question, put to every reader in turn."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Scenario:
         curve: tokens between two looks at the CPU clock; 0 never looks.
         repeats: how often each reader is measured, after one answer that does not count.
         fresh: whether each measurement has a process of its own, for memory once had is kept.
-        patience: seconds, after which a reader has failed and is asked no more.
+        patience: seconds, after which a reader has failed and gets no more questions.
     """
 
     name: str

@@ -42,7 +42,7 @@ def _stop_after(cancelled: Callable[[], float], url: str) -> float:
     before = len(httpx.get(f"{url}/stops").json())
     at = cancelled()
     while len(stops := httpx.get(f"{url}/stops").json()) == before:
-        assert time.monotonic() < at + _PATIENCE, "the server was not told"
+        assert time.monotonic() < at + _PATIENCE, "the server did not notice"
         time.sleep(0.01)
     return float(stops[-1] - at)
 

@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say, and the README shows what was measured."""
+"""The benchmarks measure what they report, and the README shows what was measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .record import Record
 HERE = Path(__file__).parent
 
 
-def test_a_token_says_when_it_left() -> None:
+def test_a_token_holds_the_time_when_it_was_sent() -> None:
     before = time.monotonic()
     assert len(text := token()) == WIDTH
     assert 0.0 <= late(text, time.monotonic()) <= time.monotonic() - before + 1e-6

@@ -90,19 +90,19 @@ def measure(make: Callable[[], Sync | Async], question: Question, count: int, cu
 
 
 def serve(reader: Callable[[str], Sync | Async]) -> None:
-    """Read as told, with what `reader` makes of a URL."""
+    """Read as each line of input requests, with what `reader` makes of a URL."""
     kept: dict[str, Sync | Async] = {}
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     for line in sys.stdin:
-        asked = json.loads(line)
-        url = asked["url"]
+        request = json.loads(line)
+        url = request["url"]
 
-        def make(url: str = url, cold: bool = asked["cold"]) -> Sync | Async:
+        def make(url: str = url, cold: bool = request["cold"]) -> Sync | Async:
             if cold or url not in kept:
                 kept[url] = reader(url)
             return kept[url]
 
-        answer = measure(make, Question(**asked["question"]), asked["count"], asked["curve"])
+        answer = measure(make, Question(**request["question"]), request["count"], request["curve"])
         print(json.dumps(answer), flush=True)
 
 

@@ -44,7 +44,7 @@ from qwen_spaces import (
     UnexpectedOutputError,
 )
 
-from ..support import scripted_gradio as wire
+from ..support import scripted_gradio
 from ..support.modes import MODES, PATIENCE, POLLING, deltas_through, failure, run_async
 from ..support.scripted_gradio import (
     BEGIN,
@@ -56,14 +56,14 @@ from ..support.scripted_gradio import (
     completes,
     endpoint,
     fails,
+    generates,
     info,
     message,
     pieces,
     puts_out,
     repeated,
-    says,
-    serve_wire,
-    well,
+    serve_script,
+    succeeds,
 )
 from ..support.servers import ROOT, Servers
 
@@ -83,14 +83,14 @@ class Fault:
 
     Attributes:
         gives: the type of the error.
-        says: all that its text must hold, in any case of the letters.
-        has: its attributes; `partial_text` is ``""`` where nothing is said, on each `StreamError`.
+        holds: all that its text must hold, in any case of the letters.
+        has: its attributes; `partial_text` is ``""`` by default, on each `StreamError`.
         timeouts: of the Space.
-        within: seconds, the bound which the fault runs into; 0 if it is to be told at once.
+        within: seconds, the bound which the fault runs into; 0 if it is to be raised at once.
     """
 
     gives: type[QwenSpacesError]
-    says: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
     has: Mapping[str, object] = field(default_factory=dict)
     timeouts: Timeouts = PATIENT
     within: float = 0.0
@@ -101,7 +101,7 @@ class Fault:
         error = failure(mode, stream)
         took = time.monotonic() - start
         assert type(error) is self.gives, error
-        assert not [words for words in self.says if words.lower() not in str(error).lower()], str(error)
+        assert not [words for words in self.holds if words.lower() not in str(error).lower()], str(error)
         wanted = {"partial_text": "", **self.has} if isinstance(error, StreamError) else self.has
         assert {name: getattr(error, name) for name in wanted} == wanted
         assert getattr(error, "partial_text", "") == stream.text
@@ -113,32 +113,32 @@ class Fault:
 @contextmanager
 def nobody_else() -> Iterator[list[str]]:
     """Names of other machines are not found; gives those that were looked up."""
-    asked: list[str] = []
+    lookups: list[str] = []
     find = socket.getaddrinfo
 
     def guarded(host: Any, *args: Any, **kwargs: Any) -> Any:
         if host in ("127.0.0.1", "localhost"):
             return find(host, *args, **kwargs)
-        asked.append(host if isinstance(host, str) else host.decode())
+        lookups.append(host if isinstance(host, str) else host.decode())
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket, "getaddrinfo", guarded)
-        yield asked
+        yield lookups
 
 
 @pytest.fixture(scope="module", autouse=True)
 def warm() -> None:
     """The first request of a process imports the SDK, which is no part of the bounds."""
-    with nobody_else(), serve_wire() as server:
+    with nobody_else(), serve_script() as server:
         space(server.url).ask("Hi")
 
 
 @pytest.fixture(autouse=True)
 def names() -> Iterator[list[str]]:
     """The names of other machines that were looked up, of which none is found."""
-    with nobody_else() as asked:
-        yield asked
+    with nobody_else() as lookups:
+        yield lookups
 
 
 # The app fails.
@@ -177,7 +177,7 @@ def test_a_fault_of_the_app_is_its_error(prompt: str, fault: Fault, mode: str, s
     fault.check(mode, space(servers[SPACE]).stream(prompt))
 
 
-# The server says no.
+# The server refuses.
 
 HTML = Page(200)
 THREE = {name: CONFIG[name] for name in ("components", "dependencies")}
@@ -194,7 +194,7 @@ REFUSED = {
         Script(config=Page(429, "Too many")),
         Fault(RateLimitedError, ("too many requests",), {"retry_after": None}),
     ),
-    "429 on config that says when": (
+    "429 on config with Retry-After": (
         Script(config=Page(429, "Too many", {"Retry-After": "7"})),
         Fault(RateLimitedError, ("too many requests",), {"retry_after": 7.0}),
     ),
@@ -204,7 +204,7 @@ REFUSED = {
         Script(join=Page(429, "Too many")),
         Fault(RateLimitedError, ("too many requests",), {"retry_after": None}),
     ),
-    "429 on join that says when": (
+    "429 on join with Retry-After": (
         Script(join=Page(429, "Too many", {"Retry-After": "7"})),
         Fault(RateLimitedError, ("too many requests",), {"retry_after": 7.0}),
     ),
@@ -212,7 +212,7 @@ REFUSED = {
         Script(join=Page(503)),
         Fault(QueueFullError, ("queue", "full"), {"retry_after": None}),
     ),
-    "503 on join that says when": (
+    "503 on join with Retry-After": (
         Script(join=Page(503, {"detail": "queue_full"}, {"Retry-After": "7"})),
         Fault(QueueFullError, ("queue", "full"), {"retry_after": 7.0}),
     ),
@@ -249,14 +249,14 @@ REFUSED = {
 def test_a_refusal_of_the_server_is_its_error(
     script: Script, fault: Fault, mode: str, names: list[str]
 ) -> None:
-    with serve_wire(script) as server:
+    with serve_script(script) as server:
         error = fault.check(mode, space(server.url, timeouts=fault.timeouts).stream("Hi"))
         assert server.url in str(error) or "endpoint" in str(error)
-    assert names == []  # nobody else was asked, and nothing told to them
+    assert names == []  # no request went elsewhere
 
 
 def test_a_server_that_stays_unavailable_is_awaited_within_its_bound(mode: str) -> None:
-    with serve_wire(Script(config=Page(503))) as server:
+    with serve_script(Script(config=Page(503))) as server:
         fault = Fault(SpaceTimeoutError, ("wake",), {"phase": "wake"}, Timeouts(wake=0.6), within=0.6)
         fault.check(mode, space(server.url, timeouts=fault.timeouts).stream("Hi"))
 
@@ -271,7 +271,7 @@ FORGOTTEN = message(
 OLD_STOPPED = message("Server stopped unexpectedly.", event_id=None)
 LOST = Fault(ConnectionLostError, ("connection", "lost", "try again"))
 LOST_HALF_WAY = Fault(ConnectionLostError, ("connection", "lost", "try again"), {"partial_text": "Hello wor"})
-HALF = says("Hello", "Hello wor")
+HALF = generates("Hello", "Hello wor")
 FIRST = Timeouts(connect=2, first=0.3)
 GAP = Timeouts(connect=2, gap=0.3)
 
@@ -291,7 +291,7 @@ STREAM = {
         Script(events=(*HALF, STOPPED), end="hang"),
         Fault(ConnectionLostError, ("Server stopped unexpectedly",), {"partial_text": "Hello wor"}),
     ),
-    "server stopped, as older servers say it": (Script(events=(*HALF, OLD_STOPPED)), LOST_HALF_WAY),
+    "server stopped, in the form of older servers": (Script(events=(*HALF, OLD_STOPPED)), LOST_HALF_WAY),
     "unexpected error": (
         Script(events=(FORGOTTEN,), end="cut"),
         Fault(ConnectionLostError, ("404: no such session",)),
@@ -341,44 +341,48 @@ STREAM = {
 
 @pytest.mark.parametrize(("script", "fault"), STREAM.values(), ids=STREAM)
 def test_a_fault_of_the_event_stream_is_its_error(script: Script, fault: Fault, mode: str) -> None:
-    with serve_wire(script) as server:
+    with serve_script(script) as server:
         error = fault.check(mode, space(server.url, timeouts=fault.timeouts).stream("Hi"))
         if isinstance(error, SpaceTimeoutError):
             server.wait_for("/cancel")
             (cancel,) = [request for request in server.requests if request.path == "/cancel"]
-            assert cancel.body["event_id"] == wire.EVENT_ID
+            assert cancel.body["event_id"] == scripted_gradio.EVENT_ID
 
 
 # What looks like a fault and is none.
 
 LINE_ENDS = "one\u2028two\u2029three\x85four"  # which JSON need not escape
 HARMLESS = {
-    "a late close_stream": (well("Hello", "Hello world.")[:-1], "Hello world.", 5.0),
-    "comment lines": (sum(((b": ping\n\n", event) for event in well("Hi", "Hi there")), ()), "Hi there", 0),
+    "a late close_stream": (succeeds("Hello", "Hello world.")[:-1], "Hello world.", 5.0),
+    "comment lines": (
+        sum(((b": ping\n\n", event) for event in succeeds("Hi", "Hi there")), ()),
+        "Hi there",
+        0,
+    ),
     "CRLF": (
-        tuple(event.replace(b"\n", b"\r\n") for event in well("Hello", "Hello world.")),
+        tuple(event.replace(b"\n", b"\r\n") for event in succeeds("Hello", "Hello world.")),
         "Hello world.",
         0,
     ),
     "other fields of an event": (
-        tuple(b"event: message\nid: 1\nretry: 9\n" + event for event in well("Hi", "Hi there")),
+        tuple(b"event: message\nid: 1\nretry: 9\n" + event for event in succeeds("Hi", "Hi there")),
         "Hi there",
         0,
     ),
     "no space after the colon": (
-        tuple(event.replace(b"data: ", b"data:") for event in well("Hi", "Hi there")),
+        tuple(event.replace(b"data: ", b"data:") for event in succeeds("Hi", "Hi there")),
         "Hi there",
         0,
     ),
     "pieces that cut through characters": (
-        pieces(well("Día 🌤", "Día 🌤 schön 天気"), 3),
+        pieces(succeeds("Día 🌤", "Día 🌤 schön 天気"), 3),
         "Día 🌤 schön 天気",
         0,
     ),
-    "line ends of Unicode in the text": (well("one", LINE_ENDS), LINE_ENDS, 0),
-    "CR and LF in the text": (well("one", "one\r\ntwo\rthree\n\nfour"), "one\r\ntwo\rthree\n\nfour", 0),
-    "heartbeats": (sum(((HEARTBEAT, event) for event in well("Hi", "Hi there")), ()), "Hi there", 0),
-    "a cut after the end": (well("Hi", "Hi there")[:-1], "Hi there", 0),
+    "line ends of Unicode in the text": (succeeds("one", LINE_ENDS), LINE_ENDS, 0),
+    "CR and LF in the text": (succeeds("one", "one\r\ntwo\rthree\n\nfour"), "one\r\ntwo\rthree\n\nfour", 0),
+    "heartbeats": (sum(((HEARTBEAT, event) for event in succeeds("Hi", "Hi there")), ()), "Hi there", 0),
+    "a cut after the end": (succeeds("Hi", "Hi there")[:-1], "Hi there", 0),
 }
 
 
@@ -386,8 +390,8 @@ HARMLESS = {
 def test_what_does_no_harm_costs_no_text_and_no_time(
     events: tuple[bytes, ...], text: str, late: float, mode: str
 ) -> None:
-    script = Script(events=(*events, late, wire.CLOSE), end="cut")
-    with serve_wire(script) as server:
+    script = Script(events=(*events, late, scripted_gradio.CLOSE), end="cut")
+    with serve_script(script) as server:
         chat = space(server.url)
         for _ in range(2):  # the second while the first may be open still
             start = time.monotonic()
@@ -397,12 +401,12 @@ def test_what_does_no_harm_costs_no_text_and_no_time(
             assert time.monotonic() - start < SOON
 
 
-def test_a_text_that_is_rewritten_is_told_where_and_is_right_in_the_end(mode: str) -> None:
+def test_a_rewrite_has_its_place_and_the_text_is_right_in_the_end(mode: str) -> None:
     # The pauses let the reader see each text, of which it would skip some otherwise.
-    told = says("The sky is", "The sky is green.", "The sky was blue.", "The sky was blue, once.")
-    events = sum(((event, 0.05) for event in told), ())
+    texts = generates("The sky is", "The sky is green.", "The sky was blue.", "The sky was blue, once.")
+    events = sum(((event, 0.05) for event in texts), ())
     script = Script(events=(*events, *completes("", [["Hi", "The sky was blue, once."]], None)))
-    with serve_wire(script) as server:
+    with serve_script(script) as server:
         stream = space(server.url).stream("Hi")
         changes = [event for event in events_through(mode, stream) if isinstance(event, Text)]
     assert POLLING or changes == [
@@ -431,10 +435,10 @@ def events_through(mode: str, stream: TextStream) -> list[Event]:
 
 
 @contextmanager
-def talker() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server in a process of its own, which talks on and on; gives the process and the address."""
+def endless_server() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server in a process of its own, which generates on and on; gives the process and the address."""
     process = subprocess.Popen(
-        [sys.executable, "-m", wire.__name__],
+        [sys.executable, "-m", scripted_gradio.__name__],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -473,13 +477,13 @@ def in_a_with(mode: str, stream: TextStream) -> QwenSpacesError:
     [(signal.SIGKILL, ConnectionLostError, 0.0), (signal.SIGSTOP, SpaceTimeoutError, 0.3)],
     ids=["killed", "frozen"],
 )
-def test_a_server_that_is_killed_or_frozen_in_the_middle_is_told_in_time(
+def test_a_server_that_is_killed_or_frozen_half_way_is_an_error_in_time(
     sign: int,
     gives: type[StreamError],
     within: float,
     read: Callable[[str, TextStream], QwenSpacesError],
 ) -> None:
-    with talker() as (process, url):
+    with endless_server() as (process, url):
         one = space(url, timeouts=GAP)
         streams = {mode: one.stream("Hi") for mode in MODES}
         loops = [iter(stream) for stream in streams.values()]
@@ -522,7 +526,7 @@ def test_an_address_that_leads_nowhere_is_named(address: Callable[[], str], why:
 
 
 def test_a_server_without_tls_behind_an_https_address_is_named(mode: str) -> None:
-    with serve_wire() as server:
+    with serve_script() as server:
         url = server.url.replace("http:", "https:")
         Fault(ConnectError, (url, "SSL")).check(mode, space(url).stream("Hi"))
         assert server.requests == []
@@ -534,7 +538,7 @@ import socket, sys
 def nobody_else(host, *rest, find=socket.getaddrinfo, **more):
     if host == "127.0.0.1":
         return find(host, *rest, **more)
-    print("asked for", host)
+    print("looked up", host)
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 socket.getaddrinfo = nobody_else
@@ -544,12 +548,12 @@ print(QwenSpace("qwen-2-72b", src=sys.argv[1]).ask("Hi"))
 """
 
 
-def test_the_first_request_of_a_process_asks_no_other_machine(tmp_path: Path) -> None:
+def test_the_first_request_of_a_process_goes_to_no_other_machine(tmp_path: Path) -> None:
     # The SDK has the Hub's library find out who runs it, once a process and day.
     unset = ("HF_HUB_DISABLE_TELEMETRY", "DISABLE_TELEMETRY", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
     environment = {name: value for name, value in os.environ.items() if name not in unset}
-    with serve_wire() as server:
-        told = subprocess.run(
+    with serve_script() as server:
+        done = subprocess.run(
             [sys.executable, "-c", ELSEWHERE, server.url],
             env={**environment, "HF_HOME": str(tmp_path)},
             cwd=ROOT,
@@ -558,7 +562,7 @@ def test_the_first_request_of_a_process_asks_no_other_machine(tmp_path: Path) ->
             timeout=PATIENCE,
             check=True,
         )
-    assert told.stdout == "Hello world.\n"
+    assert done.stdout == "Hello world.\n"
 
 
 # The SDK surprises.
@@ -581,7 +585,7 @@ def test_whatever_new_the_sdk_raises_is_a_stream_error_with_its_cause(
     place: Any, name: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(place, name, surprise)
-    with serve_wire() as server:
+    with serve_script() as server:
         error = Fault(StreamError, ("BrandNewError", "never heard of")).check(
             mode, space(server.url).stream("Hi")
         )
@@ -592,7 +596,7 @@ def test_whatever_new_the_sdk_raises_when_it_opens_a_space_is_a_connect_error_wi
     mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Client, "_get_api_info", surprise)
-    with serve_wire() as server:
+    with serve_script() as server:
         error = Fault(ConnectError, (server.url, "never heard of")).check(
             mode, space(server.url).stream("Hi")
         )
@@ -601,7 +605,7 @@ def test_whatever_new_the_sdk_raises_when_it_opens_a_space_is_a_connect_error_wi
 
 def test_what_the_sdk_cannot_put_together_is_a_stream_error_with_its_cause(mode: str) -> None:
     broken = puts_out([], [["append", [5, 1], "?"]], [])
-    with serve_wire(Script(events=(*HALF, broken), end="hang")) as server:
+    with serve_script(Script(events=(*HALF, broken), end="hang")) as server:
         error = failure(mode, space(server.url).stream("Hi"))
     assert isinstance(error, StreamError)
     assert error.partial_text == "Hello wor"
@@ -611,8 +615,8 @@ def test_what_the_sdk_cannot_put_together_is_a_stream_error_with_its_cause(mode:
 # And the fake is true.
 
 
-def test_the_wire_is_that_of_a_real_server(servers: Servers) -> None:
-    with serve_wire(Script(events=well("You", "You asked:"))) as server:
+def test_the_messages_are_those_of_a_real_server(servers: Servers) -> None:
+    with serve_script(Script(events=succeeds("You", "You asked:"))) as server:
         ours, real = server.url, servers[SPACE]
         assert shape(httpx.get(f"{ours}/config").json()) <= shape(httpx.get(f"{real}/config").json())
         parameters = [
@@ -625,16 +629,16 @@ def test_the_wire_is_that_of_a_real_server(servers: Servers) -> None:
             for url in (ours, real)
         ]
         assert parameters[0] == parameters[1]
-        assert shape(wire_messages(ours)) <= shape(wire_messages(real))
+        assert shape(messages_of(ours)) <= shape(messages_of(real))
 
 
-def wire_messages(url: str) -> dict[str, Any]:
+def messages_of(url: str) -> dict[str, Any]:
     """The messages of one job, by their kind."""
     job = {"data": ["[[pace=0.01]]", [], None], "fn_index": 0, "session_hash": "one"}
     assert httpx.post(f"{url}/gradio_api/queue/join", json=job).json()["event_id"]
-    told = httpx.get(f"{url}/gradio_api/queue/data", params={"session_hash": "one"}).text
-    messages = [httpx.Response(200, text=line[6:]).json() for line in told.split("\n\n") if line]
-    return {told["msg"]: told for told in messages}
+    body = httpx.get(f"{url}/gradio_api/queue/data", params={"session_hash": "one"}).text
+    messages = [httpx.Response(200, text=line[6:]).json() for line in body.split("\n\n") if line]
+    return {message["msg"]: message for message in messages}
 
 
 def shape(value: Any, path: str = "") -> set[str]:

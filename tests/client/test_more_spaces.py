@@ -90,12 +90,12 @@ def test_without_a_system_prompt_the_space_uses_its_own(name: str, spaces: Mappi
 def test_deltas_come_while_the_space_still_produces(
     name: str, spaces: Mapping[str, QwenSpace], servers: Servers, prompt: str
 ) -> None:
-    asked = f"{prompt} [[forever]] [[pace=0.01]]"
-    for place, _ in enumerate(spaces[name].stream(asked)):
+    endless = f"{prompt} [[forever]] [[pace=0.01]]"
+    for place, _ in enumerate(spaces[name].stream(endless)):
         if place == 3:
             break
-    servers.wait_for("end", asked)
-    assert not servers.saw("complete", asked)
+    servers.wait_for("end", endless)
+    assert not servers.reported("complete", endless)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -242,10 +242,10 @@ def test_a_history_that_was_changed_is_sent_again_in_another_session(spaces: Map
     chat = spaces["qwen-3"].conversation()
     folded = "User: My name is Ada.\nAssistant: Hello Ada.\nUser: "
     chat.messages = TURNS  # type: ignore[assignment]
-    for asked in ("Taken back", "Second"):
-        text = chat.ask(f"{asked} [[pace=0]]").text
-        assert f'You asked: "{folded}{asked} [[pace=0]]\nAssistant:"\n\nThis is turn 1.' in text
-        if asked == "Taken back":
+    for message in ("Taken back", "Second"):
+        text = chat.ask(f"{message} [[pace=0]]").text
+        assert f'You asked: "{folded}{message} [[pace=0]]\nAssistant:"\n\nThis is turn 1.' in text
+        if message == "Taken back":
             chat.undo()
     text = chat.ask("Third [[pace=0]]").text
     assert 'You asked: "Third [[pace=0]]"\n\nThis is turn 2.' in text
@@ -273,8 +273,8 @@ def test_a_space_that_was_restarted_is_an_error_and_then_a_new_session() -> None
         assert "This is turn 2." in chat.ask("Third [[pace=0]]").text
 
 
-@pytest.mark.parametrize("by_hand", [False, True], ids=["a retry", "asked again"])
-def test_a_retry_never_asks_twice_in_one_session(by_hand: bool, servers: Servers) -> None:
+@pytest.mark.parametrize("by_hand", [False, True], ids=["a retry", "requested again"])
+def test_a_retry_never_sends_two_prompts_in_one_session(by_hand: bool, servers: Servers) -> None:
     fail = threading.Event()
 
     def interfere(request: Request) -> Answer | int | None:
@@ -338,7 +338,9 @@ def test_the_placeholder_of_the_answer_is_no_part_of_it(mode: str, spaces: Mappi
 
 
 @pytest.mark.parametrize("name", STEPPED)
-def test_a_stream_left_during_the_first_calls_never_asks(name: str, mode: str, servers: Servers) -> None:
+def test_a_stream_closed_during_the_first_calls_sends_no_prompt(
+    name: str, mode: str, servers: Servers
+) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
     def interfere(request: Request) -> None:

@@ -61,7 +61,7 @@ class Program:
         for printed in self.process.stdout:
             if printed.rstrip("\n") == line:
                 return
-        pytest.fail(f"it never said {line!r}: {self.process.communicate(timeout=PATIENCE)[1]}")
+        pytest.fail(f"it never printed {line!r}: {self.process.communicate(timeout=PATIENCE)[1]}")
 
     def go_on(self) -> None:
         """Write the line that it waits for."""

@@ -55,7 +55,7 @@ def test_deltas_come_while_the_space_still_produces(
     before_the_end = []
 
     def note(delta: str) -> None:
-        before_the_end.append(not servers.saw("complete", prompt))
+        before_the_end.append(not servers.reported("complete", prompt))
 
     if mode == "sync":
         for delta in stream:

@@ -30,7 +30,7 @@ from ..support.cases import case
 from ..support.hub import serve_hub
 from ..support.images import PNG
 from ..support.proxy import Answer, Recorder, proxy_py, recording
-from ..support.scripted_gradio import Page, Script, serve_wire
+from ..support.scripted_gradio import Page, Script, serve_script
 from ..support.servers import Servers
 
 SECRET = "s3cret-and-more"
@@ -96,7 +96,7 @@ def test_the_page_of_a_firewall_is_named_and_the_token_is_not_blamed(kind: str, 
     ],
     ids=["JSON", "401", "a login page", "a challenge"],
 )
-def test_a_refusal_that_is_about_the_login_asks_for_one(answer: Answer, kind: str, front: Recorder) -> None:
+def test_a_refusal_of_the_login_names_the_login(answer: Answer, kind: str, front: Recorder) -> None:
     error = failure_at(front, kind, answer)
     assert type(error) is AuthenticationError
     assert "auth=" in str(error)
@@ -134,10 +134,10 @@ def test_a_page_cannot_keep_the_title_reader_busy() -> None:
 # A proxy ----------------------------------------------------------------------------------------------------
 
 
-def test_a_proxy_that_asks_for_a_login_is_named(servers: Servers) -> None:
+def test_a_proxy_that_needs_a_login_is_named(servers: Servers) -> None:
     with recording(interfere=lambda _: PROXY_LOGIN) as proxy:
         address = proxy.url.replace("//", f"//ada:{SECRET}@")
-        for url in (servers["qvq-72b"], "https://127.0.0.1:9"):  # the other is asked for a tunnel
+        for url in (servers["qvq-72b"], "https://127.0.0.1:9"):  # the other needs a tunnel
             error = failure(QwenSpace("qvq-72b", src=url, proxy=address, retries=0))
             assert type(error) is ConnectError
             assert f"The proxy {proxy.url} (proxy=) asks for a login (HTTP status 407)" in str(error)
@@ -158,13 +158,13 @@ def test_a_proxy_of_the_environment_is_named_by_its_variable(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_proxy_that_asks_for_a_login_later_is_understood_too(kind: str, front: Recorder) -> None:
+def test_a_proxy_that_needs_a_login_later_is_named_too(kind: str, front: Recorder) -> None:
     error = failure_at(front, kind, PROXY_LOGIN)
     assert type(error) is ConnectError
     assert "asks for a login (HTTP status 407)" in str(error)
 
 
-def test_a_proxy_that_asks_for_a_login_before_the_hub_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_needs_a_login_before_the_hub_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with recording(interfere=lambda _: PROXY_LOGIN) as proxy, serve_hub({}) as (url, seen):
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
         error = failure(QwenSpace("qwen-2.5", proxy=proxy.url, retries=0))
@@ -207,7 +207,7 @@ BROKEN = {
         "http://127.0.0.1:99999999",
         "ftp://127.0.0.1",
     ],
-    "https_proxy": [f"nonsense://ada:{SECRET}@x", f"http://ada:{SECRET}"],  # though it is not asked
+    "https_proxy": [f"nonsense://ada:{SECRET}@x", f"http://ada:{SECRET}"],  # though it is not used
     "ALL_PROXY": ["http://[", "https://[", "http://:80"],
     "NO_PROXY": ["localhost,[::1", f"http://host:{SECRET}"],
     "no_proxy": ["a,http://host:port"],
@@ -231,7 +231,7 @@ def test_a_broken_setting_of_the_environment_is_named(
 
 @pytest.mark.skipif(bool(importlib.util.find_spec("socksio")), reason="SOCKS proxies can be used here")
 @pytest.mark.parametrize("name", ["proxy=", "all_proxy"])
-def test_a_socks_proxy_says_what_it_needs(
+def test_a_socks_proxy_names_what_it_needs(
     name: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = f"socks5://ada:{SECRET}@127.0.0.1:1080"
@@ -301,7 +301,7 @@ def test_the_words_for_a_file_that_is_too_large_are_those_of_a_real_server(serve
 
 
 def test_a_job_that_is_refused_as_too_large_names_what_is() -> None:
-    with serve_wire(Script(join=Page(413))) as server:
+    with serve_script(Script(join=Page(413))) as server:
         error = failure(QwenSpace("qwen-2-72b", src=server.url, retries=0))
     assert type(error) is InvalidMessagesError
     assert "too large" in str(error)
@@ -322,7 +322,7 @@ def test_a_limit_that_is_none_is_ignored() -> None:
 
 @pytest.mark.parametrize("status", [400, 404, 418, 500, 502, 503, 504, 511])
 @pytest.mark.parametrize("kind", KINDS[1:])
-def test_a_status_is_told_in_words_of_ours(status: int, kind: str, front: Recorder) -> None:
+def test_a_status_is_explained_in_our_words(status: int, kind: str, front: Recorder) -> None:
     error = failure_at(front, kind, Answer(status, HTML, b"<title>Gateway Time-out</title>"))
     if (status, kind) != (503, "join"):  # a full queue
         assert f'HTTP status {status} and a web page, "Gateway Time-out"' in str(error)
@@ -330,22 +330,22 @@ def test_a_status_is_told_in_words_of_ours(status: int, kind: str, front: Record
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 @pytest.mark.parametrize(("kind", "gives"), [("info", ConnectError), ("join", SpaceError)])
-def test_a_server_that_is_away_and_says_until_when_is_tried_again_then(
+def test_a_server_that_is_unavailable_is_retried_when_it_requests(
     status: int, kind: str, gives: type[QwenSpacesError]
 ) -> None:
     page = Page(status, headers={"Retry-After": "1"})
-    with serve_wire(Script(**{kind: page}, failures=1)) as server:
+    with serve_script(Script(**{kind: page}, failures=1)) as server:
         stream = QwenSpace("qwen-2-72b", src=server.url).stream("Hi")
         etas = [event.eta for event in stream.events() if isinstance(event, Status) and event.reason]
         assert etas == [1.0]
-    with serve_wire(Script(**{kind: Page(status, headers={"Retry-After": "500"})})) as server:
+    with serve_script(Script(**{kind: Page(status, headers={"Retry-After": "500"})})) as server:
         error = failure(QwenSpace("qwen-2-72b", src=server.url))
         assert error.retry_after == 500
         assert isinstance(error, gives) or (status, kind) == (503, "join")
 
 
-def test_a_space_that_sleeps_and_says_until_when_is_asked_again_then() -> None:
-    with serve_wire(Script(config=Page(503, headers={"Retry-After": "1.5"}), failures=1)) as server:
+def test_a_space_that_sleeps_is_retried_when_it_requests() -> None:
+    with serve_script(Script(config=Page(503, headers={"Retry-After": "1.5"}), failures=1)) as server:
         started = time.monotonic()
         QwenSpace("qwen-2-72b", src=server.url, retries=0).status()
         assert time.monotonic() - started >= 1.5
@@ -358,7 +358,7 @@ def test_a_login_is_not_blamed_where_the_server_is_away(front: Recorder) -> None
     assert "503" in str(error)
 
 
-def test_a_stream_that_is_refused_is_lost_and_not_asked_for_twice(front: Recorder) -> None:
+def test_a_stream_that_is_refused_is_lost_and_not_requested_twice(front: Recorder) -> None:
     error = failure_at(front, "data", Answer(429, {"Retry-After": "1"}))
     assert type(error) is ConnectionLostError
     assert "HTTP status 429" in str(error)
@@ -386,7 +386,7 @@ def test_an_app_that_hides_its_reasons_is_not_blamed_alone(front: Recorder) -> N
     assert "unable to fetch 'http://127.0.0.1:9/cat.png'" in str(error)
 
 
-def test_apps_say_in_many_ways_that_they_cannot_fetch_an_image() -> None:
+def test_apps_report_in_many_ways_that_they_cannot_fetch_an_image() -> None:
     for message in [
         "Hostname example.org failed validation",
         "Failed to download file. Status code: 404",
@@ -401,7 +401,7 @@ def test_apps_say_in_many_ways_that_they_cannot_fetch_an_image() -> None:
             assert unfetched(addresses, "A Space", "The model is on holiday") is None
 
 
-def test_a_space_on_hugging_face_is_not_asked_for_an_image_of_this_network() -> None:
+def test_a_space_on_hugging_face_does_not_get_an_address_of_this_network() -> None:
     for host in ["127.0.0.1:8000", "localhost", "[::1]", "192.168.1.7", "10.0.0.1:80", "nas", "nas.local"]:
         for space_id in ["Qwen/QVQ-72B-preview", "https://qwen-qvq-72b-preview.hf.space"]:
             with case(space_id, host):
@@ -416,6 +416,6 @@ def test_a_space_on_hugging_face_is_not_asked_for_an_image_of_this_network() -> 
                     space.stream([{"role": "user", "content": [{"type": "text", "text": "Hi"}, part]}])
 
 
-def test_a_space_on_this_network_may_be_asked_for_one() -> None:
+def test_a_space_on_this_network_may_get_one() -> None:
     for src in ("http://127.0.0.1:7860", "http://192.168.1.5", "https://gradio.example.org"):
         QwenSpace("qvq-72b", src=src).stream("Hi", images="http://127.0.0.1:8000/cat.png")

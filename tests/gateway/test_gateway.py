@@ -144,7 +144,7 @@ def test_an_async_stream_arrives_while_the_space_still_answers(
             await client.chat.completions.create(**chat(prompt), stream=True) as chunks,
         ):
             async for _ in chunks:
-                complete.append(servers.saw("complete", prompt))
+                complete.append(servers.reported("complete", prompt))
                 if len(complete) == 4:
                     return
 
@@ -451,7 +451,7 @@ def test_a_client_that_disconnects_leaves_the_queue(
             holder.close()
         servers.wait_for("end", first)
         assert client.chat.completions.create(**chat("Hi [[pace=0]]", model=SLOT)).choices
-    assert not servers.saw("begin", second)
+    assert not servers.reported("begin", second)
 
 
 def test_a_client_that_reads_nothing_is_disconnected(
@@ -467,7 +467,7 @@ def test_a_client_that_reads_nothing_is_disconnected(
         client.connect(("127.0.0.1", int(url.rpartition(":")[2])))
         client.sendall("\r\n".join([*head, "Content-Type: application/json", "", body]).encode())
         servers.wait_for("end", prompt)
-    assert not servers.saw("complete", prompt)
+    assert not servers.reported("complete", prompt)
 
 
 # Limits and the log ----------------------------------------------------------------------------------------

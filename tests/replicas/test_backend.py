@@ -32,7 +32,7 @@ from qwen_spaces.gateway import create_app
 from ..support.gateway import serve_gateway
 from ..support.images import picture
 from ..support.modes import PATIENCE
-from ..support.raw_client import Wire
+from ..support.raw_client import RawReplica
 
 KEY = "sk-the-key-of-the-tests"
 MODEL = "qwen2.5:0.5b"
@@ -107,16 +107,16 @@ def model() -> Iterator[Model]:
 
 
 @pytest.fixture(scope="module")
-def replicas(model: Model) -> Iterator[dict[str, Wire]]:
+def replicas(model: Model) -> Iterator[dict[str, RawReplica]]:
     from qwen_spaces.replicas import serve
     from qwen_spaces.replicas._backend import backend
 
     brain = backend(model.url, MODEL, KEY)
     with serve("qwen-2.5", brain=brain) as one, serve("qwen-3", brain=brain) as two:
-        wires = {"qwen-2.5": Wire(one), "qwen-3": Wire(two)}
-        yield wires
-        for wire in wires.values():
-            wire.http.close()
+        replicas = {"qwen-2.5": RawReplica(one), "qwen-3": RawReplica(two)}
+        yield replicas
+        for replica in replicas.values():
+            replica.http.close()
 
 
 def steps_of(brain: Any, *given: Any, **named: Any) -> list[str]:
@@ -127,7 +127,7 @@ def steps_of(brain: Any, *given: Any, **named: Any) -> list[str]:
 
 
 def test_the_model_gets_the_conversation_and_its_text_is_streamed(
-    model: Model, replicas: dict[str, Wire]
+    model: Model, replicas: dict[str, RawReplica]
 ) -> None:
     prompt = "Why [[gr-error=is that]] the sky?"
     given = prompt, [["Hi", "Hello."]], "Be brief.", "7B"
@@ -147,7 +147,7 @@ def test_the_model_gets_the_conversation_and_its_text_is_streamed(
     }
 
 
-def test_reasoning_is_shown_where_the_space_shows_it(replicas: dict[str, Wire]) -> None:
+def test_reasoning_is_shown_where_the_space_shows_it(replicas: dict[str, RawReplica]) -> None:
     settings = {"model": "qwen3-8b", "sys_prompt": "", "thinking_budget": 1}
     message = json.dumps(replicas["qwen-3"].run("add_message", "Why?", settings, None, None))
     assert '"type": "tool"' in message
@@ -195,13 +195,13 @@ def test_a_file_that_is_no_image_is_not_sent(model: Model, tmp_path: Path) -> No
     ("prompt", "end"), [("endless", "cancelled"), ("endless", "dropped"), ("silent", "cancelled")]
 )
 def test_an_abandoned_answer_ends_the_request_to_the_model(
-    model: Model, replicas: dict[str, Wire], prompt: str, end: str
+    model: Model, replicas: dict[str, RawReplica], prompt: str, end: str
 ) -> None:
-    wire, before = replicas["qwen-2.5"], len(model.seen)
+    replica, before = replicas["qwen-2.5"], len(model.seen)
     while not model.ended.empty():
         model.ended.get()
-    session, joined = wire.join("model_chat", prompt, [], "", "7B")
-    with wire.messages(session) as messages:
+    session, joined = replica.join("model_chat", prompt, [], "", "7B")
+    with replica.messages(session) as messages:
         if prompt == "endless":
             assert any(m["msg"] == "process_generating" for m in messages)
         else:
@@ -210,9 +210,9 @@ def test_an_abandoned_answer_ends_the_request_to_the_model(
             while len(model.seen) == before and time.monotonic() < until:
                 time.sleep(0.01)
         if end == "cancelled":
-            fn = wire.names.index("model_chat")
+            fn = replica.names.index("model_chat")
             body = {"session_hash": session, "fn_index": fn, "event_id": joined.json()["event_id"]}
-            assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
+            assert replica.http.post(f"{replica.api}/cancel", json=body).json() == {"success": True}
             assert model.ended.get(timeout=PATIENCE) == prompt
     if end == "dropped":
         assert model.ended.get(timeout=PATIENCE) == prompt
@@ -231,7 +231,7 @@ def test_an_abandoned_answer_ends_the_request_to_the_model(
     ],
 )
 def test_an_error_of_the_server_is_reported_without_the_key(
-    replicas: dict[str, Wire], prompt: str, message: str
+    replicas: dict[str, RawReplica], prompt: str, message: str
 ) -> None:
     *_, completed, _ = replicas["qwen-2.5"].run("model_chat", prompt, [], "", "7B")
     assert not completed["success"]
@@ -335,10 +335,10 @@ def test_our_own_gateway_is_a_backend() -> None:
         serve("qwen-3", brain=inner) as space,
         serve_gateway(create_app({"qwen-3": space})) as gateway,
         serve("qwen-2.5-max", brain=backend(f"{gateway}/v1", "qwen3-8b")) as outer,
-        closing((wire := Wire(outer)).http),
+        closing((replica := RawReplica(outer)).http),
     ):
         prompt = "Why? [[pace=0]]"
-        text = wire.final("model_chat", prompt, [], "Be brief.")[1][-1][1]
+        text = replica.final("model_chat", prompt, [], "Be brief.")[1][-1][1]
         assert closed.get(timeout=PATIENCE) == prompt
         assert text.startswith(f'You asked: "{prompt}"')
         assert 'System prompt: "Be brief."' in text
@@ -347,13 +347,13 @@ def test_our_own_gateway_is_a_backend() -> None:
         assert isinstance(thought, Thought)
         assert thought.startswith("I")
         assert closed.get(timeout=PATIENCE) == prompt
-        assert wire.run("model_chat", "[[gr-error=No more.]]", [], "")[-2]["output"]["error"].endswith(
+        assert replica.run("model_chat", "[[gr-error=No more.]]", [], "")[-2]["output"]["error"].endswith(
             "No more."
         )
         assert closed.get(timeout=PATIENCE)
-        session, joined = wire.join("model_chat", "[[forever]]", [], "")
-        with wire.messages(session) as messages:
+        session, joined = replica.join("model_chat", "[[forever]]", [], "")
+        with replica.messages(session) as messages:
             assert any(m["msg"] == "process_generating" for m in messages)
             body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
-            assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
+            assert replica.http.post(f"{replica.api}/cancel", json=body).json() == {"success": True}
             assert closed.get(timeout=PATIENCE) == "[[forever]]"

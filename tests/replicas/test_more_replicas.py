@@ -18,7 +18,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from ..support.modes import PATIENCE
-from ..support.raw_client import CELL, QWEN2, QWEN25, Wire
+from ..support.raw_client import CELL, QWEN2, QWEN25, RawReplica
 
 pytestmark = [
     pytest.mark.slow,  # what our own client sees of these replicas is in `client/test_more_spaces.py`
@@ -313,8 +313,8 @@ def test_thoughts_show_only_where_the_space_shows_them(pictures: list[Any]) -> N
         yield Thought("Hm.")
         yield f"{given[3]} {images} {thinking}"
 
-    with serve("qwen-2.5-max", brain=brain) as url, closing((wire := Wire(url)).http):
-        steps = [m for m in wire.run("model_chat", "Hi", [], "") if m["msg"] == "process_generating"]
+    with serve("qwen-2.5-max", brain=brain) as url, closing((replica := RawReplica(url)).http):
+        steps = [m for m in replica.run("model_chat", "Hi", [], "") if m["msg"] == "process_generating"]
         assert [step["output"]["data"][1] for step in steps] == [[["Hi", "None [] 0"]]]
 
 
@@ -331,10 +331,10 @@ def test_an_asynchronous_brain_is_closed_when_its_answer_is_abandoned() -> None:
         finally:
             closed.put(prompt)
 
-    with serve("qwen-2.5-max", brain=brain) as url, closing((wire := Wire(url)).http):
-        assert wire.final("model_chat", "whole", [], "")[1] == [["whole", "2"]]
+    with serve("qwen-2.5-max", brain=brain) as url, closing((replica := RawReplica(url)).http):
+        assert replica.final("model_chat", "whole", [], "")[1] == [["whole", "2"]]
         assert closed.get(timeout=PATIENCE) == "whole"
-        session, _ = wire.join("model_chat", "dropped", [], "")
-        with wire.messages(session) as messages:
+        session, _ = replica.join("model_chat", "dropped", [], "")
+        with replica.messages(session) as messages:
             assert any(m["msg"] == "process_generating" for m in messages)
         assert closed.get(timeout=PATIENCE) == "dropped"

@@ -21,7 +21,7 @@ def serve_hub(
 ) -> Iterator[tuple[str, list[Any]]]:
     """Serve the Spaces `hosts` (id -> address) on loopback; gives the Hub's address and the headers seen.
 
-    `stages`: id -> its stages, one for each time it is asked for; the last one stays. A stage that is a
+    `stages`: id -> its stages, one for each request; the last one stays. A stage that is a
     number is the HTTP status of a refusal. `answers`: id -> what is answered instead.
     """
     seen: list[Any] = []
