@@ -330,7 +330,7 @@ def test_a_status_is_explained_in_our_words(status: int, kind: str, front: Recor
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 @pytest.mark.parametrize(("kind", "gives"), [("info", ConnectError), ("join", SpaceError)])
-def test_a_server_that_is_unavailable_is_retried_when_it_requests(
+def test_a_server_that_is_unavailable_is_retried_after_the_delay_it_requests(
     status: int, kind: str, gives: type[QwenSpacesError]
 ) -> None:
     page = Page(status, headers={"Retry-After": "1"})
@@ -344,7 +344,7 @@ def test_a_server_that_is_unavailable_is_retried_when_it_requests(
         assert isinstance(error, gives) or (status, kind) == (503, "join")
 
 
-def test_a_space_that_sleeps_is_retried_when_it_requests() -> None:
+def test_a_space_that_sleeps_is_retried_after_the_delay_it_requests() -> None:
     with serve_script(Script(config=Page(503, headers={"Retry-After": "1.5"}), failures=1)) as server:
         started = time.monotonic()
         QwenSpace("qwen-2-72b", src=server.url, retries=0).status()

@@ -34,14 +34,14 @@ def page(tmp_path: Path) -> Iterator[Page]:
 
 
 AWAITED = "reply = await shown"
-REQUESTED = "reply = shown.result()"
+RESULT = "reply = shown.result()"
 LAST_LINE = "shown"
 WAYS = pytest.mark.parametrize(
-    "way", [AWAITED, REQUESTED, LAST_LINE], ids=["awaited", "result", "last line of a cell"]
+    "way", [AWAITED, RESULT, LAST_LINE], ids=["awaited", "result", "last line of a cell"]
 )
 
 
-@pytest.mark.parametrize("way", [AWAITED, REQUESTED], ids=["awaited", "result"])
+@pytest.mark.parametrize("way", [AWAITED, RESULT], ids=["awaited", "result"])
 def test_an_answer_grows_in_its_cell_with_15_updates_a_second_at_most(way: str, page: Page) -> None:
     steps = ["word " * count for count in range(1, 301)]
     page.run(way, shown=LiveReply(stream_of(*steps, pace=0.0025)))
@@ -54,7 +54,7 @@ def test_the_status_stands_where_the_answer_will(page: Page) -> None:
     queued = Status("queued", position=3, queue_size=8, eta=20)
     again, upload = Status("queued", eta=2, reason="<i>Full</i>"), Status("queued", upload=2_500_000)
     waits = [Status("waking"), queued, again, upload, Status("running")]
-    page.run(REQUESTED, shown=LiveReply(stream_of(*waits, "Hello.", page=page)))
+    page.run(RESULT, shown=LiveReply(stream_of(*waits, "Hello.", page=page)))
     assert [data["text/plain"] for data in page.seen] == [
         "Connecting ...",
         "The Space wakes up ...",

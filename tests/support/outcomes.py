@@ -14,20 +14,21 @@ import pytest
 
 from qwen_spaces import ConnectError, QwenSpacesError, Reply, SpaceTimeoutError, StreamError
 
-from . import oddities, scripted_gradio
+from . import oddities
 from .modes import FACTOR
 from .raw_server import Raw
+from .scripted_gradio import CONFIG, EVENT_ID, INFO, succeeds
 
 HANG = 20.0 * FACTOR  # seconds after which it hangs
 PYTHON = re.compile(r"(Type|Key|Attribute|Value|Index|Recursion|Lookup|Unicode\w+)Error|StopIteration")
 LONGEST = 5_000  # characters of an error's text
 ELSEWHERE: list[Any] = []  # other hosts that were looked up
-JOINED = {"event_id": scripted_gradio.EVENT_ID}
+JOINED = {"event_id": EVENT_ID}
 VALID = {
-    "/config": Raw(oddities.as_json(scripted_gradio.CONFIG)),
-    "/info": Raw(oddities.as_json(scripted_gradio.INFO)),
+    "/config": Raw(oddities.as_json(CONFIG)),
+    "/info": Raw(oddities.as_json(INFO)),
     "/queue/join": Raw(oddities.as_json(JOINED)),
-    "/queue/data": Raw(scripted_gradio.succeeds("Hello", "Hello world.")),
+    "/queue/data": Raw(succeeds("Hello", "Hello world.")),
 }
 
 

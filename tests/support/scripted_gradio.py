@@ -23,7 +23,7 @@ PREFIX = "/gradio_api"
 EVENT_ID = "6f1d9c0a5b7e4d32"  # of every job, for messages are written before the job is
 STEP = 0.05  # seconds between two events where a script repeats some
 
-_PAIRS = {"type": "array", "items": {"type": "array", "maxItems": 2, "minItems": 2}}
+PAIRS = {"type": "array", "items": {"type": "array", "maxItems": 2, "minItems": 2}}
 CONFIG: dict[str, Any] = {
     "version": "6.31.0",
     "api_prefix": PREFIX,
@@ -32,7 +32,7 @@ CONFIG: dict[str, Any] = {
     "components": [
         {"id": 4, "type": "textbox", "skip_api": False, "api_info": {"type": "string"}},
         {"id": 8, "type": "textbox", "skip_api": False, "api_info": {"type": "string"}},
-        {"id": 10, "type": "json", "skip_api": False, "api_info": _PAIRS},
+        {"id": 10, "type": "json", "skip_api": False, "api_info": PAIRS},
         {"id": 11, "type": "textbox", "skip_api": False, "api_info": {"type": "string"}},
     ],
     "dependencies": [
@@ -74,7 +74,7 @@ def info(**endpoints: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-INFO = info(model_chat=endpoint(query={"type": "string"}, history=_PAIRS, system={"type": "string"}))
+INFO = info(model_chat=endpoint(query={"type": "string"}, history=PAIRS, system={"type": "string"}))
 
 
 def message(kind: str, **more: Any) -> bytes:
