@@ -33,7 +33,6 @@ BELOW_THE_READER = {
     "stream_faults",
     "tls",
     "waiting",
-    "words",
 }
 
 
