@@ -1,4 +1,4 @@
-"""Leaving is cancelling: in whatever way a stream is left, the server stops and its slot is free."""
+"""Leaving is cancelling: in whatever way a reader leaves, the server stops and its slot is free."""
 
 from __future__ import annotations
 
@@ -210,7 +210,9 @@ def test_the_slot_of_a_one_slot_queue_is_free_again(endless: str, servers: Serve
     assert "next" in space.ask("next [[pace=0]]").text
 
 
-def test_a_stream_that_waits_in_the_queue_can_be_left(endless: str, prompt: str, servers: Servers) -> None:
+def test_a_stream_that_waits_in_the_queue_can_be_cancelled(
+    endless: str, prompt: str, servers: Servers
+) -> None:
     space = QwenSpace("qwen-2.5", src=servers["one-slot"])
     with space.stream(endless) as running:
         next(deltas := iter(running))
@@ -225,7 +227,7 @@ def test_a_stream_that_waits_in_the_queue_can_be_left(endless: str, prompt: str,
     assert not servers.reported("begin", prompt)
 
 
-def test_a_stream_can_be_left_at_the_very_moment_it_starts(
+def test_a_stream_can_be_cancelled_at_the_very_moment_it_starts(
     space: QwenSpace, endless: str, servers: Servers
 ) -> None:
     # The cancel comes before the server has sent the event id.

@@ -19,7 +19,7 @@ from qwen_spaces import QwenSpace
 from ..support.modes import PATIENCE
 from ..support.servers import Servers
 
-LEFT = """
+LEFTOVERS = """
     import gc, os, threading, time
 
     def leftovers():
@@ -322,7 +322,7 @@ USES = [  # in this order, in one program, which keeps the streams
 
 
 def test_a_closed_space_has_no_thread_and_no_socket(servers: Servers) -> None:
-    source = f"""{textwrap.dedent(LEFT)}
+    source = f"""{textwrap.dedent(LEFTOVERS)}
 import asyncio, sys, trio
 from qwen_spaces import QwenSpace
 
@@ -350,7 +350,7 @@ print("leaving", flush=True)
 
 
 def test_a_space_that_still_connects_closes_quickly(silent: socket.socket) -> None:
-    source = f"""{textwrap.dedent(LEFT)}
+    source = f"""{textwrap.dedent(LEFTOVERS)}
 import sys
 from qwen_spaces import QwenSpace, StreamCancelledError
 space = QwenSpace("qwen-2.5", src=sys.argv[1])
@@ -427,7 +427,7 @@ assert "Hi" in space.ask("Hi [[pace=0]]").text
 
 
 def test_leftovers_are_found(silent: socket.socket) -> None:
-    source = f"""{textwrap.dedent(LEFT)}
+    source = f"""{textwrap.dedent(LEFTOVERS)}
 import socket, sys, threading
 host, port = sys.argv[1].removeprefix("http://").split(":")
 kept = socket.create_connection((host, int(port)))

@@ -47,7 +47,7 @@ def front(servers: Servers) -> Iterator[Recorder]:
 
 
 def use_all_of_it(space: QwenSpace, prompt: str, servers: Servers) -> None:
-    """Cause a request of every kind: an answer about an image, and a stream that is left."""
+    """Cause a request of every kind: an answer about an image, and a stream that is cancelled."""
     assert "3x2" in space.ask(f"{prompt} [[pace=0]]", images=[PNG]).text
     endless = f"{prompt} [[forever]]"
     stream = space.stream(endless)
@@ -319,8 +319,8 @@ def test_a_proxy_of_somebody_elses_making_carries_every_request(servers: Servers
         space = QwenSpace("qvq-72b", src=servers["qvq-72b"], proxy=proxy)
         deltas = list(space.stream("Hi [[pace=0.01]]", images=picture("PNG", (8, 8), "red")))
         assert POLLING or len(deltas) > 3
-        with space.stream("Hi [[forever]]") as left:
-            next(iter(left))
+        with space.stream("Hi [[forever]]") as stream:
+            next(iter(stream))
     finally:
         running.terminate()
         running.wait(PATIENCE)

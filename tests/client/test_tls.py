@@ -1,4 +1,4 @@
-"""By TLS, as every real Space is reached: it streams, it is left, and what is not trusted is refused."""
+"""By TLS, as every real Space is reached: it streams, it is cancelled, and what is not trusted is refused."""
 
 from __future__ import annotations
 

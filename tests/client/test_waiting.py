@@ -133,7 +133,7 @@ def test_waking_up_is_bounded(stages: Stages, mode: str) -> None:
         QwenSpace("qwen-2.5", timeouts=Timeouts(wake=0.2)).status()
 
 
-def test_a_stream_can_be_left_while_its_space_wakes_up(stages: Stages) -> None:
+def test_a_stream_can_be_cancelled_while_its_space_wakes_up(stages: Stages) -> None:
     stages("SLEEPING")
     stream = QwenSpace("qwen-2.5").stream("Hi")
     for event in stream.events():
