@@ -27,11 +27,12 @@ BELOW_THE_READER = {
     "faults",
     "gradio_chat",
     "more_spaces",
+    "sdk_faults",
     "secrets",
     "shapes",
+    "stream_faults",
     "tls",
     "waiting",
-    "words",
 }
 
 
@@ -65,7 +66,7 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
 
 @pytest.fixture
 def prompt() -> str:
-    """A prompt that no other test uses, so that its brain can be told apart."""
+    """A prompt that no other test uses, so that its brain can be recognised."""
     return f"question {uuid.uuid4().hex[:12]}"
 
 

@@ -20,7 +20,6 @@ from pytest_mock import MockerFixture
 from qwen_spaces import QwenSpace, available_spaces
 from qwen_spaces.cli import main
 from qwen_spaces.cli._terminal import StatusLine
-from qwen_spaces.replicas import __main__ as replica_command
 
 from ..support.commands import COMMAND, invoke
 from ..support.hub import serve_hub
@@ -310,6 +309,8 @@ def test_every_example_runs(
     example: str, local_hub: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
     """Run our command in this process, with a local Hub, and the rest of the example in a shell."""
+    from qwen_spaces.replicas import __main__ as replica_command
+
     monkeypatch.chdir(tmp_path)
     mocker.patch.object(replica_command, "run", autospec=True, side_effect=lambda *_, **__: print("Replica"))
     # That it serves until Ctrl-C is shown in test_gateway.py; here it listens on loopback only.

@@ -28,12 +28,24 @@ from qwen_spaces.cli import _Group, main
 from qwen_spaces.cli._options import Setup
 from qwen_spaces.cli._safety import SafeStream, safe_streams, strip_controls
 
-from ..support import scripted_gradio as wire
 from ..support.cases import case
 from ..support.commands import COMMAND, invoke
 from ..support.hub import serve_hub
 from ..support.modes import PATIENCE
-from ..support.scripted_gradio import Page, Script, serve_wire
+from ..support.scripted_gradio import (
+    BEGIN,
+    CONFIG,
+    PAIRS,
+    Page,
+    Script,
+    endpoint,
+    fails,
+    generates,
+    info,
+    message,
+    serve_script,
+    succeeds,
+)
 from ..support.servers import Servers
 from ..support.terminal import Screen, Terminal, paper, stage
 
@@ -250,7 +262,7 @@ def test_only_one_module_writes() -> None:
 
 
 def test_a_pipe_gets_an_unfiltered_answer_but_stderr_is_filtered() -> None:
-    with serve_wire(Script(events=(*wire.says(EVIL), *wire.fails(EVIL, EVIL)))) as server:
+    with serve_script(Script(events=(*generates(EVIL), *fails(EVIL, EVIL)))) as server:
         code, text, errors = invoke("--debug", "ask", "--src", server.url, "Hi")
     assert code == 4
     assert text == f"{EVIL}\n"
@@ -263,8 +275,8 @@ def test_a_pipe_gets_an_unfiltered_answer_but_stderr_is_filtered() -> None:
 
 @pytest.mark.parametrize("how", [["--plain"], [], ["--no-stream"], ["--json"], ["--jsonl"]], ids=" ".join)
 def test_an_answer_and_its_reasoning(how: list[str]) -> None:
-    with serve_wire(
-        Script(events=wire.well(EVIL[:90], f"{EVIL}\n\n```{EVIL}\n{EVIL}\n```\n\n- {EVIL}"))
+    with serve_script(
+        Script(events=succeeds(EVIL[:90], f"{EVIL}\n\n```{EVIL}\n{EVIL}\n```\n\n- {EVIL}"))
     ) as server:
         output = run_here("ask", *how, "--src", server.url, "Hi", code=0)
         assert b"good" in output
@@ -273,7 +285,7 @@ def test_an_answer_and_its_reasoning(how: list[str]) -> None:
 
 
 def test_an_answer_on_a_dumb_terminal() -> None:
-    with serve_wire(Script(events=wire.well(EVIL))) as server:
+    with serve_script(Script(events=succeeds(EVIL))) as server:
         run("ask", "--src", server.url, "Hi", code=0, TERM="dumb")
 
 
@@ -286,24 +298,24 @@ def test_a_reasoning(model: str, servers: Servers) -> None:
 @pytest.mark.parametrize(
     ("script", "code"),
     [
-        (Script(events=(*wire.BEGIN, *wire.fails(EVIL, EVIL))), 4),
+        (Script(events=(*BEGIN, *fails(EVIL, EVIL))), 4),
         (Script(join=Page(422, {"detail": EVIL})), 3),
         (Script(join=Page(422, {"detail": [{"loc": [EVIL], "msg": EVIL}]})), 3),
         (Script(config=Page(200, f"<title>{EVIL}</title>")), 3),
-        (Script(info=Page(200, wire.info(**{EVIL: wire.endpoint(**{EVIL: {"type": EVIL}})}))), 3),
-        (Script(events=(*wire.BEGIN, wire.message("unexpected_error", message=EVIL))), 4),
+        (Script(info=Page(200, info(**{EVIL: endpoint(**{EVIL: {"type": EVIL}})}))), 3),
+        (Script(events=(*BEGIN, message("unexpected_error", message=EVIL))), 4),
     ],
     ids=["error", "refused", "validation", "page", "endpoints", "unexpected"],
 )
 def test_an_error(script: Script, code: int, debug: list[str]) -> None:
-    with serve_wire(script) as server:
+    with serve_script(script) as server:
         output = run_here(*debug, "ask", "--src", server.url, "Hi", code=code)
     assert b"Error:" in output
     assert (b"Traceback" in output) == bool(debug)
 
 
 def test_an_error_in_a_real_terminal() -> None:
-    with serve_wire(Script(events=(*wire.BEGIN, *wire.fails(EVIL, EVIL)))) as server:
+    with serve_script(Script(events=(*BEGIN, *fails(EVIL, EVIL)))) as server:
         output = run("--debug", "ask", "--src", server.url, "Hi", code=4)
     assert b"Error:" in output
     assert b"Traceback" in output
@@ -311,7 +323,7 @@ def test_an_error_in_a_real_terminal() -> None:
 
 HOSTILE = {
     "query": {"type": "string"},
-    "history": wire._PAIRS,
+    "history": PAIRS,
     "system": {"type": "string"},
     EVIL: {"type": "string", "enum": [EVIL, "x"]},
     f"{EVIL}2": {"type": "number"},
@@ -320,14 +332,14 @@ HOSTILE = {
 
 @pytest.mark.parametrize("how", [[], ["--json"]], ids=["words", "json"])
 def test_a_status(how: list[str]) -> None:
-    hostile = {**wire.endpoint(**HOSTILE), "returns": [{"type": {"type": "string"}}]}
-    with serve_wire(Script(info=Page(body=wire.info(model_chat=hostile)))) as server:
+    hostile = {**endpoint(**HOSTILE), "returns": [{"type": {"type": "string"}}]}
+    with serve_script(Script(info=Page(body=info(model_chat=hostile)))) as server:
         output = run_here("status", server.url, *how, code=0)
     assert b"Evil" in output
 
 
 def test_a_check_of_the_spaces() -> None:
-    with serve_wire(Script(config=Page(body={**wire.CONFIG, "version": EVIL}))) as server:
+    with serve_script(Script(config=Page(body={**CONFIG, "version": EVIL}))) as server:
         hosts = {
             "Qwen/Qwen2.5": server.url,
             "Qwen/Qwen2-72B-Instruct": server.url,
@@ -344,14 +356,14 @@ def wait_for_prompts(terminal: Terminal, count: int) -> None:
 
 def test_a_chat() -> None:
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(serve_wire(Script(events=wire.well(EVIL))))
+        server = stack.enter_context(serve_script(Script(events=succeeds(EVIL))))
         terminal = stack.enter_context(Terminal([*COMMAND, "chat", "--src", server.url]))
         for prompts, (line, shown) in enumerate((("Hi", "goodEvil"), ("/model", "qwen-2.5-max")), 1):
             wait_for_prompts(terminal, prompts)
             terminal.type(f"{line}\r")
             terminal.wait_for(shown)
         wait_for_prompts(terminal, 3)
-        server.script = Script(events=(*wire.BEGIN, *wire.fails(EVIL, EVIL)))
+        server.script = Script(events=(*BEGIN, *fails(EVIL, EVIL)))
         terminal.type("Hi\r")
         terminal.wait_for("Error:")
         wait_for_prompts(terminal, 4)  # a Ctrl-D before it would be lost
@@ -391,7 +403,7 @@ def test_markdown_makes_no_hyperlink_and_no_control() -> None:
         *("&#155;2J &#8238; &#8294; &ZeroWidthSpace; &lrm; &rlm; &#8232; &#xe0041;", "`&#x202e;`"),
     ]:
         with case(source):
-            with serve_wire(Script(events=wire.well(source))) as server:
+            with serve_script(Script(events=succeeds(source))) as server:
                 output = run_here("ask", "--src", server.url, "Hi", code=0)
             assert b"\x1b]" not in output
 

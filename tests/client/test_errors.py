@@ -54,7 +54,7 @@ def test_an_error_of_the_app_after_some_text_keeps_the_text(name: str, mode: str
     assert error.partial_text.startswith('You asked: "Hi')
 
 
-def test_a_gradio_error_tells_its_own_words(mode: str, servers: Servers) -> None:
+def test_a_gradio_error_keeps_its_message(mode: str, servers: Servers) -> None:
     stream = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).stream("[[gr-error=The model is on holiday]]")
     error = failure(mode, stream)
     assert type(error) is SpaceError
@@ -62,20 +62,20 @@ def test_a_gradio_error_tells_its_own_words(mode: str, servers: Servers) -> None
     assert "The model is on holiday" in str(error)
 
 
-def test_a_spent_gpu_quota_tells_when_to_come_back(mode: str, servers: Servers) -> None:
+def test_a_spent_gpu_quota_has_the_time_to_retry(mode: str, servers: Servers) -> None:
     error = failure(mode, QwenSpace("qvq-72b", src=servers["qvq-72b"]).stream("Hi [[quota]]"))
     assert type(error) is QuotaExceededError
     assert error.retry_after == 9 * 60 + 48
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_a_space_that_says_nothing_is_an_empty_reply(name: str, servers: Servers) -> None:
+def test_an_answer_without_text_is_an_empty_reply_error(name: str, servers: Servers) -> None:
     stream = QwenSpace(name, src=servers[name]).stream("Hi [[nothing]]")
     assert type(failure("sync", stream)) is EmptyReplyError
     assert type(failure("sync", stream)) is EmptyReplyError  # and again, not silence
 
 
-def test_a_full_queue_is_told(mode: str, servers: Servers, prompt: str) -> None:
+def test_a_full_queue_is_its_error(mode: str, servers: Servers, prompt: str) -> None:
     space = QwenSpace("qwen-2-72b", src=servers["full"])
     once = QwenSpace("qwen-2-72b", src=servers["full"], retries=0)
     endless = [f"{prompt} {number} [[forever]]" for number in range(2)]

@@ -1,4 +1,4 @@
-"""Servers that say nothing, or a byte at a time: each wait has its end, and leaves nothing behind."""
+"""Servers that send nothing, or a byte at a time: each wait has its end, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from qwen_spaces._types.events import Status, Text
 from ..support.images import PNG
 from ..support.modes import run_async
 from ..support.reluctant import PATIENCE, Reluctant, assert_closing_ends_a_status, assert_gone
-from ..support.scripted_gradio import STEP, Script, completes, says, serve_wire
+from ..support.scripted_gradio import STEP, Script, completes, generates, serve_script
 from ..support.servers import Servers
 from ..support.streams import scripted_stream
 
@@ -182,8 +182,8 @@ print(stream.text)
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGSTOP")
 def test_a_process_that_was_stopped_reads_on() -> None:
     texts = ["word " * (number + 1) for number in range(40)]
-    events = tuple(part for event in says(*texts) for part in (event, STEP))
-    with serve_wire(Script(events=(*events, *completes("", [["Hi", texts[-1]]], None)))) as server:
+    events = tuple(part for event in generates(*texts) for part in (event, STEP))
+    with serve_script(Script(events=(*events, *completes("", [["Hi", texts[-1]]], None)))) as server:
         program = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, server.url], stdout=subprocess.PIPE, text=True
         )

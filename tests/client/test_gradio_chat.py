@@ -21,7 +21,7 @@ from qwen_spaces import (
 from ..support.commands import invoke
 from ..support.images import picture
 from ..support.modes import POLLING, deltas_through
-from ..support.scripted_gradio import BEGIN, CONFIG, Page, Script, completes, endpoint, info, serve_wire
+from ..support.scripted_gradio import BEGIN, CONFIG, Page, Script, completes, endpoint, info, serve_script
 from ..support.servers import TURNS, Servers
 
 RED, BLUE = picture("PNG", (11, 10), "red"), picture("JPEG", (5, 6), "blue")
@@ -199,7 +199,7 @@ def test_an_option_may_have_the_name_of_an_argument_of_the_sdk(name: str) -> Non
         "dependencies": [{**dependency, "api_name": "chat", "inputs": [11, 8], "outputs": [4]}],
     }
     events = (*BEGIN, *completes("Hello"))
-    with serve_wire(
+    with serve_script(
         Script(config=Page(body=config), info=Page(body=info(chat=chat)), events=events)
     ) as server:
         assert QwenSpace(server.url).ask("Hi", **{name: "given"}).text == "Hello"  # type: ignore[arg-type]

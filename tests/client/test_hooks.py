@@ -18,7 +18,7 @@ import pytest
 from qwen_spaces._gradio.job import HOOKS
 
 from ..support.modes import PATIENCE
-from ..support.scripted_gradio import BEGIN, STEP, Script, fails, repeated, says, serve_wire, well
+from ..support.scripted_gradio import BEGIN, STEP, Script, fails, generates, repeated, serve_script, succeeds
 
 pytestmark = pytest.mark.slow
 
@@ -57,11 +57,11 @@ def renamed(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
 
 def test_it_works_and_leaving_ends_the_job(renamed: tuple[str, Path]) -> None:
     name, folder = renamed
-    endless = (*says("Hello"), STEP, *repeated(says("Hello", "Hello again")[-1], 20.0))
+    endless = (*generates("Hello"), STEP, *repeated(generates("Hello", "Hello again")[-1], 20.0))
     with (
-        serve_wire(Script(events=well("Hello", "Hello world."))) as good,
-        serve_wire(Script(events=(*BEGIN, *fails("No.")))) as bad,
-        serve_wire(Script(events=endless, end="hang")) as open_ended,
+        serve_script(Script(events=succeeds("Hello", "Hello world."))) as good,
+        serve_script(Script(events=(*BEGIN, *fails("No.")))) as bad,
+        serve_script(Script(events=endless, end="hang")) as open_ended,
     ):
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, good.url, bad.url, open_ended.url],

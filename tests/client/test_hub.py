@@ -88,7 +88,7 @@ def test_the_saved_token_goes_to_the_hub_but_not_to_a_host_elsewhere(
         ("somebody/paused", "SpaceUnavailableError", "does not run: PAUSED"),
     ],
 )
-def test_what_the_hub_says_no_to_is_told(name: str, error: str, why: str, run: Run) -> None:
+def test_a_refusal_of_the_hub_is_its_error(name: str, error: str, why: str, run: Run) -> None:
     ended = run("-c", f"from qwen_spaces import QwenSpace; QwenSpace({name!r}).ask('Hi')")
     assert f"qwen_spaces.errors.{error}" in ended.stderr.splitlines()[-1]
     assert why in ended.stderr
@@ -102,7 +102,7 @@ SECRET = "hf_VerySecret"
 
 @contextlib.contextmanager
 def hub_of(hosts: dict[str, str], **more: Any) -> Iterator[list[Any]]:
-    """A Hub with these Spaces, the one that is asked; gives the headers it has seen."""
+    """A Hub with these Spaces, in place of the real one; gives the headers of its requests."""
     with serve_hub(hosts, **more) as (url, seen), pytest.MonkeyPatch.context() as patch:
         patch.setattr(huggingface_hub.constants, "ENDPOINT", url)
         yield seen

@@ -1,4 +1,4 @@
-"""Leaving is cancelling: in whatever way a stream is left, the server stops and its slot is free."""
+"""Leaving is cancelling: in whatever way a reader leaves, the server stops and its slot is free."""
 
 from __future__ import annotations
 
@@ -195,11 +195,11 @@ def test_a_sibling_on_the_same_endpoint_goes_on(
     question = endless.replace("forever", "pace=0.02")
     sibling = space.stream(question)
     answer = iter(sibling)
-    begun = next(answer)
+    first_text = next(answer)
     leave(space.stream(endless))
     servers.wait_for("end", endless)
-    assert not servers.saw("end", question)
-    assert begun + "".join(answer) == sibling.result().text
+    assert not servers.reported("end", question)
+    assert first_text + "".join(answer) == sibling.result().text
     assert "I do not think." in sibling.text
     servers.wait_for("complete", question)
 
@@ -210,7 +210,9 @@ def test_the_slot_of_a_one_slot_queue_is_free_again(endless: str, servers: Serve
     assert "next" in space.ask("next [[pace=0]]").text
 
 
-def test_a_stream_that_waits_in_the_queue_can_be_left(endless: str, prompt: str, servers: Servers) -> None:
+def test_a_stream_that_waits_in_the_queue_can_be_cancelled(
+    endless: str, prompt: str, servers: Servers
+) -> None:
     space = QwenSpace("qwen-2.5", src=servers["one-slot"])
     with space.stream(endless) as running:
         next(deltas := iter(running))
@@ -222,13 +224,13 @@ def test_a_stream_that_waits_in_the_queue_can_be_left(endless: str, prompt: str,
         del deltas  # leaves what runs, so not before the one that waits has gone
     servers.wait_for("end", endless)
     assert "after" in space.ask("after [[pace=0]]").text
-    assert not servers.saw("begin", prompt)
+    assert not servers.reported("begin", prompt)
 
 
-def test_a_stream_can_be_left_at_the_very_moment_it_starts(
+def test_a_stream_can_be_cancelled_at_the_very_moment_it_starts(
     space: QwenSpace, endless: str, servers: Servers
 ) -> None:
-    # The cancel comes before the server has told the event id.
+    # The cancel comes before the server has sent the event id.
     space.status()
     prompts = [f"{number} {endless}" for number in range(3)]
     for prompt in prompts:
@@ -239,7 +241,7 @@ def test_a_stream_can_be_left_at_the_very_moment_it_starts(
         assert list(events) == []
         stream.close()
     for prompt in prompts:
-        if servers.saw("begin", prompt):
+        if servers.reported("begin", prompt):
             servers.wait_for("end", prompt)
 
 

@@ -26,16 +26,12 @@ from qwen_spaces import (
     Text,
     UnsupportedOptionError,
 )
-from qwen_spaces.replicas import NAMES, serve
-from qwen_spaces.replicas._brain import long_text
-from qwen_spaces.replicas._sample_text import PASSAGES
 
 from ..support.images import picture
 from ..support.modes import PATIENCE, POLLING, deltas_through, run_async
 from ..support.proxy import Answer, Recorder, Request, recording
-from ..support.servers import SPACES, TURNS, Servers
+from ..support.servers import MORE_SPACES, TURNS, Servers
 
-MORE = tuple(name for name in NAMES if name not in SPACES)
 SHAPES = ("qwen-3", "qwen-2.5-vl-72b", "qwen-2.5-1m")  # one of each shape beyond the first three
 STEPPED = ("qwen-2.5-vl-72b", "qwen-2.5-1m")  # a request to them takes several calls
 KEEPS_TURNS = ("qwen-2.5-72b", "qwen-2.5-max", "qwen-2.5-coder")  # they take a native history
@@ -57,13 +53,13 @@ RED, BLUE = picture("PNG", (11, 10), "red"), picture("JPEG", (5, 6), "blue")
 
 @pytest.fixture(scope="module")
 def spaces(servers: Servers) -> Iterator[Mapping[str, QwenSpace]]:
-    made = {name: QwenSpace(name, src=servers[name]) for name in MORE}
+    made = {name: QwenSpace(name, src=servers[name]) for name in MORE_SPACES}
     yield made
     for space in made.values():
         space.close()
 
 
-@pytest.mark.parametrize("name", MORE)
+@pytest.mark.parametrize("name", MORE_SPACES)
 def test_all_that_is_given_reaches_the_space_and_the_deltas_are_the_answer(
     name: str, mode: str, spaces: Mapping[str, QwenSpace], prompt: str
 ) -> None:
@@ -94,16 +90,18 @@ def test_without_a_system_prompt_the_space_uses_its_own(name: str, spaces: Mappi
 def test_deltas_come_while_the_space_still_produces(
     name: str, spaces: Mapping[str, QwenSpace], servers: Servers, prompt: str
 ) -> None:
-    asked = f"{prompt} [[forever]] [[pace=0.01]]"
-    for place, _ in enumerate(spaces[name].stream(asked)):
+    endless = f"{prompt} [[forever]] [[pace=0.01]]"
+    for place, _ in enumerate(spaces[name].stream(endless)):
         if place == 3:
             break
-    servers.wait_for("end", asked)
-    assert not servers.saw("complete", asked)
+    servers.wait_for("end", endless)
+    assert not servers.reported("complete", endless)
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_5000_characters_of_many_scripts_arrive_whole(name: str, spaces: Mapping[str, QwenSpace]) -> None:
+    from qwen_spaces.replicas._brain import long_text
+
     assert "".join(spaces[name].stream("[[long=5000]]")) == long_text(5_000)
 
 
@@ -111,6 +109,8 @@ def test_5000_characters_of_many_scripts_arrive_whole(name: str, spaces: Mapping
 def test_an_answer_split_after_each_code_point_arrives_whole(
     name: str, spaces: Mapping[str, QwenSpace]
 ) -> None:
+    from qwen_spaces.replicas._sample_text import PASSAGES
+
     assert "".join(spaces[name].stream("[[multibyte]]")) == "".join(PASSAGES)
 
 
@@ -242,10 +242,10 @@ def test_a_history_that_was_changed_is_sent_again_in_another_session(spaces: Map
     chat = spaces["qwen-3"].conversation()
     folded = "User: My name is Ada.\nAssistant: Hello Ada.\nUser: "
     chat.messages = TURNS  # type: ignore[assignment]
-    for asked in ("Taken back", "Second"):
-        text = chat.ask(f"{asked} [[pace=0]]").text
-        assert f'You asked: "{folded}{asked} [[pace=0]]\nAssistant:"\n\nThis is turn 1.' in text
-        if asked == "Taken back":
+    for message in ("Taken back", "Second"):
+        text = chat.ask(f"{message} [[pace=0]]").text
+        assert f'You asked: "{folded}{message} [[pace=0]]\nAssistant:"\n\nThis is turn 1.' in text
+        if message == "Taken back":
             chat.undo()
     text = chat.ask("Third [[pace=0]]").text
     assert 'You asked: "Third [[pace=0]]"\n\nThis is turn 2.' in text
@@ -258,6 +258,8 @@ def test_a_history_that_was_changed_is_sent_again_in_another_session(spaces: Map
 
 
 def test_a_space_that_was_restarted_is_an_error_and_then_a_new_session() -> None:
+    from qwen_spaces.replicas import serve
+
     with serve("qwen-3") as url:
         chat = Qwen3(src=url).conversation()
         chat.ask("First [[pace=0]]")
@@ -271,8 +273,8 @@ def test_a_space_that_was_restarted_is_an_error_and_then_a_new_session() -> None
         assert "This is turn 2." in chat.ask("Third [[pace=0]]").text
 
 
-@pytest.mark.parametrize("by_hand", [False, True], ids=["a retry", "asked again"])
-def test_a_retry_never_asks_twice_in_one_session(by_hand: bool, servers: Servers) -> None:
+@pytest.mark.parametrize("by_hand", [False, True], ids=["a retry", "requested again"])
+def test_a_retry_never_sends_two_prompts_in_one_session(by_hand: bool, servers: Servers) -> None:
     fail = threading.Event()
 
     def interfere(request: Request) -> Answer | int | None:
@@ -336,7 +338,9 @@ def test_the_placeholder_of_the_answer_is_no_part_of_it(mode: str, spaces: Mappi
 
 
 @pytest.mark.parametrize("name", STEPPED)
-def test_a_stream_left_during_the_first_calls_never_asks(name: str, mode: str, servers: Servers) -> None:
+def test_a_stream_closed_during_the_first_calls_sends_no_prompt(
+    name: str, mode: str, servers: Servers
+) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
     def interfere(request: Request) -> None:

@@ -1,4 +1,4 @@
-"""A Space cannot send a client elsewhere: all that a request carries goes to the address that was asked."""
+"""A Space cannot send a client elsewhere: all that a request carries goes to the address of the Space."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from qwen_spaces import AuthenticationError, ContractError, QwenSpace, QwenSpace
 from qwen_spaces._gradio.config import parse_config
 from qwen_spaces._gradio.guard import RequestGuard
 
-from ..support.scripted_gradio import CONFIG, Page, Script, Wire, serve_wire
+from ..support.scripted_gradio import CONFIG, Page, Script, ScriptedServer, serve_script
 from ..support.tls import serve_tls
 
 SECRET = "hf_VerySecret"
 
-# What a server says -> how; {other} is another origin.
+# What a server sends -> how; {other} is another origin.
 PREFIXES = {
     "an address": "{other}",
     "an address behind a slash": "/{other}/x",
@@ -30,7 +30,7 @@ PREFIXES = {
 
 
 def redirects(path: str, status: int) -> Any:
-    def script(other: Wire) -> Script:
+    def script(other: ScriptedServer) -> Script:
         where = "/config" if path == "config" else f"/gradio_api/{path}"
         names = {"queue/join": "join", "queue/data": "data"}
         page = Page(status, headers={"Location": f"{other.url}{where}"})
@@ -40,7 +40,7 @@ def redirects(path: str, status: int) -> Any:
 
 
 def prefix(form: str) -> Any:
-    def script(other: Wire) -> Script:
+    def script(other: ScriptedServer) -> Script:
         host = other.url.removeprefix("http://")
         return Script(config=Page(body={**CONFIG, "api_prefix": form.format(other=other.url, host=host)}))
 
@@ -69,7 +69,7 @@ def test_nothing_arrives_at_another_origin(
     script: Any, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", SECRET)
-    with serve_wire() as other, serve_wire(script(other)) as server:
+    with serve_script() as other, serve_script(script(other)) as server:
         with pytest.raises(ContractError) as caught:
             QwenSpace("qwen-2-72b", src=server.url, retries=0, **settings).ask("Hi")
         assert other.requests == []
@@ -79,14 +79,14 @@ def test_nothing_arrives_at_another_origin(
 
 
 def test_an_error_names_the_place_of_a_redirect() -> None:
-    with serve_wire() as other:
-        with serve_wire(redirects("config", 302)(other)) as server, pytest.raises(ContractError) as caught:
+    with serve_script() as other:
+        with serve_script(redirects("config", 302)(other)) as server, pytest.raises(ContractError) as caught:
             QwenSpace("qwen-2-72b", src=server.url).status()
         assert other.url in str(caught.value)
 
 
 def test_another_path_of_the_same_host_is_followed() -> None:
-    with serve_wire() as server:
+    with serve_script() as server:
         server.script = Script(config=Page(307, headers={"Location": "/app/config"}), failures=1)
         with pytest.raises(QwenSpacesError):  # the scripted server has nothing below /app
             QwenSpace("qwen-2-72b", src=server.url, retries=0).status()
@@ -95,8 +95,8 @@ def test_another_path_of_the_same_host_is_followed() -> None:
 
 def test_https_in_place_of_http_is_followed() -> None:
     with (
-        serve_wire() as plain,
-        serve_wire() as behind,
+        serve_script() as plain,
+        serve_script() as behind,
         serve_tls(behind.url) as (secure, context),
     ):
         plain.script = Script(config=Page(301, headers={"Location": f"{secure}/config"}))
@@ -107,7 +107,7 @@ def test_https_in_place_of_http_is_followed() -> None:
 
 
 def test_no_request_passes_that_is_for_another_origin() -> None:
-    with serve_wire() as server, serve_wire() as other:
+    with serve_script() as server, serve_script() as other:
         with pytest.raises(ContractError, match="Nothing was sent"):
             httpx.get(f"{other.url}/config", auth=RequestGuard(server.url))
         assert other.requests == []
@@ -115,15 +115,15 @@ def test_no_request_passes_that_is_for_another_origin() -> None:
 
 
 def test_redirects_in_a_circle_come_to_an_end() -> None:
-    with serve_wire(Script(config=Page(302, headers={"Location": "/config"}))) as server:
+    with serve_script(Script(config=Page(302, headers={"Location": "/config"}))) as server:
         with pytest.raises(ContractError):
             QwenSpace("qwen-2-72b", src=server.url).status()
         assert server.count("/config") < 10
 
 
-def test_a_redirect_to_a_login_asks_for_one() -> None:
+def test_a_redirect_to_a_login_is_an_authentication_error() -> None:
     script = Script(config=Page(302, headers={"Location": "/login"}))
-    with serve_wire(script) as server, pytest.raises(AuthenticationError, match="auth="):
+    with serve_script(script) as server, pytest.raises(AuthenticationError, match="auth="):
         QwenSpace("qwen-2-72b", src=server.url).status()
 
 
@@ -148,7 +148,7 @@ def test_a_config_that_leads_elsewhere_is_refused_before_the_guard_sees_a_reques
 
 def test_a_page_that_is_no_config_is_not_searched() -> None:
     page = Page(404, "<script>window.gradio_config = " * 100_000)  # which costs the SDK minutes
-    with serve_wire(Script(config=page)) as server:
+    with serve_script(Script(config=page)) as server:
         with pytest.raises(ContractError, match="404"):
             QwenSpace("qwen-2-72b", src=server.url).status()
         assert [request.path for request in server.requests] == ["/config"]

@@ -19,7 +19,7 @@ from qwen_spaces import QwenSpace
 from ..support.modes import PATIENCE
 from ..support.servers import Servers
 
-LEFT = """
+LEFTOVERS = """
     import gc, os, threading, time
 
     def leftovers():
@@ -61,7 +61,7 @@ class Program:
         for printed in self.process.stdout:
             if printed.rstrip("\n") == line:
                 return
-        pytest.fail(f"it never said {line!r}: {self.process.communicate(timeout=PATIENCE)[1]}")
+        pytest.fail(f"it never printed {line!r}: {self.process.communicate(timeout=PATIENCE)[1]}")
 
     def go_on(self) -> None:
         """Write the line that it waits for."""
@@ -322,7 +322,7 @@ USES = [  # in this order, in one program, which keeps the streams
 
 
 def test_a_closed_space_has_no_thread_and_no_socket(servers: Servers) -> None:
-    source = f"""{textwrap.dedent(LEFT)}
+    source = f"""{textwrap.dedent(LEFTOVERS)}
 import asyncio, sys, trio
 from qwen_spaces import QwenSpace
 
@@ -350,7 +350,7 @@ print("leaving", flush=True)
 
 
 def test_a_space_that_still_connects_closes_quickly(silent: socket.socket) -> None:
-    source = f"""{textwrap.dedent(LEFT)}
+    source = f"""{textwrap.dedent(LEFTOVERS)}
 import sys
 from qwen_spaces import QwenSpace, StreamCancelledError
 space = QwenSpace("qwen-2.5", src=sys.argv[1])
@@ -427,7 +427,7 @@ assert "Hi" in space.ask("Hi [[pace=0]]").text
 
 
 def test_leftovers_are_found(silent: socket.socket) -> None:
-    source = f"""{textwrap.dedent(LEFT)}
+    source = f"""{textwrap.dedent(LEFTOVERS)}
 import socket, sys, threading
 host, port = sys.argv[1].removeprefix("http://").split(":")
 kept = socket.create_connection((host, int(port)))

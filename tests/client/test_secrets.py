@@ -41,13 +41,13 @@ PNG = picture("PNG", (3, 2), "red")
 
 @pytest.fixture
 def front(servers: Servers) -> Iterator[Recorder]:
-    """A server of QVQ that records what it is asked."""
+    """A server of QVQ that records its requests."""
     with recording(servers["qvq-72b"]) as recorder:
         yield recorder
 
 
 def use_all_of_it(space: QwenSpace, prompt: str, servers: Servers) -> None:
-    """Cause a request of every kind: an answer about an image, and a stream that is left."""
+    """Cause a request of every kind: an answer about an image, and a stream that is cancelled."""
     assert "3x2" in space.ask(f"{prompt} [[pace=0]]", images=[PNG]).text
     endless = f"{prompt} [[forever]]"
     stream = space.stream(endless)
@@ -101,7 +101,7 @@ def test_what_a_proxy_sees_of_a_request_has_no_saved_token(
         assert SECRET not in repr(proxy.seen)
 
 
-# What it is not told to ------------------------------------------------------------------------------------
+# Where it does not go -------------------------------------------------------------------------------------
 
 
 def answering(kind: str, answer: Answer | int) -> Callable[[Request], Answer | int | None]:
@@ -136,21 +136,21 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def all_of(error: BaseException | None) -> str:
-    """All that an error and those behind it say, in every form in which one may be shown."""
-    told = "".join(traceback.format_exception(error)) if error else ""
+    """The texts of an error and of those behind it, in every form in which one may be shown."""
+    text = "".join(traceback.format_exception(error)) if error else ""
     while error:
-        told += f"{error}{error!r}{error.args}{vars(error)}"
-        told += all_of(error.__cause__ if error.__context__ is not error.__cause__ else None)
+        text += f"{error}{error!r}{error.args}{vars(error)}"
+        text += all_of(error.__cause__ if error.__context__ is not error.__cause__ else None)
         error = error.__context__
-    return told
+    return text
 
 
-def told_by(log: pytest.LogCaptureFixture) -> str:
+def text_of(log: pytest.LogCaptureFixture) -> str:
     return "".join(f"{record.getMessage()}{record.args}{record.exc_text}" for record in log.records)
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_no_error_and_no_log_tells_the_token(
+def test_no_error_and_no_log_reveals_the_token(
     failure: str, front: Recorder, prompt: str, log: pytest.LogCaptureFixture
 ) -> None:
     front.interfere = FAILURES[failure]
@@ -160,30 +160,30 @@ def test_no_error_and_no_log_tells_the_token(
         list(stream)
     assert any(SECRET in request.headers.get(HEADER, "") for request in front.seen)
     assert SECRET not in all_of(caught.value)
-    assert SECRET not in told_by(log)
+    assert SECRET not in text_of(log)
     assert SECRET not in f"{space!r}{space}{stream!r}{stream}{vars(stream)}"
 
 
-def test_no_error_of_an_address_that_refuses_tells_the_token(log: pytest.LogCaptureFixture) -> None:
+def test_no_error_of_an_address_that_refuses_reveals_the_token(log: pytest.LogCaptureFixture) -> None:
     space = QwenSpace("qwen-2.5", src="http://127.0.0.1:9", token=SECRET, retries=0)
     with pytest.raises(ConnectError) as caught:
         space.ask("Hi")
-    assert SECRET not in all_of(caught.value) + told_by(log) + repr(space)
+    assert SECRET not in all_of(caught.value) + text_of(log) + repr(space)
 
 
 @pytest.mark.parametrize(
     "spoilt", [f"{SECRET}\n", f"{SECRET}\r\nx: y", f"{SECRET}é", f" {SECRET} "], ids=repr
 )
-def test_no_error_of_a_token_that_no_header_can_carry_tells_it(
+def test_no_error_of_a_token_that_no_header_can_carry_reveals_it(
     spoilt: str, front: Recorder, log: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(AuthenticationError, match="Pass a Hugging Face token") as caught:
         QwenSpace("qvq-72b", src=front.url, token=spoilt, retries=0)
     assert SECRET not in all_of(caught.value)
-    assert SECRET not in told_by(log)
+    assert SECRET not in text_of(log)
 
 
-def test_no_repr_and_no_log_of_what_goes_well_tells_the_token(
+def test_no_repr_and_no_log_of_a_success_reveals_the_token(
     front: Recorder, prompt: str, servers: Servers, log: pytest.LogCaptureFixture
 ) -> None:
     space = QwenSpace("qvq-72b", src=front.url, token=SECRET)
@@ -195,11 +195,11 @@ def test_no_repr_and_no_log_of_what_goes_well_tells_the_token(
     assert reached
     for thing in (space, stream, space.status(), space.conversation(), space._client, *reached):
         assert SECRET not in f"{thing!r}{thing}"
-    assert SECRET not in told_by(log)
+    assert SECRET not in text_of(log)
     assert any(record.name == "qwen_spaces" for record in log.records)
 
 
-def test_no_error_tells_the_password_of_a_login_or_of_a_proxy(
+def test_no_error_reveals_the_password_of_a_login_or_of_a_proxy(
     servers: Servers, log: pytest.LogCaptureFixture
 ) -> None:
     wrong = QwenSpace(servers["locked"], auth=("ada", SECRET), retries=0)
@@ -208,7 +208,7 @@ def test_no_error_tells_the_password_of_a_login_or_of_a_proxy(
     lost = QwenSpace("qwen-2.5", src=servers["qwen-2.5"], proxy=f"http://ada:{SECRET}@127.0.0.1:9", retries=0)
     with pytest.raises(ConnectError) as unreachable:
         lost.status()
-    assert SECRET not in all_of(refused.value) + all_of(unreachable.value) + told_by(log)
+    assert SECRET not in all_of(refused.value) + all_of(unreachable.value) + text_of(log)
     assert SECRET not in f"{wrong!r}{lost!r}"
 
 
@@ -295,14 +295,14 @@ def test_only_a_file_that_was_given_stands_for_an_upload() -> None:
 
 
 def test_a_path_in_a_text_is_only_a_text(front: Recorder, servers: Servers) -> None:
-    def asked(space: QwenSpace, prompt: Any, **more: Any) -> TextStream:
+    def stream(space: QwenSpace, prompt: Any, **more: Any) -> TextStream:
         return space.stream(prompt, system="/etc/hostname", **more)
 
     turns = [{"role": role, "content": "/etc/hostname"} for role in ("user", "assistant", "user")]
-    assert "/etc/hostname" in asked(QwenSpace("qvq-72b", src=front.url), turns).result().text
+    assert "/etc/hostname" in stream(QwenSpace("qvq-72b", src=front.url), turns).result().text
     assert "upload" not in front.kinds
     with recording(servers["qwen-2.5"]) as text_front:
-        assert "/etc/hostname" in asked(QwenSpace("qwen-2.5", src=text_front.url), turns).result().text
+        assert "/etc/hostname" in stream(QwenSpace("qwen-2.5", src=text_front.url), turns).result().text
         assert "upload" not in text_front.kinds
 
 
@@ -319,8 +319,8 @@ def test_a_proxy_of_somebody_elses_making_carries_every_request(servers: Servers
         space = QwenSpace("qvq-72b", src=servers["qvq-72b"], proxy=proxy)
         deltas = list(space.stream("Hi [[pace=0.01]]", images=picture("PNG", (8, 8), "red")))
         assert POLLING or len(deltas) > 3
-        with space.stream("Hi [[forever]]") as left:
-            next(iter(left))
+        with space.stream("Hi [[forever]]") as stream:
+            next(iter(stream))
     finally:
         running.terminate()
         running.wait(PATIENCE)

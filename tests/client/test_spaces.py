@@ -26,8 +26,6 @@ from qwen_spaces import (
     Timeouts,
 )
 from qwen_spaces.cli import main
-from qwen_spaces.replicas._brain import long_text
-from qwen_spaces.replicas._sample_text import PASSAGES
 
 from ..support.modes import MODES, POLLING, deltas_through, run_async
 from ..support.servers import SPACES, TURNS, Servers
@@ -57,7 +55,7 @@ def test_deltas_come_while_the_space_still_produces(
     before_the_end = []
 
     def note(delta: str) -> None:
-        before_the_end.append(not servers.saw("complete", prompt))
+        before_the_end.append(not servers.reported("complete", prompt))
 
     if mode == "sync":
         for delta in stream:
@@ -149,11 +147,15 @@ def test_the_raw_output_is_kept(servers: Servers) -> None:
 
 @pytest.mark.parametrize(("name", "mode"), list(zip(SPACES, MODES, strict=True)))
 def test_20000_characters_of_many_scripts_arrive_whole(name: str, mode: str, servers: Servers) -> None:
+    from qwen_spaces.replicas._brain import long_text
+
     deltas = deltas_through(mode, QwenSpace(name, src=servers[name]).stream("[[long=20000]]"))
     assert "".join(deltas) == long_text(20_000)
 
 
 def test_an_answer_split_after_each_code_point_arrives_whole(space: QwenSpace) -> None:
+    from qwen_spaces.replicas._sample_text import PASSAGES
+
     deltas = list(space.stream("[[multibyte]] [[pace=0.001]]"))
     assert len(deltas) > 1
     assert "".join(deltas).strip() == "".join(PASSAGES).strip()  # QVQ's Markdown strips the ends

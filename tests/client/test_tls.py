@@ -1,4 +1,4 @@
-"""By TLS, as every real Space is reached: it streams, it is left, and what is not trusted is refused."""
+"""By TLS, as every real Space is reached: it streams, it is cancelled, and what is not trusted is refused."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_an_own_authority_is_trusted_for_the_hub_too(
         assert prompt in QwenSpace("qwen-2.5").ask(prompt).text
 
 
-def test_a_certificate_that_is_not_trusted_says_how_to_trust_it(pem: Path, servers: Servers) -> None:
+def test_the_error_of_an_untrusted_certificate_names_how_to_trust_it(pem: Path, servers: Servers) -> None:
     with serve_tls(servers["qwen-2.5"], AUTHORITY) as (url, _):
         text = refused(url)
     assert text.startswith(f"The certificate of {url} is not trusted (")
@@ -134,7 +134,7 @@ CERTIFICATES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("certificate", "why"), CERTIFICATES.values(), ids=CERTIFICATES)
-def test_a_certificate_that_does_not_fit_says_why(
+def test_the_error_of_a_certificate_that_does_not_fit_names_why(
     certificate: dict[str, Any],
     why: str,
     pem: Path,

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import gradio as gr
 import huggingface_hub
 import pytest
 from tenacity import wait_fixed
@@ -35,12 +34,11 @@ from qwen_spaces import (
 from qwen_spaces._client import retries as client_retries
 from qwen_spaces._gradio import waiting
 from qwen_spaces._stream.mailbox import Mailbox
-from qwen_spaces.replicas import serve
 
 from ..support.hub import serve_hub
 from ..support.modes import PATIENCE, failure, run_async
 from ..support.proxy import recording
-from ..support.scripted_gradio import Page, Script, serve_wire
+from ..support.scripted_gradio import Page, Script, serve_script
 from ..support.servers import Servers
 
 SPACE = "Qwen/Qwen2.5"
@@ -69,7 +67,7 @@ def test_a_space_that_is_not_up_yet_is_awaited(coming: str, stages: Stages) -> N
     assert "Are you awake?" in stream.text
 
 
-def test_the_status_tells_how_the_space_runs(stages: Stages, servers: Servers) -> None:
+def test_the_status_shows_how_the_space_runs(stages: Stages, servers: Servers) -> None:
     stages("RUNNING_BUILDING")
     status = QwenSpace("qwen-2.5").status()
     assert (status.stage, status.hardware, status.queue_size) == ("RUNNING_BUILDING", "cpu-basic", 0)
@@ -78,7 +76,7 @@ def test_the_status_tells_how_the_space_runs(stages: Stages, servers: Servers) -
     assert (by_address.stage, by_address.hardware, by_address.queue_size) == (None, None, 0)
 
 
-def test_all_streams_that_wait_are_told(stages: Stages) -> None:
+def test_all_streams_that_wait_get_the_status(stages: Stages) -> None:
     stages(*["SLEEPING"] * 12, "RUNNING")
     space = QwenSpace("qwen-2.5", timeouts=Timeouts(connect=0.5))
     seen: list[list[str]] = [[], []]
@@ -102,7 +100,7 @@ def test_a_space_that_fails_to_build_ends_the_waiting(stages: Stages, mode: str)
 
 
 @pytest.mark.parametrize("stage", ["PAUSED", "STOPPED", "RUNTIME_ERROR", "CONFIG_ERROR", "NO_APP_FILE"])
-def test_a_space_that_does_not_run_is_told_with_what_can_be_done(stage: str, stages: Stages) -> None:
+def test_a_space_that_does_not_run_is_an_error_with_a_hint(stage: str, stages: Stages) -> None:
     stages(stage)
     with pytest.raises(SpaceUnavailableError, match="duplicate as src=") as caught:
         QwenSpace("qwen-2.5").ask("Hi")
@@ -122,7 +120,7 @@ def test_what_the_hub_refuses_is_its_own_error(
     assert type(failure(mode, QwenSpace("qwen-2.5", token="hf_bad").stream("Hi"))) is error
 
 
-def test_a_hub_that_is_away_for_a_moment_is_asked_again(stages: Stages) -> None:
+def test_a_hub_that_is_away_for_a_moment_is_retried(stages: Stages) -> None:
     stages("503", "RUNNING")
     assert "Hi" in QwenSpace("qwen-2.5").ask("Hi").text
 
@@ -143,7 +141,7 @@ def test_waking_up_is_bounded(stages: Stages, mode: str) -> None:
         QwenSpace("qwen-2.5", timeouts=Timeouts(wake=0.2)).status()
 
 
-def test_a_stream_can_be_left_while_its_space_wakes_up(stages: Stages) -> None:
+def test_a_stream_can_be_cancelled_while_its_space_wakes_up(stages: Stages) -> None:
     stages("SLEEPING")
     stream = QwenSpace("qwen-2.5").stream("Hi")
     for event in stream.events():
@@ -154,17 +152,17 @@ def test_a_stream_can_be_left_while_its_space_wakes_up(stages: Stages) -> None:
     assert stream._reader.mailbox.finished.wait(PATIENCE)
 
 
-def test_a_full_queue_is_tried_again_until_there_is_room(servers: Servers, prompt: str) -> None:
+def test_a_full_queue_is_retried_until_it_has_a_place(servers: Servers, prompt: str) -> None:
     space = QwenSpace("qwen-2-72b", src=servers["full"])
     with space.stream(f"{prompt} [[forever]]") as running, space.stream(f"{prompt} [[pace=0]]") as waiting:
         next(first := iter(running))
         for event in waiting.events():
             if isinstance(event, Status) and event.position is not None:
                 break_out = space.stream("one too many [[pace=0]]")
-                for told in break_out.events():
-                    if isinstance(told, Status) and told.reason:
-                        assert "queue" in told.reason
-                        assert told.eta
+                for event in break_out.events():
+                    if isinstance(event, Status) and event.reason:
+                        assert "queue" in event.reason
+                        assert event.eta
                         running.cancel()
                 assert "one too many" in break_out.text
                 break
@@ -172,6 +170,8 @@ def test_a_full_queue_is_tried_again_until_there_is_room(servers: Servers, promp
 
 
 def test_a_server_that_comes_back_is_tried_again() -> None:
+    from qwen_spaces.replicas import serve
+
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     stream = QwenSpace("qwen-2.5", src=f"http://127.0.0.1:{port}").stream("Are you back? [[pace=0]]")
@@ -200,6 +200,8 @@ def test_what_would_not_help_is_not_tried_again(servers: Servers, prompt: str) -
 
 
 def test_a_space_that_has_changed_meanwhile_is_reached_anew() -> None:
+    from qwen_spaces.replicas import serve
+
     with serve("qwen-2-72b") as url:
         port = int(url.rpartition(":")[2])
         space = QwenSpace("qwen-2-72b", src=url, retries=0)
@@ -228,7 +230,7 @@ BUSY: dict[str, Script] = {
 
 @pytest.mark.parametrize("script", BUSY.values(), ids=BUSY)
 def test_what_passes_is_tried_again(script: Script, swift: None) -> None:
-    with serve_wire(script) as server:
+    with serve_script(script) as server:
         stream = QwenSpace("qwen-2-72b", src=server.url).stream("Hi")
         reasons = [event.reason for event in stream.events() if isinstance(event, Status) and event.reason]
     assert len(reasons) == 1
@@ -237,7 +239,7 @@ def test_what_passes_is_tried_again(script: Script, swift: None) -> None:
 
 
 def test_a_space_that_sleeps_behind_its_address_is_awaited() -> None:
-    with serve_wire(Script(config=Page(503), failures=2)) as server:
+    with serve_script(Script(config=Page(503), failures=2)) as server:
         stream = QwenSpace("qwen-2-72b", src=server.url, retries=0).stream("Hi")
         stages = [event.stage for event in stream.events() if isinstance(event, Status)]
         assert server.count("/config") == 3
@@ -247,7 +249,7 @@ def test_a_space_that_sleeps_behind_its_address_is_awaited() -> None:
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
 def test_it_is_tried_so_often_and_no_more(swift: None, retries: int) -> None:
-    with serve_wire(Script(join=Page(503))) as server:
+    with serve_script(Script(join=Page(503))) as server:
         with pytest.raises(QueueFullError):
             QwenSpace("qwen-2-72b", src=server.url, retries=retries).ask("Hi")
         assert server.count("/queue/join") == 1 + retries
@@ -258,9 +260,9 @@ def in_a_second() -> str:
 
 
 @pytest.mark.parametrize("after", [lambda: "1", in_a_second], ids=["seconds", "date"])
-def test_a_server_that_says_when_is_tried_again_then(after: Callable[[], str]) -> None:
+def test_a_retry_waits_as_long_as_the_server_requests(after: Callable[[], str]) -> None:
     page = Page(429, headers={"Retry-After": after()})
-    with serve_wire(Script(join=page, failures=1)) as server:
+    with serve_script(Script(join=page, failures=1)) as server:
         start = time.monotonic()
         stream = QwenSpace("qwen-2-72b", src=server.url).stream("Hi")
         (eta,) = [event.eta for event in stream.events() if isinstance(event, Status) and event.reason]
@@ -269,28 +271,32 @@ def test_a_server_that_says_when_is_tried_again_then(after: Callable[[], str]) -
         assert eta <= time.monotonic() - start < eta + PATIENCE
 
 
-def test_a_server_that_asks_for_too_much_patience_is_not_waited_for() -> None:
+def test_a_delay_that_is_too_long_is_not_awaited() -> None:
     page = Page(429, headers={"Retry-After": "500"})
-    with serve_wire(Script(join=page)) as server, pytest.raises(RateLimitedError) as caught:
+    with serve_script(Script(join=page)) as server, pytest.raises(RateLimitedError) as caught:
         QwenSpace("qwen-2-72b", src=server.url).ask("Hi")
     assert caught.value.retry_after == 500
 
 
 def test_a_quota_that_is_soon_renewed_is_waited_for() -> None:
-    asked: list[str] = []
+    import gradio as gr
+
+    from qwen_spaces.replicas import serve
+
+    prompts: list[str] = []
 
     def brain(system: str, history: Any, prompt: str, image: Any) -> Iterator[str]:
-        asked.append(prompt)
-        if len(asked) == 1:
+        prompts.append(prompt)
+        if len(prompts) == 1:
             raise gr.Error("You have exceeded your GPU quota. Please retry in 0:00:01", print_exception=False)
         yield "Renewed."
 
     with serve("qwen-2.5", brain=brain) as url:
         assert QwenSpace("qwen-2.5", src=url).ask("Hi").text == "Renewed."
-    assert len(asked) == 2
+    assert len(prompts) == 2
 
 
-def test_the_hub_too_is_asked_through_the_proxy(stages: Stages) -> None:
+def test_requests_to_the_hub_too_go_through_the_proxy(stages: Stages) -> None:
     stages("RUNNING")
     with recording() as proxy:
         assert "Hi" in QwenSpace("qwen-2.5", proxy=proxy.url).ask("Hi").text

@@ -13,10 +13,23 @@ import pytest
 
 from qwen_spaces import QwenSpace, QwenSpacesError, Timeouts, UnexpectedOutputError
 
-from ..support import scripted_gradio as wire
 from ..support.modes import POLLING
 from ..support.outcomes import FACTOR, VALID, check, outcome
 from ..support.raw_server import Raw, RawServer, serve_raw
+from ..support.scripted_gradio import (
+    BEGIN,
+    CONFIG,
+    EVENT_ID,
+    HEARTBEAT,
+    Script,
+    fails,
+    generates,
+    message,
+    puts_out,
+    repeated,
+    serve_script,
+    succeeds,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +41,7 @@ LONG = "0123456789" * 10_000  # characters of one piece of an answer
 
 
 def appends(text: str) -> bytes:
-    return wire.puts_out([], [["append", [0, 1], text]], [])
+    return puts_out([], [["append", [0, 1], text]], [])
 
 
 def never_ending(event: bytes, size: int) -> tuple[bytes, ...]:
@@ -42,7 +55,7 @@ def bomb(size: int) -> bytes:
 
 
 def big() -> bytes:
-    return json.dumps({**wire.CONFIG, "css": "a" * 20 * MB}).encode()
+    return json.dumps({**CONFIG, "css": "a" * 20 * MB}).encode()
 
 
 def numbers() -> bytes:
@@ -69,13 +82,13 @@ ANSWERS: dict[str, Callable[[], tuple[str, Raw]]] = {
     "an event without an end": lambda: ("/queue/data", Raw((b"data: ", *ENDLESS))),
     "an event of 40 MB": lambda: (
         "/queue/data",
-        Raw((*wire.BEGIN, wire.puts_out("", [["Hi", "x" * 40 * MB]], None))),
+        Raw((*BEGIN, puts_out("", [["Hi", "x" * 40 * MB]], None))),
     ),
     "an event stream that is a bomb": lambda: ("/queue/data", Raw(bomb(300 * MB), headers=GZIP)),
     "a refused event stream without an end": lambda: ("/queue/data", Raw(ENDLESS, 500)),
-    "an answer of 30 MB at once": lambda: ("/queue/data", Raw(wire.says("x" * 30 * MB))),
-    "an error of 30 MB": lambda: ("/queue/data", Raw((*wire.BEGIN, *wire.fails("x" * 30 * MB)))),
-    "a title of 30 MB": lambda: ("/queue/data", Raw((*wire.BEGIN, *wire.fails("failed", "x" * 30 * MB)))),
+    "an answer of 30 MB at once": lambda: ("/queue/data", Raw(generates("x" * 30 * MB))),
+    "an error of 30 MB": lambda: ("/queue/data", Raw((*BEGIN, *fails("x" * 30 * MB)))),
+    "a title of 30 MB": lambda: ("/queue/data", Raw((*BEGIN, *fails("failed", "x" * 30 * MB)))),
 }
 
 
@@ -123,7 +136,7 @@ def test_a_status_is_bounded_as_well(server: RawServer, path: str) -> None:
 
 
 def test_an_answer_of_fifty_megabytes_ends_where_the_bound_is(server: RawServer) -> None:
-    server.answers = {**VALID, "/queue/data": Raw((*wire.says("So: "), *[appends(LONG)] * 500))}
+    server.answers = {**VALID, "/queue/data": Raw((*generates("So: "), *[appends(LONG)] * 500))}
     with space_at(server) as space:
         end, seconds, most = measured(lambda: space.ask("Hi"))
     assert isinstance(end, UnexpectedOutputError)
@@ -140,7 +153,7 @@ def test_an_answer_of_fifty_megabytes_ends_where_the_bound_is(server: RawServer)
 def test_the_bound_of_an_answer_is_the_users(server: RawServer, bound: int) -> None:
     pieces = ["word "] * 400
     texts = ["".join(pieces[: end + 1]) for end in range(400)]
-    server.answers = {**VALID, "/queue/data": Raw(wire.well(*texts))}
+    server.answers = {**VALID, "/queue/data": Raw(succeeds(*texts))}
     with space_at(server, max_chars=bound) as space:
         end = outcome(lambda: space.ask("Hi"))
     assert isinstance(end, UnexpectedOutputError)
@@ -151,12 +164,12 @@ def test_the_bound_of_an_answer_is_the_users(server: RawServer, bound: int) -> N
 
 
 STATUSES = {
-    "queued": wire.message("estimation", rank=1, queue_size=2, rank_eta=3.0),
-    "running": wire.message("progress", progress_data=[{"index": 1, "length": 2, "unit": "steps"}]),
-    "heartbeats": wire.HEARTBEAT,
-    "logs": wire.message("log", log="x" * 100, level="info"),
-    "of a new kind": wire.message("something_new"),
-    "of another job": wire.message("estimation", rank=1).replace(wire.EVENT_ID.encode(), b"another"),
+    "queued": message("estimation", rank=1, queue_size=2, rank_eta=3.0),
+    "running": message("progress", progress_data=[{"index": 1, "length": 2, "unit": "steps"}]),
+    "heartbeats": HEARTBEAT,
+    "logs": message("log", log="x" * 100, level="info"),
+    "of a new kind": message("something_new"),
+    "of another job": message("estimation", rank=1).replace(EVENT_ID.encode(), b"another"),
 }
 
 
@@ -172,8 +185,8 @@ def test_messages_that_bring_no_output_are_no_flood(server: RawServer, kind: str
 
 
 def test_a_steady_trickle_of_statuses_is_ended_by_the_bound_of_the_first_text(server: RawServer) -> None:
-    events = wire.repeated(STATUSES["queued"] + wire.HEARTBEAT, 6.0)
-    with wire.serve_wire(wire.Script(events=events, end="hang")) as slow:
+    events = repeated(STATUSES["queued"] + HEARTBEAT, 6.0)
+    with serve_script(Script(events=events, end="hang")) as slow:
         bounds = Timeouts(connect=10 * FACTOR, first=1.0)
         with QwenSpace("qwen-2-72b", src=slow.url, retries=0, timeouts=bounds) as space:
             end = outcome(lambda: space.ask("Hi"))

@@ -22,9 +22,9 @@ from qwen_spaces import (
 )
 
 from ..support import oddities
-from ..support import scripted_gradio as wire
 from ..support.outcomes import ELSEWHERE, FACTOR, JOINED, VALID, check, outcome
 from ..support.raw_server import Raw, RawServer, serve_raw
+from ..support.scripted_gradio import CONFIG, INFO
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +94,7 @@ def test_the_server_answers_well_where_nothing_is_odd(server: RawServer) -> None
 
 
 @fuzz(60)
-@given(config=oddities.answers(wire.CONFIG) | oddities.configs().map(lambda c: Raw(oddities.as_json(c))))
+@given(config=oddities.answers(CONFIG) | oddities.configs().map(lambda c: Raw(oddities.as_json(c))))
 def test_any_config(server: RawServer, config: Raw) -> None:
     server.answers = {**VALID, "/config": config}
     with space_at(server) as space:
@@ -104,7 +104,7 @@ def test_any_config(server: RawServer, config: Raw) -> None:
 
 
 @fuzz(60)
-@given(info=oddities.answers(wire.INFO))
+@given(info=oddities.answers(INFO))
 @pytest.mark.parametrize("name", ["qwen-2-72b", "any"])
 def test_any_info(server: RawServer, name: str, info: Raw) -> None:
     server.answers = {**VALID, "/info": info}
@@ -126,7 +126,7 @@ def test_any_answer_to_a_join(server: RawServer, join: Raw) -> None:
 @fuzz(200)
 @given(events=oddities.streams(), protocol=st.sampled_from(PROTOCOLS))
 def test_any_event_stream(server: RawServer, events: tuple[bytes, ...], protocol: str) -> None:
-    config = Raw(oddities.as_json({**wire.CONFIG, "protocol": protocol}))
+    config = Raw(oddities.as_json({**CONFIG, "protocol": protocol}))
     server.answers = {**VALID, "/config": config, "/queue/data": Raw(events)}
     with space_at(server) as space:
         check(outcome(lambda: consume(space)))

@@ -9,7 +9,7 @@ import pytest
 from qwen_spaces import QueueFullError, QuotaExceededError, QwenSpace, SpaceError, StreamError
 from qwen_spaces._gradio.zero_gpu import kind_of, seconds_to_wait
 
-from ..support.scripted_gradio import BEGIN, Script, fails, serve_wire
+from ..support.scripted_gradio import BEGIN, Script, fails, serve_script
 
 QUOTA = "You have exceeded your free ZeroGPU quota (60s requested vs. 0s left). "
 CASES: dict[str, tuple[str, str, type[StreamError], dict[str, Any]]] = {
@@ -55,7 +55,7 @@ def test_a_refusal_is_the_error_that_it_means(
     title: str, message: str, kind: type[StreamError], attributes: dict[str, Any]
 ) -> None:
     script = Script(events=(*BEGIN, *fails(message, title)))
-    with serve_wire(script) as server, pytest.raises(StreamError) as caught:
+    with serve_script(script) as server, pytest.raises(StreamError) as caught:
         QwenSpace("qwen-2-72b", src=server.url, retries=0).ask("Hi")
     assert type(caught.value) is kind
     assert {name: getattr(caught.value, name) for name in attributes} == attributes
@@ -75,7 +75,7 @@ def test_a_refusal_is_the_error_that_it_means(
     ids=["quota", "worker", "queue"],
 )
 def test_it_is_tried_again_as_often_as_it_is_worth(title: str, message: str, joins: int) -> None:
-    with serve_wire(Script(events=(*BEGIN, *fails(message, title)))) as server:
+    with serve_script(Script(events=(*BEGIN, *fails(message, title)))) as server:
         with pytest.raises(StreamError):
             QwenSpace("qwen-2-72b", src=server.url, retries=2).ask("Hi")
         assert server.count("/queue/join") == joins

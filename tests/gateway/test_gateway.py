@@ -21,7 +21,6 @@ from qwen_spaces import QwenSpace, Timeouts, errors
 from qwen_spaces.gateway import create_app
 from qwen_spaces.gateway._errors import error_response_for
 from qwen_spaces.gateway._schema import IGNORED_PARAMS, MAX_IMAGES, ChatRequest
-from qwen_spaces.replicas._sample_text import PASSAGES
 
 from ..support.gateway import chat, http, openai_client, serve_gateway
 from ..support.images import picture
@@ -145,7 +144,7 @@ def test_an_async_stream_arrives_while_the_space_still_answers(
             await client.chat.completions.create(**chat(prompt), stream=True) as chunks,
         ):
             async for _ in chunks:
-                complete.append(servers.saw("complete", prompt))
+                complete.append(servers.reported("complete", prompt))
                 if len(complete) == 4:
                     return
 
@@ -155,6 +154,8 @@ def test_an_async_stream_arrives_while_the_space_still_answers(
 
 
 def test_every_script_and_every_line_separator_arrives_whole(url: str, client: openai.OpenAI) -> None:
+    from qwen_spaces.replicas._sample_text import PASSAGES
+
     chunks = list(client.chat.completions.create(**chat("[[multibyte]] [[pace=0.001]]"), stream=True))
     assert text_of(chunks).strip() == "".join(PASSAGES).strip()
     with http.stream(
@@ -450,7 +451,7 @@ def test_a_client_that_disconnects_leaves_the_queue(
             holder.close()
         servers.wait_for("end", first)
         assert client.chat.completions.create(**chat("Hi [[pace=0]]", model=SLOT)).choices
-    assert not servers.saw("begin", second)
+    assert not servers.reported("begin", second)
 
 
 def test_a_client_that_reads_nothing_is_disconnected(
@@ -466,7 +467,7 @@ def test_a_client_that_reads_nothing_is_disconnected(
         client.connect(("127.0.0.1", int(url.rpartition(":")[2])))
         client.sendall("\r\n".join([*head, "Content-Type: application/json", "", body]).encode())
         servers.wait_for("end", prompt)
-    assert not servers.saw("complete", prompt)
+    assert not servers.reported("complete", prompt)
 
 
 # Limits and the log ----------------------------------------------------------------------------------------

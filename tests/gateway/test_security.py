@@ -32,7 +32,7 @@ from ..support.hub import serve_hub
 from ..support.modes import PATIENCE
 from ..support.payloads import PAYLOADS, armed
 from ..support.proxy import recording
-from ..support.scripted_gradio import Script, serve_wire, well
+from ..support.scripted_gradio import Script, serve_script, succeeds
 from ..support.servers import Servers
 from ..tools.unread import MOST, measure
 
@@ -313,10 +313,10 @@ def test_clients_that_read_nothing_and_disconnect_leak_no_memory() -> None:
 
 def test_the_gateway_answers_no_page() -> None:
     payload = "".join(armed(text) for text in list(PAYLOADS.values())[:20])
-    asked = {"model": "qwen-2-72b", "messages": [{"role": "user", "content": payload}]}
+    body = {"model": "qwen-2-72b", "messages": [{"role": "user", "content": payload}]}
     with (
-        serve_wire(Script(events=well(payload))) as wire,
-        serve_gateway(create_app({"qwen-2-72b": wire.url})) as url,
+        serve_script(Script(events=succeeds(payload))) as space,
+        serve_gateway(create_app({"qwen-2-72b": space.url})) as url,
     ):
         chat = f"{url}/v1/chat/completions"
         answers = [
@@ -324,10 +324,10 @@ def test_the_gateway_answers_no_page() -> None:
             *(http.get(f"{url}/v1/models{rest}") for rest in ("", "/qwen-2-72b", "/%3Cscript%3E")),
             http.get(chat),
             http.post(chat, content=payload.encode()),
-            http.post(chat, json={**asked, "model": payload}),
-            http.post(chat, json={**asked, payload: payload, "n": payload}),
-            http.post(chat, json=asked),
-            http.post(chat, json={**asked, "stream": True}),
+            http.post(chat, json={**body, "model": payload}),
+            http.post(chat, json={**body, payload: payload, "n": payload}),
+            http.post(chat, json=body),
+            http.post(chat, json={**body, "stream": True}),
         ]
     kinds = {answer.headers["content-type"].partition(";")[0] for answer in answers}
     assert [answer.status_code for answer in answers[-2:]] == [200, 200], answers[-1].text

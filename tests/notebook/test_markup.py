@@ -15,16 +15,16 @@ from qwen_spaces import (
 )
 
 from ..support.harmless import faults_of
-from ..support.page import Page, new_page, thinking, told
+from ..support.page import Page, new_page, stream_of, thinking
 from ..support.payloads import PAYLOADS, armed
 from ..support.published import value, whole
-from ..support.scripted_gradio import Script, Wire, serve_wire, well
+from ..support.scripted_gradio import Script, ScriptedServer, serve_script, succeeds
 from ..support.streams import scripted_stream
 
 
 @pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    with serve_wire() as server:
+def server() -> Iterator[ScriptedServer]:
+    with serve_script() as server:
         yield server
 
 
@@ -36,11 +36,11 @@ def page(tmp_path: Path, mocker: MockerFixture) -> Iterator[Page]:
         yield page
 
 
-def test_nothing_is_live_of_what_the_magic_shows(page: Page, wire: Wire) -> None:
+def test_nothing_is_live_of_what_the_magic_shows(page: Page, server: ScriptedServer) -> None:
     for name, text in list(PAYLOADS.items())[::4]:
         payload = armed(text)
-        wire.script = Script(events=well(whole(payload)))
-        ended = page.run("%%qwen -m qwen-2-72b --src $url -o reply\nGo.", url=wire.url)
+        server.script = Script(events=succeeds(whole(payload)))
+        ended = page.run("%%qwen -m qwen-2-72b --src $url -o reply\nGo.", url=server.url)
         assert ended.text == "", name
         assert [fault for bundle in page.seen for fault in faults_of(bundle)] == [], name
         assert page.names["reply"].text
@@ -50,7 +50,9 @@ def test_nothing_is_live_of_what_the_magic_shows(page: Page, wire: Wire) -> None
 def test_nothing_is_live_of_what_show_shows(page: Page) -> None:
     for name, text in list(PAYLOADS.items())[::10]:
         payload = armed(text)
-        stream = told(Status("queued", reason=payload), thinking(payload, payload), error=SpaceError(payload))
+        stream = stream_of(
+            Status("queued", reason=payload), thinking(payload, payload), error=SpaceError(payload)
+        )
         page.run("shown", shown=qwen_spaces._display.live_reply.LiveReply(stream))
         assert {kind for bundle in page.seen for kind in bundle} == {
             "text/html",

@@ -36,7 +36,7 @@ def magic(page: Page, servers: Servers) -> Callable[[str], Any]:
     return lambda code: page.run(code)
 
 
-def test_the_magic_asks_and_keeps_the_reply(magic: Callable[[str], Any], page: Page) -> None:
+def test_the_magic_streams_and_stores_the_reply(magic: Callable[[str], Any], page: Page) -> None:
     ended = magic('%%qwen --src $url -s "Be brief." -o reply\nWhy is\nthe sky blue?\n')
     assert (ended.text, ended.error) == ("", None)
     assert 'You asked: "Why is\nthe sky blue?"' in page.shown[0]

@@ -20,7 +20,7 @@ from qwen_spaces._display.displays import NO_MATH
 from qwen_spaces._display.live_reply import DisplayedReply, LiveReply, Shown
 
 from ..support.modes import run_async
-from ..support.page import Page, new_page, thinking, told
+from ..support.page import Page, new_page, stream_of, thinking
 from ..support.servers import Servers
 from ..support.streams import scripted_stream
 
@@ -34,17 +34,17 @@ def page(tmp_path: Path) -> Iterator[Page]:
 
 
 AWAITED = "reply = await shown"
-ASKED = "reply = shown.result()"
+RESULT = "reply = shown.result()"
 LAST_LINE = "shown"
 WAYS = pytest.mark.parametrize(
-    "way", [AWAITED, ASKED, LAST_LINE], ids=["awaited", "result", "last line of a cell"]
+    "way", [AWAITED, RESULT, LAST_LINE], ids=["awaited", "result", "last line of a cell"]
 )
 
 
-@pytest.mark.parametrize("way", [AWAITED, ASKED], ids=["awaited", "result"])
+@pytest.mark.parametrize("way", [AWAITED, RESULT], ids=["awaited", "result"])
 def test_an_answer_grows_in_its_cell_with_15_updates_a_second_at_most(way: str, page: Page) -> None:
     steps = ["word " * count for count in range(1, 301)]
-    page.run(way, shown=LiveReply(told(*steps, pace=0.0025)))
+    page.run(way, shown=LiveReply(stream_of(*steps, pace=0.0025)))
     assert page.shown == [steps[-1]]
     assert 5 < len(page.seen) <= 1 + A_SECOND * (page.times[-1] - page.times[0])
     assert page.seen[-1] == {"text/markdown": steps[-1], "text/plain": steps[-1]}
@@ -54,7 +54,7 @@ def test_the_status_stands_where_the_answer_will(page: Page) -> None:
     queued = Status("queued", position=3, queue_size=8, eta=20)
     again, upload = Status("queued", eta=2, reason="<i>Full</i>"), Status("queued", upload=2_500_000)
     waits = [Status("waking"), queued, again, upload, Status("running")]
-    page.run(ASKED, shown=LiveReply(told(*waits, "Hello.", page=page)))
+    page.run(RESULT, shown=LiveReply(stream_of(*waits, "Hello.", page=page)))
     assert [data["text/plain"] for data in page.seen] == [
         "Connecting ...",
         "The Space wakes up ...",
@@ -75,7 +75,7 @@ def test_reasoning_is_unfolded_until_the_answer_begins(page: Page) -> None:
         thinking("Hm. Yes.", "It is"),
         thinking("Hm. Yes.", "It is."),
     ]
-    page.run(AWAITED, shown=LiveReply(told(*steps, page=page)))
+    page.run(AWAITED, shown=LiveReply(stream_of(*steps, page=page)))
     drawn = [data["text/markdown"] for data in page.seen if "text/markdown" in data]
     folded = f"<details><summary>Reasoning</summary><blockquote {NO_MATH}>Hm. Yes.</blockquote></details>"
     unfolded = folded.replace("<details>", "<details open>")
@@ -85,7 +85,7 @@ def test_reasoning_is_unfolded_until_the_answer_begins(page: Page) -> None:
 
 def test_reasoning_cannot_break_out_of_its_fold(page: Page) -> None:
     thought = "a\n\n</details>\r\n\r\n<script>alert(1)</script> **b** `c` $d$ \\(e\\) &lt;"
-    page.run(LAST_LINE, shown=LiveReply(told(thinking(thought, "f"))))
+    page.run(LAST_LINE, shown=LiveReply(stream_of(thinking(thought, "f"))))
     drawn = next(data for data in page.seen if data["text/plain"] == thought)["text/markdown"]
     assert "\n" not in drawn
     assert "\r" not in drawn
@@ -96,20 +96,20 @@ def test_reasoning_cannot_break_out_of_its_fold(page: Page) -> None:
 
 
 def test_an_answer_is_never_made_into_html(page: Page) -> None:
-    page.run(LAST_LINE, shown=LiveReply(told("<script>alert(1)</script>")))
+    page.run(LAST_LINE, shown=LiveReply(stream_of("<script>alert(1)</script>")))
     assert [list(data) for data in page.outputs.values()] == [["text/markdown", "text/plain"]]
 
 
 def test_text_that_the_space_removes_is_removed(page: Page) -> None:
     steps = [thinking("Hm.", "No"), thinking("Hm. Wait.")]
-    page.run(LAST_LINE, shown=LiveReply(told(*steps, page=page)))
+    page.run(LAST_LINE, shown=LiveReply(stream_of(*steps, page=page)))
     assert page.shown == ["Hm. Wait.", ""]
 
 
 @WAYS
 def test_an_error_is_a_box_below_the_text_so_far(way: str, page: Page) -> None:
     error = SpaceError("<b>a Space</b> failed.\nAsk again.")
-    ended = page.run(way, shown=LiveReply(told("Half of", pace=0.1, error=error)))
+    ended = page.run(way, shown=LiveReply(stream_of("Half of", pace=0.1, error=error)))
     assert page.shown == ["Half of", f"SpaceError: {error}"]
     box = list(page.outputs.values())[1]["text/html"]
     assert "<b>SpaceError</b><br>&lt;b&gt;a Space&lt;/b&gt; failed.<br>Ask again." in box
@@ -123,7 +123,7 @@ def test_an_error_is_a_box_below_the_text_so_far(way: str, page: Page) -> None:
 
 @WAYS
 def test_an_error_before_the_answer_stands_in_its_place(way: str, page: Page) -> None:
-    page.run(way, shown=LiveReply(told(error=SpaceError("It failed."))))
+    page.run(way, shown=LiveReply(stream_of(error=SpaceError("It failed."))))
     assert page.shown == ["SpaceError: It failed."]
 
 
@@ -148,7 +148,7 @@ def test_a_real_space_is_shown_once(way: str, page: Page, servers: Servers, prom
 
 
 def test_a_shown_reply_is_shown_again_by_a_later_cell(page: Page) -> None:
-    shown = LiveReply(told("Hello."))
+    shown = LiveReply(stream_of("Hello."))
     page.run("reply = await shown\nreply", shown=shown)
     assert len(page.seen) == 2  # the status, the answer
     assert "Reply(text='Hello.'" in page.run("reply").text
@@ -159,7 +159,7 @@ def test_a_shown_reply_is_shown_again_by_a_later_cell(page: Page) -> None:
 
 
 def test_a_shown_reply_is_a_reply(page: Page) -> None:
-    shown, plain = page.run("shown.result()", shown=LiveReply(told("Hello."))).value, Reply("Hello.")
+    shown, plain = page.run("shown.result()", shown=LiveReply(stream_of("Hello."))).value, Reply("Hello.")
     assert isinstance(shown, DisplayedReply)
     same = Reply(shown.text, metrics=shown.metrics, raw=shown.raw)
     assert shown == same
@@ -177,7 +177,7 @@ def test_several_answers_grow_at_once_in_one_cell(page: Page, servers: Servers) 
     code = "import asyncio\nreplies = await asyncio.gather(*map(space.show, questions))"
     page.run(code, space=space, questions=questions)
     assert len(page.shown) == 3
-    assert all(f'"{asked}"' in text for asked, text in zip(questions, page.shown, strict=True))
+    assert all(f'"{question}"' in text for question, text in zip(questions, page.shown, strict=True))
     assert len({data["text/plain"] for data in page.seen}) > 6
 
 
@@ -204,7 +204,7 @@ def test_a_cancelled_task_keeps_the_text_so_far(
 
 
 def test_a_cancelled_stream_is_no_error(page: Page) -> None:
-    shown = LiveReply(told("Half of", pace=0.4))
+    shown = LiveReply(stream_of("Half of", pace=0.4))
     threading.Timer(0.2, shown.stream.cancel).start()
     page.run(LAST_LINE, shown=shown)
     assert page.shown == ["Half of", "Interrupted."]
@@ -230,7 +230,7 @@ def test_an_interrupt_while_it_is_drawn_ends_the_job_as_well(
 def test_await_raises_the_error_itself(backend: str, page: Page) -> None:
     async def ask() -> None:
         with pytest.raises(SpaceError, match="It failed"):
-            await LiveReply(told(error=SpaceError("It failed.")))
+            await LiveReply(stream_of(error=SpaceError("It failed.")))
 
     run_async(backend, ask)
     assert page.shown == ["SpaceError: It failed."]
@@ -246,7 +246,7 @@ def test_one_that_is_dropped_warns_that_nothing_was_sent(servers: Servers, promp
         warnings.simplefilter("always")
         del shown
     assert caught == []
-    assert not servers.saw("begin", prompt)
+    assert not servers.reported("begin", prompt)
 
 
 @pytest.mark.parametrize("way", ["result", "asyncio", "trio"])
@@ -268,7 +268,7 @@ def test_without_ipython_the_text_is_printed(
 
 def test_without_ipython_an_error_is_only_raised(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SpaceError, match="It failed"):
-        LiveReply(told("Half", pace=0.1, error=SpaceError("It failed."))).result()
+        LiveReply(stream_of("Half", pace=0.1, error=SpaceError("It failed."))).result()
     assert capsys.readouterr() == ("Half\n", "")
 
 
@@ -282,7 +282,7 @@ def test_in_a_terminal_the_text_is_printed(
     monkeypatch.setattr(
         "IPython.get_ipython", lambda: TerminalInteractiveShell.__new__(TerminalInteractiveShell)
     )
-    LiveReply(told("Hello."))._ipython_display_()
+    LiveReply(stream_of("Hello."))._ipython_display_()
     assert capsys.readouterr() == ("Hello.\n", "")
     with pytest.raises(SpaceError, match="It failed"):
-        LiveReply(told(error=SpaceError("It failed.")))._ipython_display_()
+        LiveReply(stream_of(error=SpaceError("It failed.")))._ipython_display_()

@@ -20,7 +20,6 @@ from pytest_mock import MockerFixture
 
 pytest.importorskip("openai")
 
-import gradio as gr
 from click.testing import CliRunner
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,15 +28,11 @@ from starlette.routing import Route
 
 from qwen_spaces.cli import main
 from qwen_spaces.gateway import create_app
-from qwen_spaces.replicas import serve
-from qwen_spaces.replicas.__main__ import main as replicas_main
-from qwen_spaces.replicas._backend import backend
-from qwen_spaces.replicas._brain import Thought, answer
 
 from ..support.gateway import serve_gateway
 from ..support.images import picture
 from ..support.modes import PATIENCE
-from ..support.raw_client import Wire
+from ..support.raw_client import RawReplica
 
 KEY = "sk-the-key-of-the-tests"
 MODEL = "qwen2.5:0.5b"
@@ -112,13 +107,16 @@ def model() -> Iterator[Model]:
 
 
 @pytest.fixture(scope="module")
-def replicas(model: Model) -> Iterator[dict[str, Wire]]:
+def replicas(model: Model) -> Iterator[dict[str, RawReplica]]:
+    from qwen_spaces.replicas import serve
+    from qwen_spaces.replicas._backend import backend
+
     brain = backend(model.url, MODEL, KEY)
     with serve("qwen-2.5", brain=brain) as one, serve("qwen-3", brain=brain) as two:
-        wires = {"qwen-2.5": Wire(one), "qwen-3": Wire(two)}
-        yield wires
-        for wire in wires.values():
-            wire.http.close()
+        replicas = {"qwen-2.5": RawReplica(one), "qwen-3": RawReplica(two)}
+        yield replicas
+        for replica in replicas.values():
+            replica.http.close()
 
 
 def steps_of(brain: Any, *given: Any, **named: Any) -> list[str]:
@@ -129,7 +127,7 @@ def steps_of(brain: Any, *given: Any, **named: Any) -> list[str]:
 
 
 def test_the_model_gets_the_conversation_and_its_text_is_streamed(
-    model: Model, replicas: dict[str, Wire]
+    model: Model, replicas: dict[str, RawReplica]
 ) -> None:
     prompt = "Why [[gr-error=is that]] the sky?"
     given = prompt, [["Hi", "Hello."]], "Be brief.", "7B"
@@ -149,7 +147,7 @@ def test_the_model_gets_the_conversation_and_its_text_is_streamed(
     }
 
 
-def test_reasoning_is_shown_where_the_space_shows_it(replicas: dict[str, Wire]) -> None:
+def test_reasoning_is_shown_where_the_space_shows_it(replicas: dict[str, RawReplica]) -> None:
     settings = {"model": "qwen3-8b", "sys_prompt": "", "thinking_budget": 1}
     message = json.dumps(replicas["qwen-3"].run("add_message", "Why?", settings, None, None))
     assert '"type": "tool"' in message
@@ -158,6 +156,9 @@ def test_reasoning_is_shown_where_the_space_shows_it(replicas: dict[str, Wire]) 
 
 
 def test_images_go_as_data_urls_with_the_last_message(model: Model, tmp_path: Path) -> None:
+    from qwen_spaces.replicas._backend import backend
+    from qwen_spaces.replicas._brain import Thought
+
     pictures = {"a.png": picture("PNG", (3, 2), "red"), "b.jpg": picture("JPEG", (3, 2), "blue")}
     for name, data in pictures.items():
         (tmp_path / name).write_bytes(data)
@@ -178,6 +179,10 @@ def test_images_go_as_data_urls_with_the_last_message(model: Model, tmp_path: Pa
 
 
 def test_a_file_that_is_no_image_is_not_sent(model: Model, tmp_path: Path) -> None:
+    import gradio as gr
+
+    from qwen_spaces.replicas._backend import backend
+
     (tmp_path / "notes.txt").write_text("secret")
     before = len(model.seen)
     with pytest.raises(gr.Error, match=r"notes\.txt is not an image"):
@@ -190,13 +195,13 @@ def test_a_file_that_is_no_image_is_not_sent(model: Model, tmp_path: Path) -> No
     ("prompt", "end"), [("endless", "cancelled"), ("endless", "dropped"), ("silent", "cancelled")]
 )
 def test_an_abandoned_answer_ends_the_request_to_the_model(
-    model: Model, replicas: dict[str, Wire], prompt: str, end: str
+    model: Model, replicas: dict[str, RawReplica], prompt: str, end: str
 ) -> None:
-    wire, before = replicas["qwen-2.5"], len(model.seen)
+    replica, before = replicas["qwen-2.5"], len(model.seen)
     while not model.ended.empty():
         model.ended.get()
-    session, joined = wire.join("model_chat", prompt, [], "", "7B")
-    with wire.messages(session) as messages:
+    session, joined = replica.join("model_chat", prompt, [], "", "7B")
+    with replica.messages(session) as messages:
         if prompt == "endless":
             assert any(m["msg"] == "process_generating" for m in messages)
         else:
@@ -205,9 +210,9 @@ def test_an_abandoned_answer_ends_the_request_to_the_model(
             while len(model.seen) == before and time.monotonic() < until:
                 time.sleep(0.01)
         if end == "cancelled":
-            fn = wire.names.index("model_chat")
+            fn = replica.names.index("model_chat")
             body = {"session_hash": session, "fn_index": fn, "event_id": joined.json()["event_id"]}
-            assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
+            assert replica.http.post(f"{replica.api}/cancel", json=body).json() == {"success": True}
             assert model.ended.get(timeout=PATIENCE) == prompt
     if end == "dropped":
         assert model.ended.get(timeout=PATIENCE) == prompt
@@ -226,7 +231,7 @@ def test_an_abandoned_answer_ends_the_request_to_the_model(
     ],
 )
 def test_an_error_of_the_server_is_reported_without_the_key(
-    replicas: dict[str, Wire], prompt: str, message: str
+    replicas: dict[str, RawReplica], prompt: str, message: str
 ) -> None:
     *_, completed, _ = replicas["qwen-2.5"].run("model_chat", prompt, [], "", "7B")
     assert not completed["success"]
@@ -236,6 +241,10 @@ def test_an_error_of_the_server_is_reported_without_the_key(
 
 
 def test_a_server_that_does_not_run_is_an_error() -> None:
+    import gradio as gr
+
+    from qwen_spaces.replicas._backend import backend
+
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         closed = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     with pytest.raises(gr.Error, match="cannot be reached"):
@@ -245,6 +254,8 @@ def test_a_server_that_does_not_run_is_an_error() -> None:
 
 
 def test_the_one_model_is_found_and_several_are_named(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qwen_spaces.replicas._backend import backend
+
     assert steps_of(backend(model.url), "", [], "Hi", None)
     assert model.seen[-1]["model"] == MODEL
     monkeypatch.setattr(model, "models", ["qwen3:8b", "qwen3:4b"])
@@ -257,6 +268,8 @@ def test_the_one_model_is_found_and_several_are_named(model: Model, monkeypatch:
 
 @pytest.mark.parametrize("url", ["127.0.0.1:11434", "file:///etc/passwd", "http://", "ollama"])
 def test_an_invalid_url_is_an_error_at_once(url: str) -> None:
+    from qwen_spaces.replicas._backend import backend
+
     with pytest.raises(ValueError, match="is not the URL of a server"):
         backend(url, MODEL)
 
@@ -265,6 +278,8 @@ def test_an_invalid_url_is_an_error_at_once(url: str) -> None:
 def test_the_commands_put_a_model_behind_a_replica(
     command: str, model: Model, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
+    from qwen_spaces.replicas.__main__ import main as replicas_main
+
     brains: list[Any] = []
     mocker.patch(
         "qwen_spaces.replicas.__main__.run",
@@ -303,6 +318,10 @@ def test_the_commands_put_a_model_behind_a_replica(
 
 def test_our_own_gateway_is_a_backend() -> None:
     """A replica whose model is a gateway, whose Space is a replica: the answer passes through all of them."""
+    from qwen_spaces.replicas import serve
+    from qwen_spaces.replicas._backend import backend
+    from qwen_spaces.replicas._brain import Thought, answer
+
     closed: queue.Queue[str] = queue.Queue()
 
     def inner(system: str, history: Any, prompt: str, image: str | None, **more: Any) -> Iterator[Any]:
@@ -315,10 +334,10 @@ def test_our_own_gateway_is_a_backend() -> None:
         serve("qwen-3", brain=inner) as space,
         serve_gateway(create_app({"qwen-3": space})) as gateway,
         serve("qwen-2.5-max", brain=backend(f"{gateway}/v1", "qwen3-8b")) as outer,
-        closing((wire := Wire(outer)).http),
+        closing((replica := RawReplica(outer)).http),
     ):
         prompt = "Why? [[pace=0]]"
-        text = wire.final("model_chat", prompt, [], "Be brief.")[1][-1][1]
+        text = replica.final("model_chat", prompt, [], "Be brief.")[1][-1][1]
         assert closed.get(timeout=PATIENCE) == prompt
         assert text.startswith(f'You asked: "{prompt}"')
         assert 'System prompt: "Be brief."' in text
@@ -327,13 +346,13 @@ def test_our_own_gateway_is_a_backend() -> None:
         assert isinstance(thought, Thought)
         assert thought.startswith("I")
         assert closed.get(timeout=PATIENCE) == prompt
-        assert wire.run("model_chat", "[[gr-error=No more.]]", [], "")[-2]["output"]["error"].endswith(
+        assert replica.run("model_chat", "[[gr-error=No more.]]", [], "")[-2]["output"]["error"].endswith(
             "No more."
         )
         assert closed.get(timeout=PATIENCE)
-        session, joined = wire.join("model_chat", "[[forever]]", [], "")
-        with wire.messages(session) as messages:
+        session, joined = replica.join("model_chat", "[[forever]]", [], "")
+        with replica.messages(session) as messages:
             assert any(m["msg"] == "process_generating" for m in messages)
             body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
-            assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
+            assert replica.http.post(f"{replica.api}/cancel", json=body).json() == {"success": True}
             assert closed.get(timeout=PATIENCE) == "[[forever]]"

@@ -7,21 +7,16 @@ import select
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytest.importorskip("gradio")
-
-import gradio
-
-from qwen_spaces.replicas import serve
-
-from ..support.raw_client import Wire, requests_with, run_together
+from ..support.raw_client import RawReplica, requests_with, run_together
 from ..support.replica import END, FORM, MIB, PART, Server, response, served
 
-SIX = int(gradio.__version__.partition(".")[0]) >= 6
+SIX = int(version("gradio").partition(".")[0]) >= 6
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:'HTTP_422_UNPROCESSABLE_ENTITY' is deprecated:DeprecationWarning"),
@@ -94,7 +89,7 @@ def test_a_client_that_sends_all_before_it_reads_sees_the_refusal(clean: Server,
 
 @pytest.mark.parametrize("size", [20 * MIB + 1, 25 * MIB, 50 * MIB])
 def test_a_file_that_is_too_large_is_refused_and_deleted(clean: Server, size: int) -> None:
-    sent = clean.wire.http.post("/gradio_api/upload", files={"files": ("a.bin", b"x" * size)})
+    sent = clean.replica.http.post("/gradio_api/upload", files={"files": ("a.bin", b"x" * size)})
     assert sent.status_code == 413
     assert "maximum allowed size" in sent.text
     clean.await_files(exist=False)
@@ -102,14 +97,16 @@ def test_a_file_that_is_too_large_is_refused_and_deleted(clean: Server, size: in
 
 def test_files_that_are_too_large_together_are_refused_and_deleted(clean: Server) -> None:
     files = [("files", (f"{number}.bin", b"x" * 15 * MIB)) for number in range(3)]
-    assert clean.wire.http.post("/gradio_api/upload", files=files).status_code == 413
+    assert clean.replica.http.post("/gradio_api/upload", files=files).status_code == 413
     clean.await_files(exist=False)
 
 
 def test_a_file_of_the_largest_size_is_taken(clean: Server) -> None:
-    path = clean.wire.http.post("/gradio_api/upload", files={"files": ("a.bin", b"x" * 20 * MIB)}).json()[0]
+    path = clean.replica.http.post("/gradio_api/upload", files={"files": ("a.bin", b"x" * 20 * MIB)}).json()[
+        0
+    ]
     assert clean.files == [Path(path)]
-    assert len(clean.wire.http.get(f"/gradio_api/file={path}").content) == 20 * MIB
+    assert len(clean.replica.http.get(f"/gradio_api/file={path}").content) == 20 * MIB
 
 
 def test_an_upload_that_breaks_off_leaves_no_file(clean: Server) -> None:
@@ -136,11 +133,13 @@ ADDRESSES = (
 
 @pytest.mark.parametrize("name", ["qwen-2.5", "qvq-72b", "qwen-3-vl", "qwen-2.5-vl-72b", "qwen-2.5-1m"])
 def test_no_address_of_this_machine_is_fetched(name: str) -> None:
+    from qwen_spaces.replicas import serve
+
     mark = {"_type": "gradio.FileData"}
     with (
         socket.create_server(("127.0.0.1", 0)) as trap,
         serve(name) as url,
-        closing((wire := Wire(url)).http),
+        closing((replica := RawReplica(url)).http),
     ):
         trap.setblocking(False)
         for host in ("127.0.0.1", "[::ffff:127.0.0.1]"):
@@ -154,9 +153,9 @@ def test_no_address_of_this_machine_is_fetched(name: str) -> None:
                 {"file": {"path": address, "meta": mark}, "alt_text": None},
                 {"text": "Hi", "files": [{"path": address, "meta": mark}]},
             ]
-            run_together(wire, [request for file in files for request in requests_with(wire, file)])
+            run_together(replica, [request for file in files for request in requests_with(replica, file)])
             for route in ("/gradio_api/file=", "/gradio_api/proxy="):
-                wire.http.get(f"{route}{address}", follow_redirects=False)
+                replica.http.get(f"{route}{address}", follow_redirects=False)
         with pytest.raises(BlockingIOError):
             trap.accept()
 
@@ -164,6 +163,8 @@ def test_no_address_of_this_machine_is_fetched(name: str) -> None:
 @pytest.mark.parametrize("name", ["qwen-2.5", "qwen-3", "qvq-72b", "qwen-2.5-vl-72b", "qwen-2.5-1m"])
 def test_the_page_shows_text_as_text(name: str) -> None:
     """Its components print text, or sanitise the HTML of Markdown."""
+    from qwen_spaces.replicas import serve
+
     printing = {
         "button",
         "dropdown",
@@ -175,6 +176,6 @@ def test_the_page_shows_text_as_text(name: str) -> None:
         "uploadbutton",
     }
     around = {"accordion", "column", "form", "row", "state"}
-    with serve(name) as url, closing((wire := Wire(url)).http):
-        for part in wire.config["components"]:
+    with serve(name) as url, closing((replica := RawReplica(url)).http):
+        for part in replica.config["components"]:
             assert part["type"] in printing | around or part["props"]["sanitize_html"] is True

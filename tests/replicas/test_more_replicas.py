@@ -13,18 +13,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-
-pytest.importorskip("gradio")
-
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from qwen_spaces.replicas import serve
-from qwen_spaces.replicas._brain import Thought, answer
-
 from ..support.modes import PATIENCE
-from ..support.raw_client import CELL, QWEN2, QWEN25, Wire
+from ..support.raw_client import CELL, QWEN2, QWEN25, RawReplica
 
 pytestmark = [
     pytest.mark.slow,  # what our own client sees of these replicas is in `client/test_more_spaces.py`
@@ -49,6 +43,8 @@ histories: dict[str, Any] = {}  # prompt -> the history that came with it
 
 def terse(system: str, history: Any, prompt: str, image: str | None, **more: Any) -> Iterator[str | None]:
     """The default brain without most of its steps, each of which takes time."""
+    from qwen_spaces.replicas._brain import Thought, answer
+
     histories[prompt] = history
     last = None
     for count, step in enumerate(answer(system, history, prompt, image, **more)):
@@ -61,6 +57,8 @@ def terse(system: str, history: Any, prompt: str, image: str | None, **more: Any
 @pytest.fixture(scope="module")
 def clients() -> Iterator[dict[str, Client]]:
     """A plain client of each replica, without its telemetry."""
+    from qwen_spaces.replicas import serve
+
     options: dict[str, Any] = {"verbose": False, "download_files": False, "analytics_enabled": False}
     # The servers end first: a client with a heartbeat waits a second for its own end.
     with ExitStack() as opened, ExitStack() as served, pytest.MonkeyPatch.context() as patch:
@@ -308,16 +306,21 @@ def test_qwen25_1m_answers_in_a_cell_per_agent(client: Connect, pictures: list[A
 
 
 def test_thoughts_show_only_where_the_space_shows_them(pictures: list[Any]) -> None:
+    from qwen_spaces.replicas import serve
+    from qwen_spaces.replicas._brain import Thought
+
     def brain(*given: Any, images: list[str], thinking: int) -> Iterator[str]:
         yield Thought("Hm.")
         yield f"{given[3]} {images} {thinking}"
 
-    with serve("qwen-2.5-max", brain=brain) as url, closing((wire := Wire(url)).http):
-        steps = [m for m in wire.run("model_chat", "Hi", [], "") if m["msg"] == "process_generating"]
+    with serve("qwen-2.5-max", brain=brain) as url, closing((replica := RawReplica(url)).http):
+        steps = [m for m in replica.run("model_chat", "Hi", [], "") if m["msg"] == "process_generating"]
         assert [step["output"]["data"][1] for step in steps] == [[["Hi", "None [] 0"]]]
 
 
 def test_an_asynchronous_brain_is_closed_when_its_answer_is_abandoned() -> None:
+    from qwen_spaces.replicas import serve
+
     closed: queue.Queue[str] = queue.Queue()
 
     async def brain(system: str, history: Any, prompt: str, image: str | None) -> AsyncIterator[str]:
@@ -328,10 +331,10 @@ def test_an_asynchronous_brain_is_closed_when_its_answer_is_abandoned() -> None:
         finally:
             closed.put(prompt)
 
-    with serve("qwen-2.5-max", brain=brain) as url, closing((wire := Wire(url)).http):
-        assert wire.final("model_chat", "whole", [], "")[1] == [["whole", "2"]]
+    with serve("qwen-2.5-max", brain=brain) as url, closing((replica := RawReplica(url)).http):
+        assert replica.final("model_chat", "whole", [], "")[1] == [["whole", "2"]]
         assert closed.get(timeout=PATIENCE) == "whole"
-        session, _ = wire.join("model_chat", "dropped", [], "")
-        with wire.messages(session) as messages:
+        session, _ = replica.join("model_chat", "dropped", [], "")
+        with replica.messages(session) as messages:
             assert any(m["msg"] == "process_generating" for m in messages)
         assert closed.get(timeout=PATIENCE) == "dropped"

@@ -16,18 +16,12 @@ from typing import Any
 
 import httpx
 import pytest
-
-pytest.importorskip("gradio")
-
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from qwen_spaces.replicas import NAMES, build, serve
-from qwen_spaces.replicas._brain import long_text, parse_triggers
-
 from ..support.modes import PATIENCE
-from ..support.raw_client import CELL, QWEN2, QWEN25, Wire
-from ..support.servers import Servers
+from ..support.raw_client import CELL, QWEN2, QWEN25, RawReplica
+from ..support.servers import MORE_SPACES, SPACES, Servers
 
 pytestmark = pytest.mark.filterwarnings(
     # Gradio 5 on a newer Starlette, at every join.
@@ -77,22 +71,24 @@ PARAMETERS: dict[str, list[tuple[Any, ...]]] = {  # parameter_name, label, compo
 CHATS = tuple(PARAMETERS)
 
 
-class Wires(dict[str, Wire]):
-    """The replicas that are asked for, each served from then on."""
+class RawReplicas(dict[str, RawReplica]):
+    """The replicas by name, each served from its first use on."""
 
     def __init__(self, stack: ExitStack) -> None:
         self.stack = stack
 
-    def __missing__(self, name: str) -> Wire:
-        self[name] = wire = Wire(self.stack.enter_context(serve(name)))
-        self.stack.callback(wire.http.close)
-        return wire
+    def __missing__(self, name: str) -> RawReplica:
+        from qwen_spaces.replicas import serve
+
+        self[name] = replica = RawReplica(self.stack.enter_context(serve(name)))
+        self.stack.callback(replica.http.close)
+        return replica
 
 
 @pytest.fixture(scope="module")
-def wires() -> Iterator[dict[str, Wire]]:
+def replicas() -> Iterator[dict[str, RawReplica]]:
     with ExitStack() as stack:
-        yield Wires(stack)
+        yield RawReplicas(stack)
 
 
 class Watched:
@@ -113,15 +109,19 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched() -> Iterator[tuple[Watched, Wire]]:
+def watched() -> Iterator[tuple[Watched, RawReplica]]:
+    from qwen_spaces.replicas import serve
+
     brain = Watched()
-    with serve("qwen-2-72b", brain=brain) as url, closing((wire := Wire(url)).http):
-        yield brain, wire
+    with serve("qwen-2-72b", brain=brain) as url, closing((replica := RawReplica(url)).http):
+        yield brain, replica
 
 
-def _text(wire: Wire, name: str, prompt: str, history: Any = (), system: str = "SYS", *more: str) -> str:
+def _text(
+    replica: RawReplica, name: str, prompt: str, history: Any = (), system: str = "SYS", *more: str
+) -> str:
     """The final text of one chat."""
-    shown = wire.final("model_chat", prompt, list(history), system, *_radio(name, more))[1][-1][1]
+    shown = replica.final("model_chat", prompt, list(history), system, *_radio(name, more))[1][-1][1]
     return shown if isinstance(shown, str) else shown["text"]
 
 
@@ -130,76 +130,83 @@ def _radio(name: str, sizes: tuple[str, ...] = ()) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("name", CHATS)
-def test_components_have_the_ids_and_order_of_the_real_app(wires: dict[str, Wire], name: str) -> None:
-    kinds = [c["type"] for c in sorted(wires[name].config["components"], key=lambda c: c["id"])]
+def test_components_have_the_ids_and_order_of_the_real_app(
+    replicas: dict[str, RawReplica], name: str
+) -> None:
+    kinds = [c["type"] for c in sorted(replicas[name].config["components"], key=lambda c: c["id"])]
     expected = IDS[name].split()
     assert kinds[: len(expected)] == expected
-    assert [c["id"] for c in wires[name].config["components"]][:3] == [1, 2, 3]
+    assert [c["id"] for c in replicas[name].config["components"]][:3] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("name", CHATS)
 def test_endpoints_have_the_names_numbers_inputs_and_outputs_of_the_real_app(
-    wires: dict[str, Wire], name: str
+    replicas: dict[str, RawReplica], name: str
 ) -> None:
-    found = [(d["api_name"], d["inputs"], d["outputs"]) for d in wires[name].config["dependencies"]]
+    found = [(d["api_name"], d["inputs"], d["outputs"]) for d in replicas[name].config["dependencies"]]
     assert found == DEPENDENCIES[name]
 
 
 @pytest.mark.parametrize("name", CHATS)
 @pytest.mark.parametrize("endpoint", ["/model_chat", "/model_chat_1"])
 def test_api_info_has_the_parameters_and_defaults_of_the_real_app(
-    wires: dict[str, Wire], name: str, endpoint: str
+    replicas: dict[str, RawReplica], name: str, endpoint: str
 ) -> None:
     keys = ("parameter_name", "label", "component", "parameter_has_default", "parameter_default")
-    found = [tuple(p[key] for key in keys) for p in wires[name].info[endpoint]["parameters"]]
+    found = [tuple(p[key] for key in keys) for p in replicas[name].info[endpoint]["parameters"]]
     assert found == PARAMETERS[name]
 
 
-def test_qvq_takes_an_image_and_a_prompt_at_generate(wires: dict[str, Wire]) -> None:
-    assert list(wires["qvq-72b"].info) == ["/generate"]
-    assert [p["component"] for p in wires["qvq-72b"].info["/generate"]["parameters"]] == ["Image", "Textbox"]
+def test_qvq_takes_an_image_and_a_prompt_at_generate(replicas: dict[str, RawReplica]) -> None:
+    assert list(replicas["qvq-72b"].info) == ["/generate"]
+    assert [p["component"] for p in replicas["qvq-72b"].info["/generate"]["parameters"]] == [
+        "Image",
+        "Textbox",
+    ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_app_says_what_a_launched_app_says_hides_errors_and_has_a_page(
+@pytest.mark.parametrize("name", [*SPACES, *MORE_SPACES])
+def test_an_app_has_the_config_of_a_launched_app_hides_errors_and_has_a_page(
     name: str, servers: Servers
 ) -> None:
-    with closing((wire := Wire(servers[name])).http):
-        config = wire.config
+    with closing((replica := RawReplica(servers[name])).http):
+        config = replica.config
         assert (config["protocol"], config["api_prefix"]) == ("sse_v3", "/gradio_api")
-        assert config["root"] == wire.url
+        assert config["root"] == replica.url
         assert not config["show_error"]
         assert not config["analytics_enabled"]
-        page = wire.http.get("/")
+        page = replica.http.get("/")
         assert page.status_code == 200
         assert "gradio" in page.text
 
 
-def test_qwen2_sends_the_first_step_whole_and_then_the_differences(wires: dict[str, Wire]) -> None:
-    starts, first, second, *_ = wires["qwen-2-72b"].run("model_chat", "hi [[pace=0]]", [], "SYS")
+def test_qwen2_sends_the_first_step_whole_and_then_the_differences(replicas: dict[str, RawReplica]) -> None:
+    starts, first, second, *_ = replicas["qwen-2-72b"].run("model_chat", "hi [[pace=0]]", [], "SYS")
     assert starts["msg"] == "process_starts"
     assert first["msg"] == "process_generating"
     assert first["output"]["data"] == ["", [["hi [[pace=0]]", "You"]], "SYS"]
     assert second["output"]["data"] == [[], [["append", [0, 1], " asked:"]], []]
 
 
-def test_qwen25_sends_dict_cells_and_differences_of_their_text(wires: dict[str, Wire]) -> None:
-    _, first, second, *_ = wires["qwen-2.5"].run("model_chat", "hi [[pace=0]]", [], "SYS", "7B")
+def test_qwen25_sends_dict_cells_and_differences_of_their_text(replicas: dict[str, RawReplica]) -> None:
+    _, first, second, *_ = replicas["qwen-2.5"].run("model_chat", "hi [[pace=0]]", [], "SYS", "7B")
     pair = [{**CELL, "text": "hi [[pace=0]]"}, {**CELL, "text": "You"}]
     assert first["output"]["data"] == ["", [pair], "SYS"]
     assert list(first["output"]["data"][1][0][0]) == list(CELL)
     assert second["output"]["data"] == [[], [["append", [0, 1, "text"], " asked:"]], []]
 
 
-def test_qvq_sends_a_growing_string(wires: dict[str, Wire]) -> None:
-    _, first, second, *_ = wires["qvq-72b"].run("generate", None, "hi [[pace=0]]")
+def test_qvq_sends_a_growing_string(replicas: dict[str, RawReplica]) -> None:
+    _, first, second, *_ = replicas["qvq-72b"].run("generate", None, "hi [[pace=0]]")
     assert first["output"]["data"] == ["You"]
     assert second["output"]["data"] == [[["append", [], " asked:"]]]
 
 
 @pytest.mark.parametrize("name", CHATS)
-def test_the_last_message_is_whole_and_keeps_earlier_turns(wires: dict[str, Wire], name: str) -> None:
-    shown = wires[name].final("model_chat", "now [[pace=0]]", [["then", "so"]], "SYS", *_radio(name))
+def test_the_last_message_is_whole_and_keeps_earlier_turns(
+    replicas: dict[str, RawReplica], name: str
+) -> None:
+    shown = replicas[name].final("model_chat", "now [[pace=0]]", [["then", "so"]], "SYS", *_radio(name))
     texts = [[c if isinstance(c, str) else c["text"] for c in pair] for pair in shown[1]]
     assert shown[0] == ""
     assert shown[2] == "SYS"
@@ -207,30 +214,32 @@ def test_the_last_message_is_whole_and_keeps_earlier_turns(wires: dict[str, Wire
     assert texts[1][0] == "now [[pace=0]]"
 
 
-def test_qwen25_takes_strings_or_cells_and_keeps_their_files(wires: dict[str, Wire]) -> None:
-    sent = wires["qwen-2.5"].http.post("/gradio_api/upload", files={"files": ("a.txt", b"a")})
+def test_qwen25_takes_strings_or_cells_and_keeps_their_files(replicas: dict[str, RawReplica]) -> None:
+    sent = replicas["qwen-2.5"].http.post("/gradio_api/upload", files={"files": ("a.txt", b"a")})
     files = [{"path": sent.json()[0]}]
     history = [["u1", "a1"], [{"text": "u2", "files": files}, {**CELL, "text": "a2"}]]
-    shown = wires["qwen-2.5"].final("model_chat", "[[pace=0]]", history, "SYS", "72B")[1]
+    shown = replicas["qwen-2.5"].final("model_chat", "[[pace=0]]", history, "SYS", "72B")[1]
     assert shown[0] == [{**CELL, "text": "u1"}, {**CELL, "text": "a1"}]
     assert shown[1] == [{**CELL, "text": "u2", "files": files}, {**CELL, "text": "a2"}]
     assert 'you said: "u2"' in shown[2][1]["text"]
 
 
 @pytest.mark.parametrize("name", CHATS)
-def test_no_query_and_no_history_are_empty_ones(wires: dict[str, Wire], name: str) -> None:
-    session, _ = wires[name].join("model_chat", None, None, "SYS", *_radio(name))
-    with wires[name].messages(session) as messages:
+def test_no_query_and_no_history_are_empty_ones(replicas: dict[str, RawReplica], name: str) -> None:
+    session, _ = replicas[name].join("model_chat", None, None, "SYS", *_radio(name))
+    with replicas[name].messages(session) as messages:
         first = next(m for m in messages if m["msg"] == "process_generating")
     user, bot = first["output"]["data"][1][0]
     assert (user, bot) == (("", "You") if isinstance(user, str) else ({**CELL}, {**CELL, "text": "You"}))
 
 
 @pytest.mark.parametrize("name", CHATS)
-def test_the_answer_shows_everything_that_the_space_was_given(wires: dict[str, Wire], name: str) -> None:
+def test_the_answer_shows_everything_that_the_space_was_given(
+    replicas: dict[str, RawReplica], name: str
+) -> None:
     prompt = 'Why "blue"? \u202e 👩‍👩‍👧 [[pace=0]]'
     text = _text(
-        wires[name], name, prompt, [["first?", "one"], ["second?", "two"]], "Be <b>brief</b>.", "Math-7B"
+        replicas[name], name, prompt, [["first?", "one"], ["second?", "two"]], "Be <b>brief</b>.", "Math-7B"
     )
     assert f'You asked: "{prompt}"' in text
     assert "This is turn 3." in text
@@ -257,18 +266,22 @@ def test_an_image_arrives_unchanged(
 @pytest.mark.parametrize(
     ("name", "default"), [("qwen-2-72b", QWEN2), ("qwen-2.5", QWEN25)], ids=["qwen-2-72b", "qwen-2.5"]
 )
-def test_the_other_endpoints_only_return_values(wires: dict[str, Wire], name: str, default: str) -> None:
-    wire = wires[name]
-    assert wire.final("clear_session") == ["", []]
-    assert wire.final("modify_system_session", "Be brief.") == ["Be brief.", "Be brief.", []]
-    assert wire.final("modify_system_session", "") == [default, default, []]
+def test_the_other_endpoints_only_return_values(
+    replicas: dict[str, RawReplica], name: str, default: str
+) -> None:
+    replica = replicas[name]
+    assert replica.final("clear_session") == ["", []]
+    assert replica.final("modify_system_session", "Be brief.") == ["Be brief.", "Be brief.", []]
+    assert replica.final("modify_system_session", "") == [default, default, []]
 
 
-def test_choosing_a_size_clears_the_other_groups_and_renames_the_chat(wires: dict[str, Wire]) -> None:
-    wire = wires["qwen-2.5"]
-    assert wire.final("update_other_radios", "7B", "Math-7B", "") == ["7B", "", ""]
-    assert wire.final("update_other_radios_1", "", "7B", "") == ["7B", "7B", ""]
-    title, chatbot, *rest = wire.final("chiose_radio", "Math-7B", "SYS")
+def test_choosing_a_size_clears_the_other_groups_and_renames_the_chat(
+    replicas: dict[str, RawReplica],
+) -> None:
+    replica = replicas["qwen-2.5"]
+    assert replica.final("update_other_radios", "7B", "Math-7B", "") == ["7B", "", ""]
+    assert replica.final("update_other_radios_1", "", "7B", "") == ["7B", "7B", ""]
+    title, chatbot, *rest = replica.final("chiose_radio", "Math-7B", "SYS")
     assert "Qwen2.5-Math-7B-instruct" in title["value"]
     assert chatbot["label"] == "math-7b"
     assert rest == ["SYS", "SYS", ""]
@@ -279,8 +292,8 @@ def test_choosing_a_size_clears_the_other_groups_and_renames_the_chat(wires: dic
     [("[[error-first]]", "7B"), ("[[error-after=2]]", "7B"), ("hello", "9B")],
     ids=["first", "after", "unknown size"],
 )
-def test_ordinary_errors_are_hidden(wires: dict[str, Wire], prompt: str, more: str) -> None:
-    *steps, completed, _ = wires["qwen-2.5"].run("model_chat", f"{prompt} [[pace=0]]", [], "", more)
+def test_ordinary_errors_are_hidden(replicas: dict[str, RawReplica], prompt: str, more: str) -> None:
+    *steps, completed, _ = replicas["qwen-2.5"].run("model_chat", f"{prompt} [[pace=0]]", [], "", more)
     assert completed["output"] == {"error": None}
     assert not completed["success"]
     assert sum(m["msg"] == "process_generating" for m in steps) == (2 if "after" in prompt else 0)
@@ -295,17 +308,19 @@ def test_ordinary_errors_are_hidden(wires: dict[str, Wire], prompt: str, more: s
     ],
     ids=["text", "quota", "after"],
 )
-def test_the_spaces_own_errors_are_shown(wires: dict[str, Wire], prompt: str, error: str) -> None:
-    completed = wires["qvq-72b"].run("generate", None, f"{prompt} [[pace=0]]")[-2]
+def test_the_spaces_own_errors_are_shown(replicas: dict[str, RawReplica], prompt: str, error: str) -> None:
+    completed = replicas["qvq-72b"].run("generate", None, f"{prompt} [[pace=0]]")[-2]
     assert error in completed["output"]["error"]
     assert not completed["success"]
 
 
-def test_nothing_is_a_success_without_values(wires: dict[str, Wire]) -> None:
-    assert wires["qwen-2-72b"].final("model_chat", "[[nothing]]", [], "") == [None, None, None]
+def test_nothing_is_a_success_without_values(replicas: dict[str, RawReplica]) -> None:
+    assert replicas["qwen-2-72b"].final("model_chat", "[[nothing]]", [], "") == [None, None, None]
 
 
 def test_a_long_answer_arrives_exactly(client: Callable[[str], Client]) -> None:
+    from qwen_spaces.replicas._brain import long_text
+
     job = client("qwen-2-72b").submit(query="[[long=20000]]", api_name="/model_chat")
     assert job.result(timeout=PATIENCE)[1][-1][1] == long_text(20_000)
     assert len(job.outputs()) > 100
@@ -323,11 +338,15 @@ def test_a_rebuilt_answer_is_the_final_one(client: Callable[[str], Client], prom
 
 @pytest.mark.parametrize("length", [0, 1, 7, 1000])
 def test_long_texts_have_the_given_length_and_are_always_the_same(length: int) -> None:
+    from qwen_spaces.replicas._brain import long_text
+
     assert len(long_text(length)) == length
     assert long_text(2000).startswith(long_text(length))
 
 
 def test_triggers_are_read_from_the_prompt() -> None:
+    from qwen_spaces.replicas._brain import parse_triggers
+
     assert parse_triggers("Hi [[slow]] [[gr-error=a b]] [[pace=0.5]] [not]") == {
         "slow": "",
         "gr-error": "a b",
@@ -335,62 +354,69 @@ def test_triggers_are_read_from_the_prompt() -> None:
     }
 
 
-def test_ten_streams_of_a_space_that_runs_five_all_end(wires: dict[str, Wire]) -> None:
-    wire = wires["qwen-2.5"]
+def test_ten_streams_of_a_space_that_runs_five_all_end(replicas: dict[str, RawReplica]) -> None:
+    replica = replicas["qwen-2.5"]
     with ThreadPoolExecutor(10) as pool:
-        texts = pool.map(lambda n: _text(wire, "qwen-2.5", f"number {n} [[pace=0.005]]"), range(10))
+        texts = pool.map(lambda n: _text(replica, "qwen-2.5", f"number {n} [[pace=0.005]]"), range(10))
         assert all(f"number {n} " in text for n, text in enumerate(texts))
 
 
 def test_slots_and_max_size_bound_what_runs_and_what_waits() -> None:
+    from qwen_spaces.replicas import serve
+
     brain = Watched()
-    with serve("qwen-2-72b", brain=brain, slots=1, max_size=1) as url, closing((wire := Wire(url)).http):
-        session, _ = wire.join("model_chat", "runs", [], "")
-        with wire.messages(session) as messages:
+    with (
+        serve("qwen-2-72b", brain=brain, slots=1, max_size=1) as url,
+        closing((replica := RawReplica(url)).http),
+    ):
+        session, _ = replica.join("model_chat", "runs", [], "")
+        with replica.messages(session) as messages:
             assert any(m["msg"] == "process_generating" for m in messages)
-            assert wire.join("model_chat", "waits", [], "")[1].status_code == 200
-            assert wire.join("model_chat", "too many", [], "")[1].status_code == 503
+            assert replica.join("model_chat", "waits", [], "")[1].status_code == 200
+            assert replica.join("model_chat", "too many", [], "")[1].status_code == 503
 
 
-def test_a_cancelled_answer_closes_the_brain(watched: tuple[Watched, Wire]) -> None:
-    brain, wire = watched
-    session, joined = wire.join("model_chat", "cancelled", [], "")
-    with wire.messages(session) as messages:
+def test_a_cancelled_answer_closes_the_brain(watched: tuple[Watched, RawReplica]) -> None:
+    brain, replica = watched
+    session, joined = replica.join("model_chat", "cancelled", [], "")
+    with replica.messages(session) as messages:
         assert any(m["msg"] == "process_generating" for m in messages)
         body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
-        assert wire.http.post(f"{wire.api}/cancel", json=body).json() == {"success": True}
+        assert replica.http.post(f"{replica.api}/cancel", json=body).json() == {"success": True}
         assert brain.closed.get(timeout=PATIENCE) == "cancelled"
 
 
-def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, Wire]) -> None:
-    brain, wire = watched
-    session, _ = wire.join("model_chat", "dropped", [], "")
-    with wire.messages(session) as messages:
+def test_a_dropped_connection_closes_the_brain(watched: tuple[Watched, RawReplica]) -> None:
+    brain, replica = watched
+    session, _ = replica.join("model_chat", "dropped", [], "")
+    with replica.messages(session) as messages:
         assert any(m["msg"] == "process_generating" for m in messages)
     assert brain.closed.get(timeout=PATIENCE) == "dropped"
 
 
-def test_a_waiting_brain_can_be_cancelled(wires: dict[str, Wire]) -> None:
-    wire = wires["qwen-2-72b"]
-    session, joined = wire.join("model_chat", "[[wait=60]]", [], "")
-    with wire.messages(session) as messages:
+def test_a_waiting_brain_can_be_cancelled(replicas: dict[str, RawReplica]) -> None:
+    replica = replicas["qwen-2-72b"]
+    session, joined = replica.join("model_chat", "[[wait=60]]", [], "")
+    with replica.messages(session) as messages:
         assert any(m["msg"] == "process_starts" for m in messages)
         body = {"session_hash": session, "fn_index": 0, "event_id": joined.json()["event_id"]}
         start = time.monotonic()
-        wire.http.post(f"{wire.api}/cancel", json=body)
+        replica.http.post(f"{replica.api}/cancel", json=body)
         assert time.monotonic() - start < PATIENCE
 
 
 def test_a_server_that_stops_during_answers_leaves_no_thread_or_port() -> None:
+    from qwen_spaces.replicas import serve
+
     brain = Watched()
     before = set(threading.enumerate())
     with serve("qwen-2-72b", brain=brain) as url:
         port = int(url.rpartition(":")[2])
-        with closing((wire := Wire(url)).http):
-            session, _ = wire.join("model_chat", "stopped", [], "")
-            with wire.messages(session) as messages:
+        with closing((replica := RawReplica(url)).http):
+            session, _ = replica.join("model_chat", "stopped", [], "")
+            with replica.messages(session) as messages:
                 assert any(m["msg"] == "process_generating" for m in messages)
-                wire.join("model_chat", "unread", [], "")
+                replica.join("model_chat", "unread", [], "")
     assert brain.closed.get(timeout=PATIENCE)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", port), timeout=1)
@@ -400,14 +426,18 @@ def test_a_server_that_stops_during_answers_leaves_no_thread_or_port() -> None:
 
 
 def test_a_brain_gets_the_model_only_if_it_has_the_parameter() -> None:
+    from qwen_spaces.replicas import serve
+
     def brain(*arguments: Any, model: str) -> Iterator[str]:
         yield f"{arguments} {model}"
 
-    with serve("qvq-72b", brain=brain) as url, closing((wire := Wire(url)).http):
-        assert wire.final("generate", None, "hi") == ["('', [], 'hi', None) QVQ-72B-Preview"]
+    with serve("qvq-72b", brain=brain) as url, closing((replica := RawReplica(url)).http):
+        assert replica.final("generate", None, "hi") == ["('', [], 'hi', None) QVQ-72B-Preview"]
 
 
 def test_a_proxy_in_the_environment_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    from qwen_spaces.replicas import serve
+
     for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
     with serve("qvq-72b") as url:
@@ -415,12 +445,17 @@ def test_a_proxy_in_the_environment_is_ignored(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_unknown_name_is_an_error_with_a_near_match() -> None:
+    from qwen_spaces.replicas import NAMES, build
+
+    assert (*SPACES, *MORE_SPACES) == NAMES
     with pytest.raises(ValueError, match=r"'qwen-25'. Did you mean 'qwen-2.5'\?"):
         build("qwen-25")
 
 
-def test_a_taken_port_is_an_error_at_once(wires: dict[str, Wire]) -> None:
-    port = int(wires["qvq-72b"].url.rpartition(":")[2])
+def test_a_taken_port_is_an_error_at_once(replicas: dict[str, RawReplica]) -> None:
+    from qwen_spaces.replicas import serve
+
+    port = int(replicas["qvq-72b"].url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"), serve("qvq-72b", port=port):
         pass
 
@@ -445,9 +480,9 @@ def test_the_command_serves_until_interrupted_even_while_it_streams(tmp_path: Pa
             start, url, end = line.partition("http://127.0.0.1:")
             assert start == "Replica of Qwen/Qwen2.5: "
             assert end.endswith("  (Ctrl-C stops it)\n")
-            with closing((wire := Wire(url + end.split()[0])).http):
-                session, _ = wire.join("model_chat", "[[forever]]", [], "", "72B")
-                with wire.messages(session) as messages:
+            with closing((replica := RawReplica(url + end.split()[0])).http):
+                session, _ = replica.join("model_chat", "[[forever]]", [], "", "72B")
+                with replica.messages(session) as messages:
                     assert any(m["msg"] == "process_generating" for m in messages)
                     process.send_signal(signal.SIGINT)
                     assert process.wait(timeout=PATIENCE) == 0
@@ -459,13 +494,15 @@ def test_the_command_serves_until_interrupted_even_while_it_streams(tmp_path: Pa
 
 
 @pytest.fixture
-def client(wires: dict[str, Wire], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Client]]:
+def client(
+    replicas: dict[str, RawReplica], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], Client]]:
     """A plain client of a replica, without its telemetry."""
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
     with ExitStack() as stack:
 
         def connect(name: str) -> Client:
             options: dict[str, Any] = {"download_files": False, "analytics_enabled": False}
-            return stack.enter_context(closing(Client(wires[name].url, verbose=False, **options)))
+            return stack.enter_context(closing(Client(replicas[name].url, verbose=False, **options)))
 
         yield connect

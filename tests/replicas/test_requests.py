@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("gradio")
-
 from qwen_spaces._hosts import is_served
 
 from ..support.replica import END, FORM, PART, SECRET, Server, served
@@ -81,7 +79,9 @@ def test_no_route_serves_the_disk(server: Server, route: str) -> None:
 @pytest.mark.parametrize("page", ["/", "/config", "/gradio_api/info"])
 def test_no_deep_link_leads_out_of_the_cache(server: Server, page: str) -> None:
     session = "deep"
-    server.wire.http.get("/gradio_api/deep_link", params={"session_hash": session})  # creates Gradio's folder
+    server.replica.http.get(
+        "/gradio_api/deep_link", params={"session_hash": session}
+    )  # creates Gradio's folder
     for link in (f"{server.folder}/outside", "../../outside", "%2e%2e/%2e%2e/outside", "..%2f..%2foutside"):
         status, text = server.send(f"GET {page}?deep_link={link}")
         assert (status, SECRET in text) == (400, False)

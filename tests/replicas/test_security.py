@@ -15,15 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("gradio")
-
 from PIL import Image
 
-from qwen_spaces.replicas import NAMES, build, serve
-from qwen_spaces.replicas._describe_image import describe
-
-from ..support.raw_client import Wire, requests_with, run_together
+from ..support.raw_client import RawReplica, requests_with, run_together
+from ..support.servers import MORE_SPACES, SPACES
 
 pytestmark = [
     pytest.mark.slow,
@@ -89,17 +84,21 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 def reads(system: str, history: Any, prompt: str, image: str | None, images: Any = ()) -> Iterator[str]:
     """Answer with everything in the request, the contents of images too, as a model might."""
+    from qwen_spaces.replicas._describe_image import describe
+
     for path in images:
         yield f"{describe(path)} {Path(path).read_bytes()!r}"
     yield f"{system} {history} {prompt} {[describe(path) for path in images]}"
 
 
 @pytest.fixture(scope="module")
-def wires(place: Place) -> Iterator[dict[str, Wire]]:
+def replicas(place: Place) -> Iterator[dict[str, RawReplica]]:
+    from qwen_spaces.replicas import NAMES, serve
+
     with ExitStack() as stack:
-        found = {name: Wire(stack.enter_context(serve(name, brain=reads))) for name in NAMES}
-        for wire in found.values():
-            stack.enter_context(closing(wire.http))
+        found = {name: RawReplica(stack.enter_context(serve(name, brain=reads))) for name in NAMES}
+        for replica in found.values():
+            stack.enter_context(closing(replica.http))
         yield found
 
 
@@ -133,12 +132,12 @@ MANY = ("file", "chatbot path")  # are tried with each path, other shapes with o
 FEW = ("path", "file", "update")  # are tried there
 
 
-def _served(wire: Wire, output: str) -> str:
+def _served(replica: RawReplica, output: str) -> str:
     """The content of each file that the answers name."""
     found = set()
     for line in output.splitlines():
         _paths(json.loads(line.removeprefix("data: ") or "null"), found)
-    return "".join(wire.http.get(f"{wire.api}/file={path}").text for path in sorted(found))
+    return "".join(replica.http.get(f"{replica.api}/file={path}").text for path in sorted(found))
 
 
 def _paths(value: Any, found: set[str]) -> None:
@@ -159,26 +158,28 @@ def assert_unseen(text: str, place: Place) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*SPACES, *MORE_SPACES])
 def test_a_file_that_nobody_uploaded_is_not_read_or_served(
-    wires: dict[str, Wire], place: Place, name: str, shape: str
+    replicas: dict[str, RawReplica], place: Place, name: str, shape: str
 ) -> None:
-    wire = wires[name]
+    replica = replicas[name]
     outside, *others = place.paths.values()
-    requests = list(requests_with(wire, SHAPES[shape](outside), plain=shape in FEW))
+    requests = list(requests_with(replica, SHAPES[shape](outside), plain=shape in FEW))
     if shape in MANY:
-        requests += [request for path in others for request in requests_with(wire, SHAPES[shape](path))]
-    output = run_together(wire, requests)
+        requests += [request for path in others for request in requests_with(replica, SHAPES[shape](path))]
+    output = run_together(replica, requests)
     assert_unseen(output, place)
-    assert_unseen(_served(wire, output), place)
+    assert_unseen(_served(replica, output), place)
 
 
 @pytest.mark.parametrize("name", ["qwen-2.5", "qwen-2-72b", "qwen-2.5-coder"])
-def test_the_error_names_the_way_to_upload(wires: dict[str, Wire], place: Place, name: str) -> None:
+def test_the_error_names_the_way_to_upload(replicas: dict[str, RawReplica], place: Place, name: str) -> None:
     outside = place.paths["outside"]
-    requests = [r for r in requests_with(wires[name], _with(outside)) if r[0] == "model_chat"]
+    requests = [r for r in requests_with(replicas[name], _with(outside)) if r[0] == "model_chat"]
     answers = [
-        json.loads(line[6:]) for line in run_together(wires[name], requests).splitlines() if "data:" in line
+        json.loads(line[6:])
+        for line in run_together(replicas[name], requests).splitlines()
+        if "data:" in line
     ]
     errors = {a["output"].get("error") for a in answers if a["msg"] == "process_completed"}
     assert errors == {
@@ -187,31 +188,35 @@ def test_the_error_names_the_way_to_upload(wires: dict[str, Wire], place: Place,
     }
 
 
-def test_an_uploaded_file_is_accepted(wires: dict[str, Wire]) -> None:
-    wire = wires["qvq-72b"]
+def test_an_uploaded_file_is_accepted(replicas: dict[str, RawReplica]) -> None:
+    replica = replicas["qvq-72b"]
     picture = io.BytesIO()
     Image.new("RGB", (5, 4), "blue").save(picture, format="PNG")
-    path = wire.http.post(f"{wire.api}/upload", files={"files": ("a.png", picture.getvalue())}).json()[0]
-    assert "5x4 pixels, mostly blue" in wire.final("generate", _with(path), "What is it?")[0]
+    path = replica.http.post(f"{replica.api}/upload", files={"files": ("a.png", picture.getvalue())}).json()[
+        0
+    ]
+    assert "5x4 pixels, mostly blue" in replica.final("generate", _with(path), "What is it?")[0]
 
 
-def test_an_svg_with_scripts_is_served_as_an_attachment(wires: dict[str, Wire]) -> None:
-    wire = wires["qwen-2.5-vl-72b"]
+def test_an_svg_with_scripts_is_served_as_an_attachment(replicas: dict[str, RawReplica]) -> None:
+    replica = replicas["qwen-2.5-vl-72b"]
     drawing = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
-    path = wire.http.post(f"{wire.api}/upload", files={"files": ("a.svg", drawing)}).json()[0]
-    shown = wire.final("add_file", [], None, _with(path))[0]
-    served = wire.http.get(f"{wire.api}/file={shown[0][0]['file']['path']}")
+    path = replica.http.post(f"{replica.api}/upload", files={"files": ("a.svg", drawing)}).json()[0]
+    shown = replica.final("add_file", [], None, _with(path))[0]
+    served = replica.http.get(f"{replica.api}/file={shown[0][0]['file']['path']}")
     assert served.content == drawing
     assert served.headers["content-disposition"].startswith("attachment")
 
 
-def test_an_update_of_a_component_is_refused_as_a_value(wires: dict[str, Wire]) -> None:
+def test_an_update_of_a_component_is_refused_as_a_value(replicas: dict[str, RawReplica]) -> None:
     update = {"__type__": "update", "label": "changed"}
-    session, _ = wires["qwen-2.5"].join("update_other_radios", update, "", "")
-    with wires["qwen-2.5"].messages(session) as messages:
+    session, _ = replicas["qwen-2.5"].join("update_other_radios", update, "", "")
+    with replicas["qwen-2.5"].messages(session) as messages:
         completed = next(m for m in messages if m["msg"] == "process_completed")
     assert completed["output"]["error"] == "The value of a radio is text."
 
 
 def test_an_app_that_is_built_and_mounted_elsewhere_checks_files_too() -> None:
+    from qwen_spaces.replicas import build
+
     assert build("qwen-2.5").has_launched

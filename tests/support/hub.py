@@ -21,11 +21,11 @@ def serve_hub(
 ) -> Iterator[tuple[str, list[Any]]]:
     """Serve the Spaces `hosts` (id -> address) on loopback; gives the Hub's address and the headers seen.
 
-    `stages`: id -> its stages, one for each time it is asked for; the last one stays. A stage that is a
+    `stages`: id -> its stages, one for each request; the last one stays. A stage that is a
     number is the HTTP status of a refusal. `answers`: id -> what is answered instead.
     """
     seen: list[Any] = []
-    left = {space_id: list(of) for space_id, of in (stages or {}).items()}
+    remaining = {space_id: list(of) for space_id, of in (stages or {}).items()}
 
     class Hub(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -35,7 +35,7 @@ def serve_hub(
                 answer = answers[space_id]
                 self._send(answer.status, answer.headers, answer.body)
                 return
-            coming = left.get(space_id, ["RUNNING"])
+            coming = remaining.get(space_id, ["RUNNING"])
             stage = coming.pop(0) if len(coming) > 1 else coming[0]
             status = int(stage) if stage.isdigit() else 200 if space_id in hosts else 404
             info = {

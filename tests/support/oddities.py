@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from . import scripted_gradio as wire
+from . import scripted_gradio
 from .raw_server import Raw
 
 SURROGATE = "\ud800"  # half of a character, which JSON can name and UTF-8 cannot
@@ -160,7 +160,7 @@ TYPES = [{"generator": True}, None, [], "x", {"generator": "yes", "cancel": True
 @st.composite
 def configs(draw: st.DrawFn) -> Any:
     """A config whose well-known words are odd ones."""
-    config = copy.deepcopy(wire.CONFIG)
+    config = copy.deepcopy(scripted_gradio.CONFIG)
     for key, words_ in {
         "api_prefix": PREFIXES,
         "root": ["", "http://[", "\0", 5, None, "//"],
@@ -218,7 +218,7 @@ KINDS = [
     *("heartbeat", "close_stream", "unexpected_error", "server_stopped", "send_data", "send_hash"),
     *("queue_full", "new_kind", "", None, 5, [], {}),
 ]
-EVENT_IDS = [wire.EVENT_ID] * 12 + [None, "", 5, "another", [], {}, "\ud800"]
+EVENT_IDS = [scripted_gradio.EVENT_ID] * 12 + [None, "", 5, "another", [], {}, "\ud800"]
 
 
 @st.composite
@@ -249,11 +249,14 @@ def messages(draw: st.DrawFn) -> Any:
 
 
 VALID = [
-    *(wire.message("estimation", rank=1, queue_size=2, rank_eta=1.5), wire.STARTS),
-    *(wire.puts_out("", [["Hi", "Hello"]], None), wire.puts_out([], [["append", [0, 1], " world"]], [])),
-    wire.puts_out([], [["replace", [0, 1], "Good bye"]], []),
-    *wire.completes("", [["Hi", "Hello world"]], None),
-    *wire.fails("An error", "Title"),
+    *(scripted_gradio.message("estimation", rank=1, queue_size=2, rank_eta=1.5), scripted_gradio.STARTS),
+    *(
+        scripted_gradio.puts_out("", [["Hi", "Hello"]], None),
+        scripted_gradio.puts_out([], [["append", [0, 1], " world"]], []),
+    ),
+    scripted_gradio.puts_out([], [["replace", [0, 1], "Good bye"]], []),
+    *scripted_gradio.completes("", [["Hi", "Hello world"]], None),
+    *scripted_gradio.fails("An error", "Title"),
 ]
 
 
@@ -284,8 +287,8 @@ def events(draw: st.DrawFn) -> bytes:
                     b"\xef\xbb\xbf",
                     b"\r\r\r",
                     b"\x00\x00\n",
-                    wire.HEARTBEAT,
-                    wire.CLOSE,
+                    scripted_gradio.HEARTBEAT,
+                    scripted_gradio.CLOSE,
                 ]
             )
         )
@@ -297,10 +300,23 @@ def events(draw: st.DrawFn) -> bytes:
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[bytes, ...]:
     """A whole event stream: mostly a job that begins well, with anything in between, and any end."""
-    begin = draw(st.sampled_from([(), wire.BEGIN, wire.says("Hello"), wire.says("Hello", "Hello you")]))
+    begin = draw(
+        st.sampled_from(
+            [
+                (),
+                scripted_gradio.BEGIN,
+                scripted_gradio.generates("Hello"),
+                scripted_gradio.generates("Hello", "Hello you"),
+            ]
+        )
+    )
     middle = draw(st.lists(events(), max_size=5))
-    well = wire.completes("", [["Hi", "Hello you."]], None)
-    whole = (*begin, *middle, *draw(st.sampled_from([(), well, well, wire.fails("It failed")])))
+    success = scripted_gradio.completes("", [["Hi", "Hello you."]], None)
+    whole = (
+        *begin,
+        *middle,
+        *draw(st.sampled_from([(), success, success, scripted_gradio.fails("It failed")])),
+    )
     if draw(st.integers(0, 9)) == 0:  # without its last newlines, or in the midst of a message
         joined = b"".join(whole)
         return (joined[: draw(st.integers(0, len(joined)))],)

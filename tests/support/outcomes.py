@@ -15,20 +15,20 @@ import pytest
 from qwen_spaces import ConnectError, QwenSpacesError, Reply, SpaceTimeoutError, StreamError
 
 from . import oddities
-from . import scripted_gradio as wire
 from .modes import FACTOR
 from .raw_server import Raw
+from .scripted_gradio import CONFIG, EVENT_ID, INFO, succeeds
 
 HANG = 20.0 * FACTOR  # seconds after which it hangs
 PYTHON = re.compile(r"(Type|Key|Attribute|Value|Index|Recursion|Lookup|Unicode\w+)Error|StopIteration")
 LONGEST = 5_000  # characters of an error's text
 ELSEWHERE: list[Any] = []  # other hosts that were looked up
-JOINED = {"event_id": wire.EVENT_ID}
+JOINED = {"event_id": EVENT_ID}
 VALID = {
-    "/config": Raw(oddities.as_json(wire.CONFIG)),
-    "/info": Raw(oddities.as_json(wire.INFO)),
+    "/config": Raw(oddities.as_json(CONFIG)),
+    "/info": Raw(oddities.as_json(INFO)),
     "/queue/join": Raw(oddities.as_json(JOINED)),
-    "/queue/data": Raw(wire.well("Hello", "Hello world.")),
+    "/queue/data": Raw(succeeds("Hello", "Hello world.")),
 }
 
 
@@ -62,7 +62,7 @@ def is_unforeseen(error: QwenSpacesError) -> bool:
 
 
 def check(end: Any) -> None:
-    """A reply, a status or one typed error, whose every text is Unicode; and nobody else was asked."""
+    """A reply, a status or one typed error, whose every text is Unicode; and no request went elsewhere."""
     elsewhere, ELSEWHERE[:] = list(ELSEWHERE), []
     assert not elsewhere, f"it looked up {elsewhere}"
     if isinstance(end, BaseException):

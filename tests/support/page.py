@@ -22,7 +22,7 @@ from .streams import scripted_stream
 
 
 class Page:
-    """A shell's display publisher, which keeps what a frontend is told and what it shows."""
+    """A shell's display publisher, which keeps the messages to a frontend and what it shows."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
@@ -73,10 +73,10 @@ def new_page(home: Path) -> Iterator[Page]:
         InteractiveShell.clear_instance()
 
 
-def told(
-    *said: Any, page: Page | None = None, pace: float = 0.0, error: Exception | None = None
+def stream_of(
+    *updates: Any, page: Page | None = None, pace: float = 0.0, error: Exception | None = None
 ) -> TextStream:
-    """A stream that hears all this from its Space, each when `page` has drawn the last, or at a pace."""
+    """A stream of these updates of its Space, each when `page` has drawn the last, or at a pace."""
 
     def drawn(more_than: int) -> None:
         late = time.monotonic() + 10
@@ -85,7 +85,7 @@ def told(
 
     def live(feed: Any) -> None:
         drawn(0)
-        for item in said:
+        for item in updates:
             count = len(page.seen) if page else 0
             feed.set_status(item) if isinstance(item, Status) else feed.set_snapshot(item)
             time.sleep(pace)

@@ -112,7 +112,7 @@ class Server(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def recording(origin: str = "", interfere: Interfere = lambda _: None) -> Iterator[Recorder]:
-    """Record what comes, and pass it on to `origin`; without one, to where the request says (a proxy)."""
+    """Record what comes, and pass it on to `origin`; without one, to the address in the request (a proxy)."""
     server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {}))
     recorder = Recorder(f"http://127.0.0.1:{server.server_address[1]}", [], interfere, origin)
     server.RequestHandlerClass.recorder = recorder

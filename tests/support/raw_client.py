@@ -26,7 +26,7 @@ USUAL = {"radio": "7B", "textbox": "Hi", "json": [], "multimodaltextbox": {"text
 PLAIN = {"textbox", "radio", "dropdown"}  # inputs that make a text of what they get
 
 
-class Wire:
+class RawReplica:
     """A replica as raw HTTP sees it."""
 
     def __init__(self, url: str) -> None:
@@ -62,11 +62,11 @@ class Wire:
         return completed["output"]["data"]
 
 
-def requests_with(wire: Wire, value: Any, *, plain: bool = False) -> Iterator[tuple[str, list[Any]]]:
+def requests_with(replica: RawReplica, value: Any, *, plain: bool = False) -> Iterator[tuple[str, list[Any]]]:
     """Each endpoint with `value` at each place of each input. `plain`: those that make a text of it, too."""
-    parts = {part["id"]: part for part in wire.config["components"]}
+    parts = {part["id"]: part for part in replica.config["components"]}
     seen = set()
-    for dependency in wire.config["dependencies"]:
+    for dependency in replica.config["dependencies"]:
         inputs = [parts[number] for number in dependency["inputs"]]
         data = [USUAL.get(part["type"]) for part in inputs]
         for place, part in enumerate(inputs):
@@ -85,15 +85,17 @@ def _placed(part: dict[str, Any], value: Any) -> list[Any]:
     return [value]
 
 
-def run_together(wire: Wire, requests: list[tuple[str, list[Any]]]) -> str:
+def run_together(replica: RawReplica, requests: list[tuple[str, list[Any]]]) -> str:
     """All that comes back for all of them, in one session."""
     session = uuid4().hex
     bodies = [
-        {"data": data, "fn_index": wire.names.index(name), "session_hash": session, "event_data": None}
+        {"data": data, "fn_index": replica.names.index(name), "session_hash": session, "event_data": None}
         for name, data in requests
     ]
-    output = [wire.http.post(f"{wire.api}/queue/join", json=body).text for body in bodies]
-    with wire.http.stream("GET", f"{wire.api}/queue/data", params={"session_hash": session}) as response:
+    output = [replica.http.post(f"{replica.api}/queue/join", json=body).text for body in bodies]
+    with replica.http.stream(
+        "GET", f"{replica.api}/queue/data", params={"session_hash": session}
+    ) as response:
         for line in response.iter_lines():
             output.append(line)
     return "\n".join(output)

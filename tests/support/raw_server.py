@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from . import scripted_gradio as wire
 from .modes import PATIENCE
+from .scripted_gradio import PREFIX
 
 Chunks = bytes | tuple[bytes, ...]
 
@@ -64,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        path = self.path.partition("?")[0].removeprefix(wire.PREFIX)
+        path = self.path.partition("?")[0].removeprefix(PREFIX)
         answer = self.server.answers.get(path, Raw(b'{"success": true}'))
         stream = path == "/queue/data"
         headers = {

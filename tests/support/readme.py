@@ -20,7 +20,7 @@ from .servers import ROOT, Servers
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^## ([^\n]+)$|^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 FRIENDS = ("With LangChain", "With `llm`")  # run in tests/integrations, where these are installed
-# Runs each block as a notebook would, with `await` at the top, and tells which one has printed nothing.
+# Runs each block as a notebook would, with `await` at the top, and reports which one has printed nothing.
 RUNNER = """
 import ast, asyncio, contextlib, inspect, io, json, sys
 async def cell(code):

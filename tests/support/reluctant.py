@@ -1,4 +1,4 @@
-"""A server that says nothing, or a byte at a time, and what must be gone at the end."""
+"""A server that sends nothing, or a byte at a time, and what must be gone at the end."""
 
 from __future__ import annotations
 

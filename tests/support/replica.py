@@ -15,10 +15,8 @@ from typing import Any
 
 import pytest
 
-from qwen_spaces.replicas import serve
-
 from .modes import PATIENCE
-from .raw_client import Wire
+from .raw_client import RawReplica
 
 SECRET = "the-secret-7f3a"
 MIB = 2**20
@@ -31,7 +29,7 @@ END = b"\r\n--xx--\r\n"
 class Server:
     """A replica, the prompts of its brain, and the folder that it may write to."""
 
-    wire: Wire
+    replica: RawReplica
     folder: Path
     prompts: list[str] = field(default_factory=list)
 
@@ -41,7 +39,7 @@ class Server:
         return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
 
     def connect(self) -> socket.socket:
-        host, port = self.wire.url.removeprefix("http://").split(":")
+        host, port = self.replica.url.removeprefix("http://").split(":")
         return socket.create_connection((host, int(port)), timeout=PATIENCE)
 
     def send(
@@ -76,6 +74,8 @@ def response(connection: socket.socket) -> tuple[int, str]:
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[Server]:
     """A replica that works below `folder`, which also has secrets."""
+    from qwen_spaces.replicas import serve
+
     folder = folder.resolve()
     for name in ("temp", "cache", "outside", "cwd"):
         (folder / name).mkdir()
@@ -92,5 +92,5 @@ def served(folder: Path) -> Iterator[Server]:
         patch.chdir(folder / "cwd")
         patch.setattr(tempfile, "tempdir", str(folder / "temp"))
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "cache"))
-        with serve("qwen-2.5", brain=brain) as url, closing((wire := Wire(url)).http):
-            yield Server(wire, folder, prompts)
+        with serve("qwen-2.5", brain=brain) as url, closing((replica := RawReplica(url)).http):
+            yield Server(replica, folder, prompts)

@@ -1,8 +1,8 @@
-"""A small Gradio 6 server, written by hand so that it can fail on purpose, and keeps what it is asked.
+"""A small Gradio 6 server, written by hand so that it can fail on purpose, and records its requests.
 
 Its config, its API and its messages are those of the replica of Qwen2-72B-Instruct, cut down to what
 `gradio_client` reads (Gradio 6.31, protocol sse_v3, read 2026-11). Standard library alone, for it is
-also a program, to be frozen and killed: it prints its address and talks until then.
+also a program, to be frozen and killed: it prints its address and generates text until then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PREFIX = "/gradio_api"
 EVENT_ID = "6f1d9c0a5b7e4d32"  # of every job, for messages are written before the job is
 STEP = 0.05  # seconds between two events where a script repeats some
 
-_PAIRS = {"type": "array", "items": {"type": "array", "maxItems": 2, "minItems": 2}}
+PAIRS = {"type": "array", "items": {"type": "array", "maxItems": 2, "minItems": 2}}
 CONFIG: dict[str, Any] = {
     "version": "6.31.0",
     "api_prefix": PREFIX,
@@ -32,7 +32,7 @@ CONFIG: dict[str, Any] = {
     "components": [
         {"id": 4, "type": "textbox", "skip_api": False, "api_info": {"type": "string"}},
         {"id": 8, "type": "textbox", "skip_api": False, "api_info": {"type": "string"}},
-        {"id": 10, "type": "json", "skip_api": False, "api_info": _PAIRS},
+        {"id": 10, "type": "json", "skip_api": False, "api_info": PAIRS},
         {"id": 11, "type": "textbox", "skip_api": False, "api_info": {"type": "string"}},
     ],
     "dependencies": [
@@ -74,13 +74,13 @@ def info(**endpoints: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-INFO = info(model_chat=endpoint(query={"type": "string"}, history=_PAIRS, system={"type": "string"}))
+INFO = info(model_chat=endpoint(query={"type": "string"}, history=PAIRS, system={"type": "string"}))
 
 
 def message(kind: str, **more: Any) -> bytes:
     """One message of the event stream."""
-    told = json.dumps({"msg": kind, "event_id": EVENT_ID, **more}, ensure_ascii=False)
-    return f"data: {told}\n\n".encode()
+    payload = json.dumps({"msg": kind, "event_id": EVENT_ID, **more}, ensure_ascii=False)
+    return f"data: {payload}\n\n".encode()
 
 
 HEARTBEAT = message("heartbeat", event_id=None)
@@ -90,9 +90,9 @@ STARTS = message("process_starts", eta=None)
 BEGIN = (QUEUED, STARTS)
 
 
-def says(*texts: str) -> tuple[bytes, ...]:
-    """A job that starts and puts out these texts, each all the answer so far: the first whole, then diffs."""
-    told = list(BEGIN)
+def generates(*texts: str) -> tuple[bytes, ...]:
+    """A job that starts and generates these texts, each the answer so far: the first whole, then diffs."""
+    events = list(BEGIN)
     before = None
     for text in texts:
         if before is None:
@@ -101,9 +101,9 @@ def says(*texts: str) -> tuple[bytes, ...]:
             data = [[], [["append", [0, 1], text[len(before) :]]], []]
         else:
             data = [[], [["replace", [0, 1], text]], []]
-        told.append(puts_out(*data))
+        events.append(puts_out(*data))
         before = text
-    return tuple(told)
+    return tuple(events)
 
 
 def puts_out(*data: Any) -> bytes:
@@ -118,13 +118,13 @@ def completes(*data: Any) -> tuple[bytes, bytes]:
 
 def fails(error: str | None, title: str = "Error") -> tuple[bytes, bytes]:
     """The end of a job whose app failed; ``None`` hides the reason."""
-    told = {"error": error} if error is None else {"error": error, "duration": 10, "title": title}
-    return message("process_completed", output=told, success=False, title=title), CLOSE
+    output = {"error": error} if error is None else {"error": error, "duration": 10, "title": title}
+    return message("process_completed", output=output, success=False, title=title), CLOSE
 
 
-def well(*texts: str) -> tuple[bytes, ...]:
-    """A whole job that puts out these texts and ends well."""
-    return (*says(*texts), *completes("", [["Hi", texts[-1]]], None))
+def succeeds(*texts: str) -> tuple[bytes, ...]:
+    """A whole job that generates these texts and succeeds."""
+    return (*generates(*texts), *completes("", [["Hi", texts[-1]]], None))
 
 
 def repeated(event: bytes, seconds: float) -> tuple[bytes | float, ...]:
@@ -149,7 +149,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Script:
-    """What the server does; by itself it says "Hello world." and ends well.
+    """What the server does; by default it generates "Hello world." and succeeds.
 
     Attributes:
         config: in place of the config, as the next three of what they are called after.
@@ -166,12 +166,12 @@ class Script:
     join: Page | None = None
     data: Page | None = None
     failures: int | None = None
-    events: tuple[bytes | float, ...] = well("Hello", "Hello world.")
+    events: tuple[bytes | float, ...] = succeeds("Hello", "Hello world.")
     end: Literal["close", "cut", "hang"] = "close"
 
 
 class Request(NamedTuple):
-    """What the server was asked; `path` is without prefix and query, `body` is parsed if it is JSON."""
+    """A request to the server; `path` is without prefix and query, `body` is parsed if it is JSON."""
 
     method: str
     path: str
@@ -179,7 +179,7 @@ class Request(NamedTuple):
     body: Any
 
 
-class Wire(ThreadingHTTPServer):
+class ScriptedServer(ThreadingHTTPServer):
     """The server; `requests` are those so far."""
 
     daemon_threads = False  # so that closing it waits for them
@@ -191,13 +191,13 @@ class Wire(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.requests: list[Request] = []
         self.stopping = threading.Event()
-        self._heard = threading.Condition()
+        self._recorded = threading.Condition()
 
-    def hear(self, request: Request) -> int:
-        """Keep a request; gives how many there were of its path, with it."""
-        with self._heard:
+    def record(self, request: Request) -> int:
+        """Record a request; gives how many there were of its path, with it."""
+        with self._recorded:
             self.requests.append(request)
-            self._heard.notify_all()
+            self._recorded.notify_all()
             return self.count(request.path)
 
     def count(self, path: str) -> int:
@@ -205,9 +205,9 @@ class Wire(ThreadingHTTPServer):
         return sum(request.path == path for request in self.requests)
 
     def wait_for(self, path: str, seconds: float = 30.0) -> None:
-        """Wait until a path was asked for; fails after `seconds`."""
-        with self._heard:
-            assert self._heard.wait_for(lambda: self.count(path), seconds), f"nobody asked for {path}"
+        """Wait until a path was requested; fails after `seconds`."""
+        with self._recorded:
+            assert self._recorded.wait_for(lambda: self.count(path), seconds), f"nobody requested {path}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients may hang up; all else is an error of the tests."""
@@ -216,7 +216,7 @@ class Wire(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Wire
+    server: ScriptedServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 10
@@ -239,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get_content_type() == "application/json":
             body = json.loads(body)
         path = self.path.partition("?")[0].removeprefix(PREFIX)
-        count = self.server.hear(Request(self.command, path, dict(self.headers), body))
+        count = self.server.record(Request(self.command, path, dict(self.headers), body))
         script = self.server.script
         usual = {
             "/config": (script.config, Page(body=CONFIG)),
@@ -295,9 +295,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve_wire(script: Script = Script()) -> Iterator[Wire]:
+def serve_script(script: Script = Script()) -> Iterator[ScriptedServer]:
     """Serve a script on loopback."""
-    server = Wire(script)
+    server = ScriptedServer(script)
     thread = threading.Thread(target=server.serve_forever, args=[0.02], daemon=True)
     thread.start()
     try:
@@ -315,11 +315,11 @@ def pieces(events: tuple[bytes, ...], size: int) -> tuple[bytes, ...]:
 
 
 def main() -> None:
-    """Talk, a word at every `STEP`, for half a minute."""
+    """Generate text, a word at every `STEP`, for half a minute."""
     words = [f"word{number + 1} " for number in range(600)]
     texts = ["".join(words[: number + 1]) for number in range(600)]
-    events = tuple(part for event in says(*texts) for part in (event, STEP))
-    with serve_wire(Script(events=events)) as server:
+    events = tuple(part for event in generates(*texts) for part in (event, STEP))
+    with serve_script(Script(events=events)) as server:
         print(server.url, flush=True)
         sys.stdin.read()  # until the parent ends, if it does not kill
 

@@ -43,7 +43,7 @@ class ServerProcess:
 
 
 class Servers:
-    """The servers that a test asks for, by name, and what their brains tell.
+    """The servers that a test needs, by name, and the events that their brains report.
 
     `port`: where their process is reached; without it, one is started.
     """
@@ -51,7 +51,7 @@ class Servers:
     def __init__(self, port: int | None = None) -> None:
         self._process = None if port else ServerProcess()
         self._connection = socket.create_connection(("127.0.0.1", port or self._process.port))
-        self._told = Counter[tuple[str, str]]()
+        self._events = Counter[tuple[str, str]]()
         self._changed = threading.Condition()
         self.gradio = ""
         self._urls: dict[str, str] = {}
@@ -61,12 +61,12 @@ class Servers:
     def _listen(self) -> None:
         with self._connection.makefile(encoding="utf-8") as lines:
             for line in lines:
-                told = json.loads(line)
+                message = json.loads(line)
                 with self._changed:
-                    if "url" in told:
-                        self._urls[told["name"]], self.gradio = told["url"], told["gradio"]
+                    if "url" in message:
+                        self._urls[message["name"]], self.gradio = message["url"], message["gradio"]
                     else:
-                        self._told[told["event"], told["prompt"]] += 1
+                        self._events[message["event"], message["prompt"]] += 1
                     self._changed.notify_all()
 
     def __getitem__(self, name: str) -> str:
@@ -78,17 +78,17 @@ class Servers:
             return self._urls[name]
 
     def count(self, event: str, prompt: str) -> int:
-        """How often a brain told it so far."""
-        return self._told[event, prompt]
+        """How often a brain has reported the event."""
+        return self._events[event, prompt]
 
-    def saw(self, event: str, prompt: str) -> bool:
+    def reported(self, event: str, prompt: str) -> bool:
         return self.count(event, prompt) > 0
 
     def wait_for(self, event: str, prompt: str, seconds: float = PATIENCE) -> float:
-        """Wait until a brain told `event` of `prompt`; gives the seconds that took, fails after `seconds`."""
+        """Return the seconds until a brain reports `event` of `prompt`; fails after `seconds`."""
         start = time.monotonic()
         with self._changed:
-            seen = self._changed.wait_for(lambda: self.saw(event, prompt), seconds)
+            seen = self._changed.wait_for(lambda: self.reported(event, prompt), seconds)
         assert seen, f"no {event!r} of {prompt!r} within {seconds} s"
         return time.monotonic() - start
 
@@ -101,6 +101,15 @@ class Servers:
 
 
 SPACES = ("qwen-2-72b", "qwen-2.5", "qvq-72b")
+MORE_SPACES = (
+    "qwen-2.5-72b",
+    "qwen-2.5-max",
+    "qwen-2.5-coder",
+    "qwen-3",
+    "qwen-3-vl",
+    "qwen-2.5-vl-72b",
+    "qwen-2.5-1m",
+)
 TURNS = [
     {"role": "user", "content": "My name is Ada."},
     {"role": "assistant", "content": "Hello Ada."},

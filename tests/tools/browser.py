@@ -134,7 +134,7 @@ class Heard:
 
 @contextlib.contextmanager
 def canary(heard: Heard) -> Iterator[str]:
-    """A server that keeps what it is asked; gives its address."""
+    """A server that records its requests; gives its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -11,9 +11,9 @@ from qwen_spaces import Conversation, Message, QwenSpace, Reply, SpaceError, Spa
 from qwen_spaces._display import live_reply
 from qwen_spaces._display.live_reply import LiveReply
 
-from ..support.page import thinking, told
+from ..support.page import stream_of, thinking
 from ..support.payloads import PAYLOADS, armed
-from ..support.scripted_gradio import Script, serve_wire, well
+from ..support.scripted_gradio import Script, serve_script, succeeds
 
 THOUGHT = "They want *all* of it: <b>tags</b>, $x$,\n\n- lists\n- and `code`."
 BREAKING = ("<base", "<meta", "<form", "<body")
@@ -52,11 +52,11 @@ c &= d
 
 
 def live(texts: list[str]) -> None:
-    """Let a real server say each, in two pieces, and `show` it as it arrives."""
-    with serve_wire() as server:
+    """Let a real server send each, in two pieces, and `show` it as it arrives."""
+    with serve_script() as server:
         space = QwenSpace("qwen-2-72b", src=server.url)
         for text in texts:
-            server.script = Script(events=well(text[: len(text) // 2], text))
+            server.script = Script(events=succeeds(text[: len(text) // 2], text))
             space.show("Go.").result()
 
 
@@ -64,8 +64,8 @@ def reasoning_and_error(texts: list[str]) -> None:
     """Show each as the status, the reasoning, the answer and the error of one request."""
     live_reply.REFRESH_INTERVAL = 0.01
     for text in texts:
-        said = Status("queued", reason=text), thinking(text), thinking(text, text)
-        display(LiveReply(told(*said, pace=0.03, error=SpaceError(text))))
+        updates = Status("queued", reason=text), thinking(text), thinking(text, text)
+        display(LiveReply(stream_of(*updates, pace=0.03, error=SpaceError(text))))
 
 
 def reply(texts: list[str]) -> None:
@@ -75,7 +75,7 @@ def reply(texts: list[str]) -> None:
 
 
 def conversation(texts: list[str]) -> None:
-    """Show each as what both sides of a chat say."""
+    """Show each as the text of both sides of a chat."""
     for text in texts:
         chat = Conversation(lambda *_args, **_how: None)  # type: ignore[arg-type]
         chat.messages = tuple(Message(role, text) for role in ("system", "user", "assistant"))
@@ -83,7 +83,7 @@ def conversation(texts: list[str]) -> None:
 
 
 def status(texts: list[str]) -> None:
-    """Show each as all that a Space says of itself."""
+    """Show each as all that a Space reports of itself."""
     for text in texts:
         facts = dict.fromkeys(("url", "gradio", "endpoint", "stage", "hardware"), text)
         display(SpaceStatus(**facts, parameters={text: text}, options={text: text}, history=None))  # type: ignore[arg-type]
@@ -131,7 +131,7 @@ def name_of(number: int) -> str:
 
 def sample() -> Any:
     """An answer with all that Markdown has, and harmless tags."""
-    return LiveReply(told(thinking(THOUGHT, SAMPLE)))
+    return LiveReply(stream_of(thinking(THOUGHT, SAMPLE)))
 
 
 def cells(canary: str) -> Iterator[str]:

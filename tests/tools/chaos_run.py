@@ -70,7 +70,7 @@ def is_typed(error: BaseException) -> bool:
 
 
 def second_end(stream: TextStream, first: BaseException | None) -> list[str]:
-    """What is wrong where a stream that is over is asked for its end once more."""
+    """What is wrong where the end of a stream that is over is read once more."""
     try:
         stream.result(timeout=0.1)
     except BaseException as error:
@@ -254,7 +254,7 @@ def run(seed: int, requests: int, harm: float, workers: int) -> list[str]:
 
 
 def main() -> int:
-    """Run; the exit code says whether all was well."""
+    """Run; the exit code is 0 if all was well."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=300)
     parser.add_argument("--seed", type=int, default=20260101)

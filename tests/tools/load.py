@@ -34,7 +34,7 @@ class Load:
     Args:
         url: the gateway's.
         replica: the address of what is behind its model.
-        servers: of that replica, which tell when an answer begins and ends.
+        servers: of that replica, which report when an answer begins and ends.
         clients: how many ask.
         pace: seconds a word of an answer.
     """
@@ -57,7 +57,7 @@ class Load:
         # Whatever still held the replica would keep this from its answer.
         self.space.ask(f"after all {self.trigger}")
         for prompt in self.prompts:
-            if self.servers.saw("begin", prompt):
+            if self.servers.reported("begin", prompt):
                 self.servers.wait_for("end", prompt)
         self.space.close()
         if sum(self.counts.values()) != self.clients:
@@ -122,7 +122,7 @@ def gateway(model: str, src: str, most: int) -> Iterator[tuple[str, int]]:
 
 
 def main() -> int:
-    """Run it all; the exit code says whether all was well."""
+    """Run it all; the exit code is 0 if all was well."""
     columns = ("slots", "at most", "whole", "left", "refused", "failed", "seconds", "first text", "longest")
     print("".join(f"{column:>11}" for column in columns))
     problems = []

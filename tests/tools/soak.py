@@ -30,7 +30,7 @@ SEED = 20260101
 TURNS = 500  # streams one after another
 WARM = 100  # of these, before the memory is first looked at
 AT_ONCE = 40
-BOUND = 110.0  # seconds for all streams; what is not begun by then is not measured
+BOUND = 110.0  # seconds for all streams; what has not started by then is not measured
 SPACES = ("qwen-2.5", "qwen-2-72b", "qvq-72b")
 FATES = ("complete", "complete", "complete", "complete", "cancelled", "failing")
 PNG = picture("PNG", (4, 4), "red")
@@ -176,7 +176,7 @@ def _at_once(plays: list[functools.partial[None]]) -> None:
 
 
 def main() -> int:
-    """Soak; the exit code says whether all was well."""
+    """Soak; the exit code is 0 if all was well."""
     start = time.monotonic()
     servers = Servers()
     tempfile.tempdir = folder = tempfile.mkdtemp(prefix="soak_")

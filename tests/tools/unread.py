@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from ..support.scripted_gradio import Script, completes, message, says, serve_wire
+from ..support.scripted_gradio import Script, completes, generates, message, serve_script
 from .load import gateway
 
 CLIENTS = 40
@@ -32,7 +32,7 @@ def answer() -> tuple[bytes, ...]:
         output={"data": [[], [["append", [0, 1], PIECE]], []], "is_generating": True},
         success=True,
     )
-    return (*says("x"), *(more,) * PIECES, *completes("", [["Hi", "x" + PIECE * PIECES]], None))
+    return (*generates("x"), *(more,) * PIECES, *completes("", [["Hi", "x" + PIECE * PIECES]], None))
 
 
 def memory(process: int) -> float:
@@ -42,7 +42,7 @@ def memory(process: int) -> float:
 
 
 def client(url: str) -> socket.socket:
-    """A connection that asks, and whose owner will not read."""
+    """A connection that sends a request, and whose owner will not read."""
     host, _, port = url.removeprefix("http://").partition(":")
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -82,7 +82,7 @@ def round_of(clients: int, url: str, http: httpx.Client, process: int) -> float:
 def measure(rounds: int, clients: int) -> list[float]:
     """MB that the gateway holds after a first client, and after each round."""
     with (
-        serve_wire(Script(events=answer())) as server,
+        serve_script(Script(events=answer())) as server,
         gateway("qwen-2-72b", server.url, clients) as (url, process),
         httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE) as http,
     ):
@@ -96,7 +96,7 @@ def measure(rounds: int, clients: int) -> list[float]:
 
 
 def main() -> int:
-    """Run; the exit code says whether the memory stops growing."""
+    """Run; the exit code is 0 if the memory stops growing."""
     held = measure(ROUNDS, CLIENTS)
     most = (max(held) - held[0]) / CLIENTS
     print(f"{most:.1f} MB for each client: {'too much' if most > MOST else 'all is well'}.")

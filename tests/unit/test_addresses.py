@@ -168,7 +168,7 @@ def test_known_spaces_are_known_by_each_of_their_addresses() -> None:
                 assert type(QwenSpace(pasted)) is facade, pasted
 
 
-def test_a_known_space_is_asked_where_its_page_says() -> None:
+def test_a_known_space_is_reached_at_the_address_on_its_page() -> None:
     page = QwenSpace("https://huggingface.co/spaces/Qwen/Qwen2.5")
     assert (type(page), page.src) == (Qwen2_5, "Qwen/Qwen2.5")
     host = QwenSpace("qwen-qwen2-5.hf.space")

@@ -1,4 +1,4 @@
-"""Arguments as people get them wrong: each is understood, or a typed error that says what to pass."""
+"""Arguments as people get them wrong: each is understood, or a typed error that names what to pass."""
 
 from __future__ import annotations
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from typing import Any
 
 import pytest
-from gradio.utils import diff
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,30 +18,41 @@ from qwen_spaces._stream.mailbox import Mailbox
 words = st.text("ab \n\u2028\U0001f600", min_size=1, max_size=3)
 
 
-def pairs(said: list[str]) -> list[Any]:
+@pytest.fixture(scope="module", autouse=True)
+def gradio() -> None:
+    """Import Gradio before the examples, which have a deadline."""
+    importlib.import_module("gradio.utils")
+
+
+def pairs(texts: list[str]) -> list[Any]:
     """The outputs of a `/model_chat`, with the thoughts of no use in its text box."""
-    return [said[1], [["earlier", "b" * len(said[2])], ["Hi", said[0]]], "Be brief."]
+    return [texts[1], [["earlier", "b" * len(texts[2])], ["Hi", texts[0]]], "Be brief."]
 
 
-def messages(said: list[str]) -> list[Any]:
+def messages(texts: list[str]) -> list[Any]:
     """A thought, then the answer."""
-    thought = {"role": "assistant", "content": said[1], "metadata": {"title": "Thinking"}}
-    return [[{"role": "user", "content": "Hi"}, thought, {"role": "assistant", "content": said[0]}], said[2]]
+    thought = {"role": "assistant", "content": texts[1], "metadata": {"title": "Thinking"}}
+    return [
+        [{"role": "user", "content": "Hi"}, thought, {"role": "assistant", "content": texts[0]}],
+        texts[2],
+    ]
 
 
-def parts(said: list[str]) -> list[Any]:
+def parts(texts: list[str]) -> list[Any]:
     """An answer in two parts, of which either may grow."""
-    content = [{"type": "text", "text": said[0]}, {"type": "text", "text": said[1]}]
-    return [[{"role": "user", "content": said[2]}, {"role": "assistant", "content": content}]]
+    content = [{"type": "text", "text": texts[0]}, {"type": "text", "text": texts[1]}]
+    return [[{"role": "user", "content": texts[2]}, {"role": "assistant", "content": content}]]
 
 
-def lone(said: list[str]) -> list[Any]:
+def lone(texts: list[str]) -> list[Any]:
     """A text and nothing else."""
-    return [said[0]]
+    return [texts[0]]
 
 
 def grows(mailbox: Mailbox, outputs: list[list[Any]], reads: list[bool]) -> tuple[Accumulator, list[object]]:
-    """The answer of a reader who looks where `reads` says so; and all that was processed."""
+    """The answer of a reader who looks where `reads` has it so; and all that was processed."""
+    from gradio.utils import diff
+
     processed: list[object] = []
 
     def process(*data: Any) -> object:
@@ -85,15 +96,13 @@ def look(mailbox: Mailbox, answer: Accumulator) -> None:
         st.tuples(st.integers(0, 2), words, st.booleans(), st.booleans()), min_size=1, max_size=12
     ),
 )
-def test_the_answer_is_what_the_last_output_says(
-    shape: Any, steps: list[tuple[int, str, bool, bool]]
-) -> None:
-    said, outputs, reads = ["a", "", ""], [], []
-    outputs.append(shape(said))
+def test_the_answer_is_that_of_the_last_output(shape: Any, steps: list[tuple[int, str, bool, bool]]) -> None:
+    texts, outputs, reads = ["a", "", ""], [], []
+    outputs.append(shape(texts))
     reads.append(True)
     for which, word, rewrites, looks in steps:
-        said[which] = word if rewrites else said[which] + word
-        outputs.append(shape(said))
+        texts[which] = word if rewrites else texts[which] + word
+        outputs.append(shape(texts))
         reads.append(looks)
     mailbox = Mailbox()
     answer, _ = grows(mailbox, outputs, reads)

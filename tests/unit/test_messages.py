@@ -119,7 +119,7 @@ def test_a_system_prompt_must_be_text() -> None:
         as_messages("Hi", 7)  # type: ignore[arg-type]
 
 
-def test_what_the_user_said_since_the_last_answer_is_the_prompt() -> None:
+def test_the_messages_of_the_user_since_the_last_answer_are_the_prompt() -> None:
     messages = as_messages(
         [
             {"role": "user", "content": "a"},

@@ -99,7 +99,7 @@ odd_steps = st.one_of(
     st.tuples(st.just("put"), st.builds(shaped, st.sampled_from(SHAPES), texts)),
     st.tuples(st.just("put"), st.sampled_from(SILENT)),
     st.tuples(st.just("put"), anything),
-    st.tuples(st.just("say"), statuses),
+    st.tuples(st.just("status"), statuses),
     st.tuples(st.just("pause"), st.sampled_from([0.0, 0.0005])),
     st.tuples(st.just("meet"), st.none()),
 )
@@ -112,7 +112,7 @@ ends = st.one_of(
 @st.composite
 def sequences(draw: st.DrawFn) -> list[Step]:
     """Updates in an order that is likely, with anything in between, and sometimes an end too early."""
-    steps = [("say", Status("queued", 1)), *draw(growing()), *draw(st.just([]) | growing())]
+    steps = [("status", Status("queued", 1)), *draw(growing()), *draw(st.just([]) | growing())]
     for step in draw(st.lists(odd_steps, max_size=3)):
         steps.insert(draw(st.integers(0, len(steps))), step)
     for step in draw(st.lists(ends, max_size=2)):
@@ -136,7 +136,7 @@ class Script:
     outputs: list[Any] = field(default_factory=list)  # those before the end
     mailbox: Mailbox | None = None
     text: Callable[[], str] = str  # what the reader has read
-    late: bool = False  # whether the reader was not told in time
+    late: bool = False  # whether the reader was not woken in time
     left: threading.Event = field(default_factory=threading.Event)
     ready: threading.Event = field(default_factory=threading.Event)
     played: threading.Event = field(default_factory=threading.Event)
@@ -174,7 +174,7 @@ class Script:
                     if not mailbox.ended:
                         self.outputs.append(value)
                     mailbox.set_snapshot(value)
-                elif name == "say":
+                elif name == "status":
                     mailbox.set_status(value)
                 elif name == "end":
                     mailbox.end(value and value("the end"))
@@ -184,7 +184,11 @@ class Script:
     def meet(self, mailbox: Mailbox) -> None:
         """Wait until the reader has read all there is, which must not need another update."""
         until = time.monotonic() + BOUND / 2
-        while self.where != "reader" and not mailbox.ended and self.text() != last_said(self.outputs)[0].text:
+        while (
+            self.where != "reader"
+            and not mailbox.ended
+            and self.text() != last_snapshot(self.outputs)[0].text
+        ):
             time.sleep(0.0005)
             if time.monotonic() > until:
                 self.late = True
@@ -199,12 +203,12 @@ class Script:
 
 
 @dataclass
-class Heard:
+class Received:
     """What the readers of one stream were given, in its order."""
 
     events: list[Event] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
-    replies: list[Reply] = field(default_factory=list)  # those told of by `on_reply`
+    replies: list[Reply] = field(default_factory=list)  # those passed to `on_reply`
 
     @property
     def text(self) -> str:
@@ -220,85 +224,87 @@ class Heard:
         return "".join(event.text for event in self.events if isinstance(event, Text))
 
 
-def opened(script: Script, heard: Heard) -> TextStream:
+def opened(script: Script, received: Received) -> TextStream:
     quiet = SILENCE if script.last == "silence" else BOUND
     timeouts = Timeouts(connect=BOUND, first=quiet, gap=quiet, total=BOUND)
-    stream = scripted_stream(script, timeouts=timeouts, space="fuzz", replies=heard.replies)
+    stream = scripted_stream(script, timeouts=timeouts, space="fuzz", replies=received.replies)
     script.text = lambda: stream.text
     return stream
 
 
-def read_sync(stream: TextStream, script: Script, heard: Heard, leave: Callable[[int], bool]) -> None:
+def read_sync(stream: TextStream, script: Script, received: Received, leave: Callable[[int], bool]) -> None:
     try:
         for count, event in enumerate(stream.events()):
-            heard.events.append(event)
+            received.events.append(event)
             script.play_here()
             if leave(count):
                 return
     except BaseException as error:
-        heard.errors.append(error)
+        received.errors.append(error)
 
 
-async def read_async(stream: TextStream, script: Script, heard: Heard, leave: Callable[[int], bool]) -> None:
+async def read_async(
+    stream: TextStream, script: Script, received: Received, leave: Callable[[int], bool]
+) -> None:
     count = 0
     try:
         async for event in stream.events():
-            heard.events.append(event)
+            received.events.append(event)
             script.play_here()
             if leave(count):
                 return
             count += 1
     except Exception as error:
-        heard.errors.append(error)
+        received.errors.append(error)
 
 
 def through(
-    mode: str, stream: TextStream, script: Script, heard: Heard, leave: Callable[[int], bool]
+    mode: str, stream: TextStream, script: Script, received: Received, leave: Callable[[int], bool]
 ) -> None:
     """Read with one reader, until the end or as long as it does not leave."""
     if mode == "sync":
-        read_sync(stream, script, heard, leave)
+        read_sync(stream, script, received, leave)
     else:
-        run_async(mode, lambda: read_async(stream, script, heard, leave))
+        run_async(mode, lambda: read_async(stream, script, received, leave))
 
 
-def last_said(outputs: Sequence[Any]) -> tuple[Snapshot, bool]:
-    """What the last of these outputs that says something says; and whether all can be read."""
-    said = Snapshot()
+def last_snapshot(outputs: Sequence[Any]) -> tuple[Snapshot, bool]:
+    """The last of these outputs that is not empty; and whether all can be read."""
+    expected = Snapshot()
     for output in outputs:
         try:
-            said = parse(output) or said
+            expected = parse(output) or expected
         except Exception:
-            return said, False
-    return said, True
+            return expected, False
+    return expected, True
 
 
-def check_end(stream: TextStream, script: Script, heard: Heard) -> None:
+def check_end(stream: TextStream, script: Script, received: Received) -> None:
     """The invariants of a stream that was read to its end, by however many readers."""
     assert stream.done
     assert stream._reader.mailbox.finished.wait(BOUND), "the request did not end with its reader"
     assert not script.late, "a reader was not woken"
-    said, readable = last_said(script.outputs)
+    expected, readable = last_snapshot(script.outputs)
     try:
         reply = stream.result(timeout=BOUND)
     except QwenSpacesError as error:
-        assert heard.replies == []
-        assert all(other is error for other in heard.errors)
+        assert received.replies == []
+        assert all(other is error for other in received.errors)
         if isinstance(error, StreamError):
             assert error.partial_text == stream.text
         if isinstance(error, SpaceTimeoutError):
             assert script.last == "silence", "a hang"
             return
         assert isinstance(error, UnexpectedOutputError) == (not readable)
-        assert not isinstance(error, EmptyReplyError) or said == Snapshot()
-        assert stream.text == said.text
+        assert not isinstance(error, EmptyReplyError) or expected == Snapshot()
+        assert stream.text == expected.text
     else:
-        assert heard.errors == []
-        assert heard.replies == [reply]
+        assert received.errors == []
+        assert received.replies == [reply]
         assert readable
-        assert (reply.text, reply.reasoning) == (said.text, said.reasoning)
+        assert (reply.text, reply.reasoning) == (expected.text, expected.reasoning)
         assert stream.text == reply.text
-        assert sum(isinstance(event, Done) for event in heard.events) == 1
+        assert sum(isinstance(event, Done) for event in received.events) == 1
 
 
 scripts = st.builds(Script, sequences(), lasts, st.sampled_from(["thread", "threads", "reader"]))
@@ -312,44 +318,44 @@ def fuzz(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
 @fuzz(150)
 @given(script=scripts)
 def test_a_reader_gets_the_whole_text_or_one_typed_error(mode: str, script: Script) -> None:
-    heard = Heard()
-    stream = opened(script, heard)
-    through(mode, stream, script, heard, leave=lambda _: False)
-    check_end(stream, script, heard)
-    assert heard.text == stream.text
-    if not any(isinstance(event, Text) and event.start < len(heard.joined) for event in heard.events):
-        assert heard.joined == stream.text
+    received = Received()
+    stream = opened(script, received)
+    through(mode, stream, script, received, leave=lambda _: False)
+    check_end(stream, script, received)
+    assert received.text == stream.text
+    if not any(isinstance(event, Text) and event.start < len(received.joined) for event in received.events):
+        assert received.joined == stream.text
 
 
 @pytest.mark.parametrize("mode", MODES)
 @fuzz(80)
 @given(script=scripts)
 def test_two_readers_share_the_deltas_and_each_hears_of_the_end(mode: str, script: Script) -> None:
-    heard = Heard()
-    stream = opened(script, heard)
+    received = Received()
+    stream = opened(script, received)
 
     async def both() -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(2):
-                tasks.start_soon(read_async, stream, script, heard, lambda _: False)
+                tasks.start_soon(read_async, stream, script, received, lambda _: False)
 
     if mode == "sync":
         readers = [
-            threading.Thread(target=read_sync, args=[stream, script, heard, lambda _: False], daemon=True)
+            threading.Thread(target=read_sync, args=[stream, script, received, lambda _: False], daemon=True)
             for _ in range(2)
         ]
         run_all(readers)
         # The order in which two threads note their events is not that of the stream.
-        heard.events.sort(key=lambda event: event.start if isinstance(event, Text) else -1)
+        received.events.sort(key=lambda event: event.start if isinstance(event, Text) else -1)
     else:
         run_async(mode, both)
-    check_end(stream, script, heard)
-    assert len(heard.errors) in (0, 2) or isinstance(stream._reader.mailbox.error, StreamCancelledError)
+    check_end(stream, script, received)
+    assert len(received.errors) in (0, 2) or isinstance(stream._reader.mailbox.error, StreamCancelledError)
     rewritten = stream._reader.answer.rewritten
     if mode != "sync" or not rewritten:
-        assert heard.text == stream.text
+        assert received.text == stream.text
     if not rewritten:
-        assert heard.joined == stream.text
+        assert received.joined == stream.text
 
 
 def fail(*_: object) -> None:
@@ -384,11 +390,11 @@ LEAVING: dict[str, Callable[..., object]] = {
     after=st.integers(0, 6),
     how=st.sampled_from(sorted(LEAVING)),
 )
-def test_leaving_at_any_point_loses_no_text_that_was_told(
+def test_leaving_at_any_point_loses_no_text_that_arrived(
     mode: str, script: Script, after: int, how: str
 ) -> None:
-    heard = Heard()
-    stream = opened(script, heard)
+    received = Received()
+    stream = opened(script, received)
     threads: list[threading.Thread] = []
     scopes: list[anyio.CancelScope] = []
 
@@ -400,24 +406,26 @@ def test_leaving_at_any_point_loses_no_text_that_was_told(
     async def scoped() -> None:
         with anyio.CancelScope() as scope:
             scopes.append(scope)
-            await read_async(stream, script, heard, leave)
+            await read_async(stream, script, received, leave)
 
     if mode == "sync":
-        read_sync(stream, script, heard, leave)
+        read_sync(stream, script, received, leave)
     else:
         run_async(mode, scoped)
     for thread in threads:
         thread.join(BOUND)
-    heard.errors = [error for error in heard.errors if not isinstance(error, LookupError)]
+    received.errors = [error for error in received.errors if not isinstance(error, LookupError)]
     # What another loop still gets is the rest, and no more.
-    read_sync(stream, script, heard, lambda _: False)
+    read_sync(stream, script, received, lambda _: False)
     script.played.set()
-    assert all(isinstance(error, QwenSpacesError) for error in heard.errors)
-    assert not any(isinstance(error, SpaceTimeoutError) for error in heard.errors) or script.last == "silence"
+    assert all(isinstance(error, QwenSpacesError) for error in received.errors)
+    assert (
+        not any(isinstance(error, SpaceTimeoutError) for error in received.errors) or script.last == "silence"
+    )
     assert stream.done
     assert stream._reader.mailbox.finished.wait(BOUND), "the request did not end with its reader"
     assert not script.late, "a reader was not woken"
-    assert heard.text == stream.text
+    assert received.text == stream.text
     try:
         assert stream.result(timeout=BOUND).text == stream.text
     except StreamError as error:
@@ -436,7 +444,7 @@ def run_all(threads: Sequence[threading.Thread]) -> None:
 
 
 @pytest.mark.parametrize("silent", SILENT, ids=str)
-def test_an_output_that_says_nothing_takes_no_unread_text_away(silent: object) -> None:
+def test_an_empty_output_removes_no_unread_text(silent: object) -> None:
     go = threading.Event()
 
     def run(mailbox: Mailbox) -> None:
@@ -465,12 +473,12 @@ def test_a_mailbox_gives_the_newest_of_each_kind_and_keeps_the_first_end(steps: 
     for name, value in steps:
         if name == "put":
             mailbox.set_snapshot(value)
-            said, readable = last_said([value])
+            expected, readable = last_snapshot([value])
             if not ended and not readable:
                 ended, error = True, UnexpectedOutputError
             elif not ended and parse(value):
-                snapshot = said
-        elif name == "say":
+                snapshot = expected
+        elif name == "status":
             mailbox.set_status(value)
             status = value
         elif name in ("end", "cancel"):

@@ -1,7 +1,7 @@
 """The servers of the tests, in their own process, which may run another Python and Gradio.
 
 Prints the port at which it can be reached, and ends when its stdin is closed. Each client sends the names of
-what it needs, a line each, and gets lines of JSON: the addresses, and what all replicas' brains live through.
+what it needs, a line each, and gets lines of JSON: the addresses, and the events of all replicas' brains.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ clients: list[socket.socket] = []
 lock = threading.Lock()
 
 
-def tell(**what: Any) -> None:
-    """Tell all clients, as no event says whose it is."""
+def report(**what: Any) -> None:
+    """Report to all clients, as no event names the one that it concerns."""
     line = json.dumps(what).encode() + b"\n"
     with lock:
         for client in clients:
@@ -58,7 +58,7 @@ def serve(client: socket.socket, running: dict[Any, Any], starting: threading.Lo
                 from . import serving  # Gradio, which takes seconds: only when a test needs it
 
                 if key not in running:
-                    manager = serving.makers(tell)[name]()
+                    manager = serving.makers(report)[name]()
                     running[key] = manager.__enter__(), manager
             answer = {"name": name, "url": running[key][0], "gradio": serving.gr.__version__}
             with lock, contextlib.suppress(OSError):

@@ -76,9 +76,9 @@ class Counsel:
     """Blocks that keep pairs in a JSON component, and name their inputs in their own way."""
 
     def ask(self, question: str, chat_history: list[list[str]], sys_prompt: str) -> Iterator[tuple[Any, str]]:
-        told = [f"{who} -> {what}" for who, what in chat_history]
+        turns = [f"{who} -> {what}" for who, what in chat_history]
         answer = ""
-        for piece in (f"Q: {question}", f" S: {sys_prompt}", f" H: {told}"):
+        for piece in (f"Q: {question}", f" S: {sys_prompt}", f" H: {turns}"):
             answer += piece
             time.sleep(0.01)
             yield [*chat_history, [question, answer]], ""

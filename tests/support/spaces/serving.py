@@ -1,4 +1,4 @@
-"""What can be served, by name: replicas, whose brain tells what it lives through, and other Gradio apps."""
+"""What can be served, by name: replicas, whose brain reports its events, and other Gradio apps."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ brain.PACE = 0.0 if SIX else 0.01
 POLL_INTERVAL = replica_server.POLL_INTERVAL = 0.05  # seconds; so many apps that look more often leave no CPU
 
 
-def watched_by(tell: Callable[..., None]) -> Brain:
-    """The default brain, which tells when it begins and when it is over, however that came."""
+def watched_by(report: Callable[..., None]) -> Brain:
+    """The default brain, which reports when it begins and when it ends, however that came."""
 
     def watched(
         system: str, history: list[tuple[str, str]], prompt: str, image: str | None, **more: Any
     ) -> Iterator[Any]:
-        tell(event="begin", prompt=prompt)
+        report(event="begin", prompt=prompt)
         try:
             steps = brain.answer(system, history, prompt, image, **more)
             if set(brain.parse_triggers(prompt)) <= {"pace"} and not float(
@@ -44,9 +44,9 @@ def watched_by(tell: Callable[..., None]) -> Brain:
             ):
                 steps = fewer(steps)
             yield from steps
-            tell(event="complete", prompt=prompt)
+            report(event="complete", prompt=prompt)
         finally:
-            tell(event="end", prompt=prompt)
+            report(event="end", prompt=prompt)
 
     return watched
 
@@ -90,9 +90,9 @@ def mounted(path: str, app: Any) -> Any:
     return proxy
 
 
-def makers(tell: Callable[..., None]) -> dict[str, Callable[[], AbstractContextManager[str]]]:
+def makers(report: Callable[..., None]) -> dict[str, Callable[[], AbstractContextManager[str]]]:
     """What can be served, by name."""
-    watched = watched_by(tell)
+    watched = watched_by(report)
     made: dict[str, Callable[[], AbstractContextManager[str]]] = {
         name: partial(serve, name, brain=watched, slots=24) for name in NAMES
     }

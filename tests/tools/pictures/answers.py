@@ -1,4 +1,4 @@
-"""The Space in the pictures: a Gradio chat on this machine that marks its reasoning and says one thing."""
+"""The Space in the pictures: a local Gradio chat that marks its reasoning and has one answer."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ PACE = 0.01  # seconds a word
 def respond(message: str, history: list[Any]) -> Iterator[list[Any]]:
     thought = {"role": "assistant", "content": "", "metadata": {"title": "Thinking"}}
     answer = {"role": "assistant", "content": ""}
-    for said, text in ((thought, THOUGHT), (answer, ANSWER)):
+    for part, text in ((thought, THOUGHT), (answer, ANSWER)):
         for word in text.split(" "):
-            said["content"] = f"{said['content']} {word}".lstrip(" ")
+            part["content"] = f"{part['content']} {word}".lstrip(" ")
             time.sleep(PACE)
-            asked = {"role": "user", "content": message}
-            yield [*history, asked, *(each for each in (thought, answer) if each["content"])]
+            request = {"role": "user", "content": message}
+            yield [*history, request, *(each for each in (thought, answer) if each["content"])]
 
 
 def thinking_space() -> QwenSpace:
