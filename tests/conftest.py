@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import os
 import signal
 import socket
+import tempfile
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +24,12 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # So it is where the tests run in the background of a script, and programs under test would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+with contextlib.suppress(ModuleNotFoundError):  # which the environment with Gradio 5 does without
+    from hypothesis import settings
+
+    settings.register_profile("patient", deadline=None)
+    settings.load_profile("patient")
+
 # Where the reader's side is not what is tested, each test reads in one of the modes.
 BELOW_THE_READER = {
     "errors",
@@ -34,6 +43,13 @@ BELOW_THE_READER = {
     "tls",
     "waiting",
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the uploads of this process apart, as a replica that stops deletes files by their content."""
+    folder = tempfile.TemporaryDirectory(prefix="qwen_spaces_uploads_")
+    config.add_cleanup(folder.cleanup)
+    os.environ["GRADIO_TEMP_DIR"] = folder.name
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
