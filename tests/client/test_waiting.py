@@ -170,8 +170,9 @@ def test_a_full_queue_is_retried_until_it_has_a_place(servers: Servers, prompt: 
 
 
 def test_a_server_that_comes_back_is_tried_again() -> None:
-    from qwen_spaces.replicas import serve
+    from qwen_spaces.replicas import build, serve
 
+    build("qwen-2.5")  # the first build takes longest, and the retries end after seconds
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     stream = QwenSpace("qwen-2.5", src=f"http://127.0.0.1:{port}").stream("Are you back? [[pace=0]]")
