@@ -58,6 +58,7 @@ EXAMPLES = [
 LOCAL = next(example for example in EXAMPLES if "--local" in example)
 
 
+@pytest.mark.slow  # the README's first command does it, too
 def test_ask_local_answers_from_a_replica() -> None:
     code, text, errors = invoke(*shlex.split(LOCAL)[1:])
     assert (code, errors) == (0, "")

@@ -92,8 +92,10 @@ def test_a_status_is_explained_in_our_words(status: int, kind: str, front: Recor
         assert f'HTTP status {status} and a web page, "Gateway Time-out"' in str(error)
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
-@pytest.mark.parametrize(("kind", "gives"), [("info", ConnectError), ("join", SpaceError)])
+@pytest.mark.parametrize(
+    ("status", "kind", "gives"),
+    [(502, "info", ConnectError), (503, "join", SpaceError), (504, "join", SpaceError)],
+)
 def test_a_server_that_is_unavailable_is_retried_after_the_delay_it_requests(
     status: int, kind: str, gives: type[QwenSpacesError]
 ) -> None:
