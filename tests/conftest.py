@@ -73,6 +73,13 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["servers"] = node.config.stash[shared].port
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show what the servers of xdist's workers logged last, if a test failed."""
+    if shared in config.stash and terminalreporter.stats.get("failed"):
+        terminalreporter.section("the end of the servers' log")
+        terminalreporter.write(config.stash[shared].tail())
+
+
 @pytest.fixture(scope="session")
 def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     servers = Servers(getattr(request.config, "workerinput", {}).get("servers"))

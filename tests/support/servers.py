@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -24,15 +25,22 @@ class ServerProcess:
     def __init__(self) -> None:
         # Another Python may serve, with another Gradio; see .ci/run.
         python = os.environ.get("QWEN_SPACES_SERVER_PYTHON", sys.executable)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `stop`)
         self._process = subprocess.Popen(
             [python, "-m", "tests.support.spaces"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._log,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             text=True,
         )
         assert self._process.stdout
         self.port = int(self._process.stdout.readline())
+
+    def tail(self) -> str:
+        """The end of what the process has logged."""
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 5_000))
+        return self._log.read().decode(errors="replace")
 
     def stop(self) -> None:
         assert self._process.stdin
@@ -40,6 +48,7 @@ class ServerProcess:
         self._process.stdin.close()
         self._process.wait(PATIENCE)
         self._process.stdout.close()
+        self._log.close()
 
 
 class Servers:
