@@ -23,6 +23,4 @@ try:
 except ModuleNotFoundError as _error:
     raise MissingExtraError("The gateway needs: pip install 'qwen-spaces[gateway]'") from _error
 
-del _server
-
 __all__ = ["create_app"]
