@@ -18,7 +18,7 @@ Needs ``pip install 'qwen-spaces[gateway]'``.
 from ..errors import MissingExtraError
 
 try:
-    from . import _server  # needs uvicorn
+    from . import _server  # noqa: F401  (needs uvicorn)
     from ._app import create_app
 except ModuleNotFoundError as _error:
     raise MissingExtraError("The gateway needs: pip install 'qwen-spaces[gateway]'") from _error
