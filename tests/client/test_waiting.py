@@ -71,10 +71,16 @@ def test_the_status_shows_how_the_space_runs(stages: Stages, servers: Servers) -
     stages("RUNNING_BUILDING")
     status = QwenSpace("qwen-2.5").status()
     assert (status.stage, status.hardware) == ("RUNNING_BUILDING", "cpu-basic")
-    assert status.queue_size is not None  # it varies, as other workers' requests may wait there
     assert "| hardware | cpu-basic |" in status._repr_markdown_()
     by_address = QwenSpace("qwen-2.5", src=servers["qwen-2.5"]).status()
     assert (by_address.stage, by_address.hardware, by_address.queue_size) == (None, None, 0)
+
+
+def test_the_status_shows_that_nobody_waits() -> None:
+    from qwen_spaces.replicas import serve
+
+    with serve("qwen-2.5") as url:  # of this test alone, so that no other request is in its queue
+        assert QwenSpace("qwen-2.5", src=url).status().queue_size == 0
 
 
 def test_all_streams_that_wait_get_the_status(stages: Stages) -> None:
