@@ -62,6 +62,7 @@ class QwenSpace(Facade, Closeable):
             reached; ``None`` means 2.
         max_chars: the most characters of an answer and its reasoning; a longer one raises
             `UnexpectedOutputError`, with its beginning as ``partial_text``.
+        endpoint: the api name of the chat endpoint, such as ``"/chat"``, where a Space has several.
 
     Raises:
         UnknownSpaceError: no Space is called `name`, or `src` is not an address; suggests a near match.
@@ -137,6 +138,7 @@ class QwenSpace(Facade, Closeable):
         timeouts: Timeouts | float | None = None,
         retries: int | None = RETRIES,
         max_chars: int = MAX_CHARS,
+        endpoint: str | None = None,
     ) -> QwenSpace:
         facade, named = find(cls, name)
         address = find_source(src) or named
@@ -145,13 +147,18 @@ class QwenSpace(Facade, Closeable):
         if not self.src:
             raise UnknownSpaceError(f"{facade.__name__} goes by an address: 'owner/name' or a URL.")
         self.name = named.place if named else facade.alias or self.src
-        given: dict[str, object] = {"timeouts": timeouts, "retries": retries, "max_chars": max_chars}
+        given: dict[str, object] = {
+            "timeouts": timeouts,
+            "retries": retries,
+            "max_chars": max_chars,
+            "endpoint": endpoint,
+        }
         given |= {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
         settings = check_settings(given, address and address.credentials)
         self._recipe = {**settings, "src": self.src}
         self.timeouts = settings.pop("timeouts")
         settings |= {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
-        limits = {limit: settings.pop(limit) for limit in ("retries", "max_chars")}
+        limits = {limit: settings.pop(limit) for limit in ("retries", "max_chars", "endpoint")}
         self._client = SpaceClient(self.src, facade.contract, **limits, settings=settings)
         return self
 
@@ -236,7 +243,7 @@ class QwenSpace(Facade, Closeable):
             options: as for `stream`, for all turns.
         """
         checked = self._check_options(options)
-        memory = SessionStore() if self.contract.stateful else None
+        memory = SessionStore() if self.contract.stateful or self.contract.discover else None
         return Conversation(functools.partial(self._open, options=checked, memory=memory), system=system)
 
     def status(self) -> SpaceStatus:

@@ -9,7 +9,6 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from .._contract.output import parse
 from .._stream.mailbox import Mailbox
 from .event_stream import MAX_EVENT
 
@@ -76,6 +75,7 @@ class OutputDiffs:
 
     def _ends_answer(self, path: Path) -> bool:
         """Return whether the text at `path` is the end of the answer, by appending a mark to it."""
+        parse = self._mailbox.parse
         before = parse(self._process(*self._data))
         parent, key = functools.reduce(operator.getitem, path[:-1], self._data), path[-1]
         if before is None or not isinstance(parent[key], str):

@@ -27,6 +27,7 @@ from .config import fetch_config
 from .diffs import OutputDiffs
 from .event_stream import messages, status_of
 from .executors import JobExecutor
+from .files import strip_file_markers, upload_user_files
 from .guard import RequestGuard, origin
 from .hub import no_telemetry
 from .waiting import WakePoll
@@ -38,7 +39,7 @@ JOIN_TIMEOUT = 1.0  # seconds for the server to send the event id of a job that 
 CANCEL_TIMEOUT = 1.0  # seconds for the request that cancels it
 HOOKS: Mapping[Any, tuple[str, ...]] = {
     Client: ("stream_messages", "_get_config", "_get_api_info"),
-    Endpoint: ("_sse_fn_v1plus", "process_predictions"),
+    Endpoint: ("_sse_fn_v1plus", "process_predictions", "process_input_files", "_upload_file"),
 }
 # Errors of code that reads a malformed message.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
@@ -94,18 +95,26 @@ class JobClient(Client):  # type: ignore[misc]
         if not self._polls:
             self.executor = self.stream_executor
 
-    def answer(self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
-        """Submit the job, put its outputs into the mailbox, and return its result; blocks."""
-        endpoint = next(known for known in self.endpoints.values() if known.api_name == api_name)
+    def answer(self, name: str | int, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
+        """Submit the job, put its outputs into the mailbox, and return its result; blocks.
+
+        `name` is the endpoint's api name, or the number of its event, whose arguments are all in `args`.
+        """
+        endpoint = next(
+            known for known in self.endpoints.values() if name in (known.api_name, known.fn_index)
+        )
         if kwargs:  # by name, some would be taken for arguments of `submit` itself
             args = utils.construct_args(endpoint.parameters_info, args, dict(kwargs))
+        elif isinstance(name, int):
+            endpoint.parameters_info = None  # it lacks what an API client does not see, such as a button
         if self._polls:
-            job = self.submit(*args, api_name=api_name)
+            job = self.submit(*map(strip_file_markers, args), fn_index=endpoint.fn_index)
             self._poll(job)
         else:
             self._mailbox.on_cancel(self._give_up)
             endpoint._sse_fn_v1plus = functools.partial(self._read, endpoint)
-            job = self.submit(*args, api_name=api_name)  # its executor runs it here and now
+            endpoint.process_input_files = functools.partial(upload_user_files, endpoint)
+            job = self.submit(*args, fn_index=endpoint.fn_index)  # its executor runs it here and now
         self._mailbox.on_cancel(lambda: None)  # the former callback holds this session
         if self._mailbox.ended and job.communicator.event_id:
             self._cancel(job)

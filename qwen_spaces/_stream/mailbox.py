@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import anyio
 import anyio.lowlevel
 
-from .._contract.output import Snapshot, parse
+from .._contract.content import Snapshot
+from .._contract.output import AnswerParser
 from .._types.events import Status
 from .._types.timeouts import Timeline
 from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
@@ -52,7 +53,7 @@ class Mailbox:
         self._length = 0  # characters of the answer and its reasoning so far
         self._cancel_job: Callable[[], None] | None = None
         self.timeline: Timeline = Timeline(since=time.monotonic())
-        self.parse: Callable[[object], Snapshot | None] = parse  # an output -> the answer
+        self.parse: Callable[[object], Snapshot | None] = AnswerParser()  # an output -> the answer
         self.max_chars: int | None = None  # of text and reasoning; a longer answer ends the request
         self.raw: object = None  # the newest output that held a snapshot, as the SDK returned it
         self.ended: bool = False
@@ -78,7 +79,7 @@ class Mailbox:
             return
         if snapshot is None:
             return
-        snapshot = Snapshot(_encodable(snapshot.text), _encodable(snapshot.reasoning))
+        snapshot = Snapshot(_encodable(snapshot.text), _encodable(snapshot.reasoning), snapshot.files)
         with self._changed:
             if not self.ended:
                 self._snapshot, self.raw, self._arrived = snapshot, output, time.monotonic()
@@ -132,7 +133,8 @@ class Mailbox:
         with self._changed:
             snapshot, appended = self._snapshot, "".join(self._appended)
             if snapshot is not None and appended:  # both are new and become one delta
-                snapshot, appended = Snapshot(snapshot.text + appended, snapshot.reasoning), ""
+                snapshot = Snapshot(snapshot.text + appended, snapshot.reasoning, snapshot.files)
+                appended = ""
             update = Update(self._status, snapshot, appended, self._arrived, self.ended)
             self._status = self._snapshot = None
             self._appended.clear()

@@ -122,7 +122,9 @@ class Reader(Task):
 
     def _finish(self) -> None:
         """Raise the error that ended the request, or make the reply."""
-        if self.mailbox.error is None and not (self.answer.text or self.answer.reasoning):
+        if self.mailbox.error is None and not (
+            self.answer.text or self.answer.reasoning or self.answer.files
+        ):
             self.mailbox.error = EmptyReplyError(
                 f"{self.space} reports success and said nothing. Its model may be overloaded: try again."
             )
@@ -137,6 +139,7 @@ class Reader(Task):
             self.answer.rewritten,
             metrics=self._metrics(),
             raw=self.mailbox.raw,
+            files=self.answer.files,
         )
         self._events.append(Done(self.reply))
         self._request.complete(self.reply)

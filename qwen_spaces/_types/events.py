@@ -84,6 +84,7 @@ class Reply:
         rewritten: whether the Space changed text that it had already sent.
         metrics: the timings.
         raw: the Space's last output, as `gradio_client` returns it.
+        files: the addresses of the files beside the text, such as images; nothing is downloaded.
     """
 
     text: str
@@ -91,6 +92,7 @@ class Reply:
     rewritten: bool = False
     metrics: Metrics = field(default_factory=Metrics)
     raw: Any = field(default=None, repr=False)
+    files: tuple[str, ...] = ()
 
     @property
     def message(self) -> Message:
