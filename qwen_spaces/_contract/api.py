@@ -11,25 +11,10 @@ ApiInfo: TypeAlias = Mapping[str, Mapping[str, Any]]  # "/name" -> {"parameters"
 Schema: TypeAlias = Mapping[str, Any]
 HistoryForm = Literal["pairs", "messages", "parts"]
 
-_NOT_TYPED = frozenset(  # components whose value is a string that nobody types
-    [
-        "dropdown",
-        "radio",
-        "image",
-        "audio",
-        "video",
-        "file",
-        "html",
-        "markdown",
-        "label",
-        "colorpicker",
-        "datetime",
-        "code",
-        "fileexplorer",
-        "button",
-        "uploadbutton",
-        "downloadbutton",
-    ]
+# Components whose value is a string that nobody types.
+_NOT_TYPED = frozenset(
+    ("dropdown", "radio", "image", "audio", "video", "file", "html", "markdown", "label", "colorpicker")
+    + ("datetime", "code", "fileexplorer", "button", "uploadbutton", "downloadbutton")
 )
 
 

@@ -104,7 +104,7 @@ def _parse_mapping(part: Mapping[str, Any], depth: int) -> Snapshot:
         return Snapshot(part["value"]) if shows_text else Snapshot(files=tuple(_find_files(part)))
     own = next((part[key] for key in _TEXT_KEYS if part.get(key) is not None), None)
     if own is None:
-        return _parse_other(part, depth)
+        return _parse_other(part)
     snapshot = parse_content(own, depth=depth + 1)
     reasoning = next((part[key] for key in _REASONING_KEYS if isinstance(part.get(key), str)), "")
     files = (*snapshot.files, *_find_files(part.get("files")))
@@ -113,7 +113,7 @@ def _parse_mapping(part: Mapping[str, Any], depth: int) -> Snapshot:
     return Snapshot(snapshot.text, reasoning or snapshot.reasoning, files)
 
 
-def _parse_other(part: Mapping[str, Any], depth: int) -> Snapshot:
+def _parse_other(part: Mapping[str, Any]) -> Snapshot:
     """Return a file, an empty message, or the one text of a dict."""
     if files := tuple(_find_files(part)):
         return Snapshot(files=files)

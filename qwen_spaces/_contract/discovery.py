@@ -116,8 +116,8 @@ def _discover(endpoints: Sequence[ApiEndpoint], wanted: str | None) -> Found:
     for chat in (text, vision):
         if any(step.needs_login for step in chat.chain.steps):
             raise AuthenticationError(
-                f"The Space's {chat.name} needs a login at Hugging Face, and a token of the account that logs "
-                "in. Log in on its page in a browser; no API client can."
+                f"The Space's {chat.name} needs a login at Hugging Face on its page, and no API client can "
+                "log in there. Use its page in a browser, or a Space without a login."
             )
     return Found(text, vision)
 
@@ -136,7 +136,7 @@ def _find_chats(endpoints: Sequence[ApiEndpoint], wanted: str | None) -> list[Ch
 def _pick(chats: list[Chat], rules: Sequence[ChatRule], has: str) -> Chat:
     """Return the first of the best chats, if they are all the same."""
     best = _narrow(chats, rules)
-    if len({tuple((step.inputs, step.outputs) for step in chat.chain.steps) for chat in best}) > 1:
+    if len({chat.chain.components for chat in best}) > 1:
         names = ", ".join(chat.name for chat in best)
         raise ContractError(
             f"Several endpoints could be the chat: choose one with endpoint=..., of {names}. {has}"

@@ -10,71 +10,35 @@ from .api import ApiEndpoint, Parameter, mapping
 from .chains import Chain
 
 # The names that apps give to our arguments, best first (public apps and their callers, read 2026-11).
-PROMPTS = [
-    "query",
-    "message",
-    "prompt",
-    "text",
-    "question",
-    "input_value",
-    "sender_value",
-    "user_message",
-    "user_input",
-    "user_prompt",
-    "input",
-    "input_text",
-    "inputs",
-    "msg",
-    "chat_input",
-    "textbox",
-    "q",
-    "txt",
-    "user_query",
-    "user_text",
-    "assistant_prompt",
-    "sentence",
-    "instruction",
-    "content",
-    "request",
-    "command",
-    "user",
-    "question_text",
-]
-HISTORIES = [
-    "history",
-    "chat_history",
-    "chatbot",
-    "messages",
-    "chat",
-    "conversation",
-    "cbthst",
-    "hist",
-    "chat_messages",
-    "context",
-]
+PROMPTS = (
+    *("query", "message", "prompt", "text", "question", "input_value", "sender_value", "user_message"),
+    *(
+        "user_input",
+        "user_prompt",
+        "input",
+        "input_text",
+        "inputs",
+        "msg",
+        "chat_input",
+        "textbox",
+        "q",
+        "txt",
+    ),
+    *("user_query", "user_text", "assistant_prompt", "sentence", "instruction", "content", "request"),
+    *("command", "user", "question_text"),
+)
+HISTORIES = (
+    *("history", "chat_history", "chatbot", "messages", "chat", "conversation", "cbthst", "hist"),
+    *("chat_messages", "context"),
+)
 SYSTEMS = ("system", "sys", "system_prompt", "system_message", "sys_prompt", "sys_msg", "persona")
 _PROMPT_LABELS = re.compile(r"message|input|prompt|question|query|ask|chat|type|输入|问题|消息", re.I)
 _SYSTEM_LABELS = re.compile(r"\bsys(tem)?\b|系统", re.I)
 _IMAGES = ("image", "imageeditor", "gallery")
 _FILES = ("file", "uploadbutton")
 _NO_OPTIONS = frozenset(
-    [
-        "state",
-        "audio",
-        "video",
-        "file",
-        "image",
-        "imageeditor",
-        "gallery",
-        "model3d",
-        "uploadbutton",
-        "multimodaltextbox",
-        "button",
-        "dataset",
-        "html",
-        "browserstate",
-        "timer",
-    ]
+    ("state", "browserstate", "audio", "video", "file", "image", "imageeditor", "gallery", "model3d")
+    + ("uploadbutton", "multimodaltextbox", "button", "dataset", "html", "timer")
 )
 _RESERVED = frozenset({"messages", "system", "images", "tools", "tool_choice", "response_format"})
 _PICTURE = re.compile(r"^(image|\.?(png|jpe?g|webp|gif|bmp))", re.I)
@@ -146,7 +110,7 @@ def _find_chat(inputs: Sequence[Parameter], chain: Chain) -> Parameter | None:
 def _find_prompt(
     texts: Sequence[Parameter], chain: Chain, endpoints: Sequence[ApiEndpoint]
 ) -> tuple[Parameter | None, bool]:
-    """Return the input that is most likely the prompt, and whether anything but its being alone speaks for it."""
+    """Return the input that is most likely the prompt, and whether more than being alone speaks for it."""
     scored = sorted(((_score(each, chain, endpoints), each) for each in texts), key=lambda pair: -pair[0])
     if not scored or scored[0][0] <= -10:
         return None, False
