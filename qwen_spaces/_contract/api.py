@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,10 +14,10 @@ Schema: TypeAlias = Mapping[str, Any]
 HistoryForm = Literal["pairs", "messages", "parts"]
 
 # Components whose value is a string that nobody types.
-_NOT_TYPED = frozenset(
-    ("dropdown", "radio", "image", "audio", "video", "file", "html", "markdown", "label", "colorpicker")
-    + ("datetime", "code", "fileexplorer", "button", "uploadbutton", "downloadbutton")
-)
+_NOT_TYPED = {
+    *("dropdown", "radio", "image", "audio", "video", "file", "html", "markdown", "label", "colorpicker"),
+    *("datetime", "code", "fileexplorer", "button", "uploadbutton", "downloadbutton"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +153,18 @@ def history_form(schema: Schema) -> HistoryForm:
 
 
 def _parse_endpoint(name: str, endpoint: Mapping[str, Any]) -> ApiEndpoint:
-    """Return an endpoint of which only the API info is known, with ids of its own."""
-    rows = endpoint.get("parameters", [])
-    inputs = tuple(_parse_parameter(row, -1 - place) for place, row in enumerate(rows))
-    returns = tuple(mapping(mapping(output).get("type")) for output in endpoint.get("returns") or ())
+    """Return an endpoint of which only the API info is known, whose components are its own."""
+    numbers = itertools.count(-1 - 1000 * zlib.crc32(name.encode()), -1)
+    inputs = tuple(_parse_parameter(row, next(numbers)) for row in endpoint.get("parameters", []))
+    rows = [mapping(row) for row in endpoint.get("returns") or ()]
+    returns = tuple(mapping(row.get("type")) for row in rows)
     outputs = tuple(
-        Parameter("", schema, str(mapping(row).get("component")), False, None, id=-1001 - place)
-        for place, (schema, row) in enumerate(zip(returns, endpoint.get("returns") or (), strict=True))
+        Parameter("", mapping(row.get("type")), str(row.get("component")), False, None, id=next(numbers))
+        for row in rows
     )
-    return ApiEndpoint(name, inputs, returns, inputs=inputs, outputs=outputs)
+    return ApiEndpoint(
+        name, inputs, returns, inputs=inputs, outputs=outputs, writes=frozenset(each.id for each in outputs)
+    )
 
 
 def _parse_event(
@@ -178,10 +183,14 @@ def _parse_event(
         _parse_component(mapping(components.get(number)), number) for number in event.get("outputs") or ()
     ]
     seen = tuple(output for output in outputs if not output.skipped)
+    parameters = tuple(each for each in inputs if not each.skipped)
+    if len(listed.get("parameters") or ()) > len(parameters):  # the config lacks what the API info has
+        inputs = list(_parse_endpoint(name, listed).inputs)
+        parameters = tuple(inputs)
     returns = tuple(mapping(mapping(output).get("type")) for output in listed.get("returns") or ())
     return ApiEndpoint(
         name=name,
-        parameters=tuple(each for each in inputs if not each.skipped),
+        parameters=parameters,
         returns=returns or tuple(output.schema for output in seen),
         streams=bool(mapping(event.get("types")).get("generator")),
         index=event.get("id", place),

@@ -24,8 +24,7 @@ PROMPTS = (
         "q",
         "txt",
     ),
-    *("user_query", "user_text", "assistant_prompt", "sentence", "instruction", "content", "request"),
-    *("command", "user", "question_text"),
+    *("user_query", "user_text", "assistant_prompt", "instruction"),
 )
 HISTORIES = (
     *("history", "chat_history", "chatbot", "messages", "chat", "conversation", "cbthst", "hist"),
@@ -36,10 +35,10 @@ _PROMPT_LABELS = re.compile(r"message|input|prompt|question|query|ask|chat|type|
 _SYSTEM_LABELS = re.compile(r"\bsys(tem)?\b|系统", re.I)
 _IMAGES = ("image", "imageeditor", "gallery")
 _FILES = ("file", "uploadbutton")
-_NO_OPTIONS = frozenset(
-    ("state", "browserstate", "audio", "video", "file", "image", "imageeditor", "gallery", "model3d")
-    + ("uploadbutton", "multimodaltextbox", "button", "dataset", "html", "timer")
-)
+_NO_OPTIONS = {
+    *("state", "browserstate", "audio", "video", "file", "image", "imageeditor", "gallery", "model3d"),
+    *("uploadbutton", "multimodaltextbox", "button", "dataset", "html", "timer"),
+}
 _RESERVED = frozenset({"messages", "system", "images", "tools", "tool_choice", "response_format"})
 _PICTURE = re.compile(r"^(image|\.?(png|jpe?g|webp|gif|bmp))", re.I)
 
