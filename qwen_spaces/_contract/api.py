@@ -179,9 +179,13 @@ def _parse_event(
         # The API info lists the inputs that it does not skip, in the same order (Gradio 4.44 to 6.31).
         row = None if component.skipped else next(rows, None)
         inputs.append(component if row is None else _parse_parameter(row, number, component))
-    outputs = [
-        _parse_component(mapping(components.get(number)), number) for number in event.get("outputs") or ()
-    ]
+    shown = iter(listed.get("returns") or ())
+    outputs = []
+    for number in event.get("outputs") or ():
+        component = _parse_component(mapping(components.get(number)), number)
+        row = None if component.skipped else next(shown, None)
+        # A component may pass for another one in the API info, as a chatbot of an app's own does.
+        outputs.append(component if row is None else replace(component, component=str(row.get("component"))))
     seen = tuple(output for output in outputs if not output.skipped)
     parameters = tuple(each for each in inputs if not each.skipped)
     if len(listed.get("parameters") or ()) > len(parameters):  # the config lacks what the API info has

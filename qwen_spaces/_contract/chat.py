@@ -36,7 +36,9 @@ class Chat:
     def shown(self) -> Parameter:
         """The output that holds the answer."""
         outputs = answer_outputs(self.chain.last)
-        prompt = self.roles.prompt
+        prompt, chat = self.roles.prompt, self.roles.chat
+        if chat is not None and (found := [each for each in outputs if each.id == chat.id]):
+            return found[0]
         return next((each for each in outputs if prompt is None or each.id != prompt.id), outputs[0])
 
     @property

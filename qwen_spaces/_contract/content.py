@@ -11,6 +11,7 @@ from ..errors import UnexpectedOutputError
 _RED = '<span style="color: var(--color-red-500)">'
 _TEXT_KEYS = ("text", "content", "answer", "response", "output", "result", "generated_text", "message")
 _REASONING_KEYS = ("reasoning", "reasoning_content", "thinking")
+_NO_TEXT_KEYS = ("role", "type", "id", "name", "status", "__type__")
 _TEXT_COMPONENTS = ("textbox", "markdown", "code", "html")
 MAX_DEPTH = 20
 
@@ -50,7 +51,7 @@ def parse_content(content: object, *, html: bool = False, depth: int = 0) -> Sna
             )
         if isinstance(content, Mapping):
             return _parse_mapping(content, depth)
-    raise UnexpectedOutputError(f"The Space answered with {brief(content)}, which is no text.")
+    raise UnexpectedOutputError(f"The Space answered with {brief(content)}, which is no chat text.")
 
 
 def join(parts: Iterable[Snapshot]) -> Snapshot:
@@ -122,10 +123,10 @@ def _parse_other(part: Mapping[str, Any]) -> Snapshot:
     reasoning = next((part[key] for key in _REASONING_KEYS if isinstance(part.get(key), str)), "")
     if reasoning:
         return Snapshot("", reasoning)
-    texts = [value for value in part.values() if isinstance(value, str)]
+    texts = [value for key, value in part.items() if isinstance(value, str) and key not in _NO_TEXT_KEYS]
     if len(texts) == 1:
         return Snapshot(texts[0])
-    raise UnexpectedOutputError(f"The Space answered with {brief(part)}, which is no text.")
+    raise UnexpectedOutputError(f"The Space answered with {brief(part)}, which is no chat text.")
 
 
 def _is_thought(part: Mapping[str, Any]) -> bool:

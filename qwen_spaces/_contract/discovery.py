@@ -92,7 +92,7 @@ def resolve(
     endpoints = parse_api(info, config)
     if contract.discover:
         return _discover(endpoints, endpoint)
-    has = _list(endpoints)
+    has = _list([each for each in endpoints if each.name in info])
     if missing := [step.endpoint for step in contract.steps if step.endpoint not in info]:
         raise ContractError(f"There is no endpoint {', '.join(missing)}. {has}")
     candidates = [found for each in endpoints if each.name in info and (found := _match(each, contract))]

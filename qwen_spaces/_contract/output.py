@@ -171,7 +171,8 @@ def _parse_values(values: Sequence[object]) -> Snapshot | None:
             return parse_content(value)
     if text is not None:
         return Snapshot(text)
-    raise UnexpectedOutputError(f"The Space put out {brief(values)}, which is no chat text.")
+    shown = values if len(values) > 1 else values[0]
+    raise UnexpectedOutputError(f"The Space put out {brief(shown)}, which is no chat text.")
 
 
 def _is_compound(value: object) -> bool:
