@@ -23,7 +23,7 @@ from .._types.events import Status
 from .._types.images import Image
 from ..errors import AuthenticationError, ConnectError, ContractError, StreamCancelledError
 from .request import Request
-from .status import SpaceStatus
+from .status import SpaceStatus, StepStatus
 
 if TYPE_CHECKING:
     from .._gradio import Connection
@@ -114,6 +114,7 @@ class SpaceClient:
                 stage=connection.located.stage,
                 hardware=connection.located.hardware,
                 queue_size=connection.queue_size(mailbox),
+                steps=tuple(StepStatus(*step) for step in endpoint.describe()),
             )
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._types.messages import Message, system_prompt
-from ..errors import ContractError
 from .api import ApiEndpoint, HistoryForm, Parameter, Schema, history_form, mapping
 from .chains import Chain, answer_outputs, find_loaders, find_setters
 from .endpoint import check_images, fold, render
@@ -119,6 +118,21 @@ class Chat:
             if each.id not in wanted and find_setters(self.endpoints, each.id, wanted, self.chain)
         ]
 
+    def describe(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield each call of a request: its api name, and what its inputs get."""
+        roles, sources = self.roles, dict[int, str]()
+        ours = {each.id: f"the option {name}" for name, each in roles.options.items()}
+        named = {"prompt": roles.prompt, "history": roles.chat, "system": roles.system}
+        ours |= {each.id: name for name, each in named.items() if each is not None}
+        ours |= {each.id: "image" for each in (*roles.images, *self._uploads)}
+        for step in (*self._load_steps, *self.chain.steps):
+            inputs = {}
+            for each in step.inputs:
+                own = "in its session" if each.is_state else ours.get(each.id, "as on the page")
+                inputs[each.name] = f"from {sources[each.id]}" if each.id in sources else own
+            yield step.name, inputs
+            sources |= dict.fromkeys(step.writes, step.name)
+
     def exchange(
         self,
         messages: Sequence[Message],
@@ -141,7 +155,8 @@ class Chat:
         values = {**self._initial_values(), **(resumed or {})}
         self._set_messages(values, messages, files, resumed=resumed is not None)
         sets = {self.roles.options[name].id: value for name, value in options.items()}
-        before = [*self._loaders(resumed is not None), *self._setters(sets, messages, files)]
+        loaders = [] if resumed is not None else map(self._call, self._load_steps)
+        before = [*loaders, *self._setters(sets, messages, files)]
         values.update(sets)
         if self.roles.images and files:
             values.update(self._place_images(files))
@@ -200,10 +215,9 @@ class Chat:
         known = {each.id: each for endpoint in self.endpoints for each in endpoint.inputs}
         return {each: _page_value(known[each]) for each in read}
 
-    def _loaders(self, resumed: bool) -> list[Call]:
-        """Return the calls by which the opened page fills what the chain needs."""
-        if resumed:
-            return []
+    @property
+    def _load_steps(self) -> list[ApiEndpoint]:
+        """The events by which the opened page fills what the chain needs."""
         roles = self.roles
         own = {
             each.id for each in (roles.prompt, roles.chat, roles.system, *roles.images) if each is not None
@@ -213,9 +227,7 @@ class Chat:
             for each in self.chain.inputs
             if each.id in self.chain.fresh and each.id not in own and (each.is_state or not each.has_default)
         )
-        return [
-            self._call(each) for each in find_loaders(self.endpoints, needed) if each not in self.chain.steps
-        ]
+        return [each for each in find_loaders(self.endpoints, needed) if each not in self.chain.steps]
 
     def _setters(
         self, sets: Mapping[int, object], messages: Sequence[Message], files: Sequence[object]
@@ -290,9 +302,3 @@ def _option_schema(component: Parameter) -> Schema:
         if component.props.get("allow_custom_value")
         else {**component.schema, "enum": values}
     )
-
-
-def no_answer(chat: Chat) -> ContractError:
-    """Return the error of a chat that has put out nothing."""
-    steps = ", ".join(step.name for step in chat.chain.steps)
-    return ContractError(f"The Space's {steps} ended without a text.")

@@ -39,6 +39,17 @@ class Endpoint:
         first = {ours: theirs for step in self.steps for ours, theirs in step.names.items()}
         return {ours: theirs for ours, theirs in {**first, **self.names}.items() if ours != "chat"}
 
+    def describe(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield each call of a request: its api name, and what its inputs get."""
+        for name, names in (*((step.endpoint, step.names) for step in self.steps), (self.name, self.names)):
+            yield (
+                name,
+                {
+                    theirs: "from the call before" if ours == "chat" else ours
+                    for ours, theirs in names.items()
+                },
+            )
+
     def exchange(
         self,
         messages: Sequence[Message],
