@@ -42,13 +42,8 @@ class Endpoint:
     def describe(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield each call of a request: its api name, and what its inputs get."""
         for name, names in (*((step.endpoint, step.names) for step in self.steps), (self.name, self.names)):
-            yield (
-                name,
-                {
-                    theirs: "from the call before" if ours == "chat" else ours
-                    for ours, theirs in names.items()
-                },
-            )
+            given = {ours: "from the call before" if ours == "chat" else ours for ours in names}
+            yield name, {theirs: given[ours] for ours, theirs in names.items()}
 
     def exchange(
         self,

@@ -53,11 +53,8 @@ class Models:
             facade = FACADES.get(name.strip().lower())
             names = facade.aliases if facade else (name,)
             endpoint = next(filter(None, map(self._endpoints.get, map(str.lower, names))), None)
-                (self._endpoints[key] for key in map(str.lower, names) if key in self._endpoints), None
-            )
-            space = QwenSpace(
-                name if facade or not src else src, src=src, endpoint=endpoint, **self._settings
-            )
+            own = name if facade or not src else src
+            space = QwenSpace(own, src=src, endpoint=endpoint, **self._settings)
             entry = ModelEntry(names[0], space, endpoint=endpoint)
             self._entries.update({alias.lower(): entry for alias in names})
         for entry in self.entries():
