@@ -18,7 +18,7 @@ from ..support.servers import TURNS
 NOTHING = "-"  # the cell of what an app does not have
 
 
-class Unmet(Exception):
+class UnmetError(Exception):
     """Something that is expected of an app does not hold."""
 
 
@@ -37,9 +37,9 @@ class Chat:
 
 
 def require(holds: object, problem: str) -> None:
-    """Raise `Unmet` unless it holds."""
+    """Raise `UnmetError` unless it holds."""
     if not holds:
-        raise Unmet(problem)
+        raise UnmetError(problem)
 
 
 def given_in(reply: Reply, expected: Expected) -> Given:
@@ -170,7 +170,7 @@ def check_images(chat: Chat) -> str:
         chat.space.ask("Look", images=PNG)
     except InvalidImageError:
         return NOTHING
-    raise Unmet("the app takes no image, and yet one was sent")
+    raise UnmetError("the app takes no image, and yet one was sent")
 
 
 def check_option(chat: Chat) -> str:
@@ -182,7 +182,7 @@ def check_option(chat: Chat) -> str:
         if not chat.expected.option:
             return NOTHING
     else:
-        raise Unmet("an option that the app does not have was not refused")
+        raise UnmetError("an option that the app does not have was not refused")
     name, value = chat.expected.option
     given = given_in(chat.space.ask("Hi", **{name: value}), chat.expected)  # type: ignore[arg-type]
     require(given.options.get(name) == str(value), f"{name} should be {value}: {given}")
@@ -201,7 +201,7 @@ def check_refusal(chat: Chat) -> str:
         right = re.fullmatch(wanted.error, kind) and re.search(wanted.text, text)
         require(right, f"the error should be {wanted.error} with {wanted.text!r}, and is {kind}: {text}")
         return kind
-    raise Unmet(f"the error should be {wanted.error}, and the answer is {reply.text!r}")
+    raise UnmetError(f"the error should be {wanted.error}, and the answer is {reply.text!r}")
 
 
 CHECKS: Mapping[str, Callable[[Chat], str]] = {

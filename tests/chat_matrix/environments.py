@@ -1,4 +1,7 @@
-"""A Python with each Gradio: this one, one that is given, or one that is made once and kept."""
+"""A Python with each Gradio: this one, one that is given, or one that is made once and kept.
+
+``python -m tests.chat_matrix.environments 4`` prints the path of one with Gradio 4.44.
+"""
 
 from __future__ import annotations
 
@@ -43,3 +46,7 @@ def made(gradio: int) -> Path:
         subprocess.run([python, "-m", "pip", "install", "-q", *pins], check=True)
         ready.touch()
     return python
+
+
+if __name__ == "__main__":
+    print(python_for(int(sys.argv[1]), {}))

@@ -1,10 +1,10 @@
 """Small chat apps, each of one shape that Gradio chats have, and what is expected of each.
 
-They are our own: what others wrote showed which shapes there are. Each is built for Gradio 4.44, 5 and 6, where
-that shape exists there, and runs without this package.
+They are our own: what others wrote showed which shapes there are. Each is built for Gradio 4.44, 5 and 6,
+where that shape exists there, and runs without this package.
 """
 
-from . import answers, chains, extras, histories, images, login, names, others, states, ties
+from . import answers, chains, extras, files, histories, images, login, names, others, states, ties
 from .app import APPS, KINDS, ChatApp, Expected, Place, Refusal
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "answers",
     "chains",
     "extras",
+    "files",
     "histories",
     "images",
     "login",

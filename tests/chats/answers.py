@@ -48,11 +48,14 @@ def thought_then_answer() -> Any:
 
 @chat(
     2,
-    Expected(chain=by_interface("/respond"), conversation="native", streams=False, files=2),
+    Expected(chain=by_interface("/respond"), conversation="native", streams=False),
     versions=(5, 6),
 )
 def text_and_gallery() -> Any:
-    """A ChatInterface that answers with a list of a text and a gallery."""
+    """A ChatInterface that answers with a list of a text and a gallery.
+
+    Its endpoint has the gallery as Python prints it, a string, which is no text of the answer.
+    """
 
     def respond(message: str, history: list[Any]) -> list[Any]:
         import numpy

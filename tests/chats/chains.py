@@ -169,3 +169,20 @@ def no_first_step() -> Any:
         first = line.submit(None, [line, board], [line, board], js="(text, chat) => ['', [...chat, text]]")
         first.then(bot, board, board)
     return demo
+
+
+@chat(1, Expected(chain=("/submit", "/bot"), history="native", conversation="native"))
+def two_triggers() -> Any:
+    """One event with two triggers, then the answer, then an event of the page alone."""
+
+    def submit(history: list[Any], message: str) -> tuple[list[Any], str]:
+        return with_user(history, message), ""
+
+    def bot(history: list[Any]) -> Iterator[list[Any]]:
+        yield from reply(history)
+
+    with gr.Blocks() as demo:
+        board, line, send = chatbot(), gr.Textbox(), gr.Button("Send")
+        event = gr.on([line.submit, send.click], submit, [board, line], [board, line])
+        event.then(bot, board, board).then(None, None, None, js="() => {}")
+    return demo

@@ -35,8 +35,7 @@ def module_global() -> Any:
     def respond(message: str) -> Iterator[str]:
         before = len(everyone)
         everyone.append(message)
-        for text in answer(message, before):
-            yield text
+        yield from answer(message, before)
 
     with gr.Blocks() as demo:
         line, out = gr.Textbox(label="Message"), gr.Markdown()

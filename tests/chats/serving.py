@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import sys
@@ -21,6 +22,8 @@ def serve(name: str) -> Iterator[str]:
     import uvicorn
     from fastapi import FastAPI
 
+    if major() < 5:  # whose queue gets no lock in a thread without an event loop, and then fails
+        asyncio.set_event_loop(asyncio.new_event_loop())
     demo = APPS[name].build()
     demo.queue()._queue.sleep_when_free = POLL_INTERVAL
     settings: dict[str, Any] = {"ssr_mode": False} if major() >= 5 else {}

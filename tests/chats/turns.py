@@ -1,7 +1,7 @@
 """A chat's history in the forms of Gradio 4 to 6: pairs, messages, and messages whose content is parts.
 
-The apps of Gradio 4 and 5 that use these functions have pairs, those of Gradio 6, which has no pairs any more,
-messages.
+The apps of Gradio 4 and 5 that use these functions have pairs, those of Gradio 6 messages: it has no pairs
+any more.
 """
 
 from __future__ import annotations
