@@ -19,7 +19,9 @@ from .rows import Row, find_row, heading
 def main() -> None:
     """Run the apps that are asked for, and print the table."""
     arguments = parse()
-    apps = [app for app in APPS.values() if not arguments.only or matches(app, arguments.only.split(","))]
+    apps = sorted(APPS.values(), key=lambda app: app.kind)
+    if arguments.only:
+        apps = [app for app in apps if matches(app, arguments.only.split(","))]
     rows = []
     if not arguments.json:
         print(heading(), flush=True)

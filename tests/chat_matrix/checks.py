@@ -51,6 +51,7 @@ def given_in(reply: Reply, expected: Expected) -> Given:
         require(framed, f"the text should be {expected.text!r}, and is {text!r}")
         text = text[len(before) : len(text) - len(after)]
     else:
+        require(not re.search(r"</?\w+", text), f"there are tags in the text {text!r}")
         text = text[text.rfind(BEGINNING) :].strip()
     given = read(text)
     require(given, f"the text is not the model's: {reply.text!r}")
@@ -59,7 +60,7 @@ def given_in(reply: Reply, expected: Expected) -> Given:
 
 
 def place_of(given: Given, prompt: str, earlier: Sequence[str], *, shared: bool = False) -> str:
-    """Return how the model got the earlier texts: as a turn, in the prompt, twice, or not at all."""
+    """Return how the model got one earlier turn: as a turn, in the prompt, twice, or not at all."""
     require(prompt in given.prompt, f"the prompt {prompt!r} came as {given.prompt!r}")
     folded = all(text in given.prompt for text in earlier)
     if shared:
@@ -161,16 +162,19 @@ def check_system(chat: Chat) -> str:
 
 def check_images(chat: Chat) -> str:
     """Images come to the model, or are refused."""
-    number = chat.expected.images
-    if number:
-        given = given_in(chat.space.ask("Look", images=[PNG] * number), chat.expected)
-        require(given.images == number, f"the model should get {number} images, and got {given}")
-        return f"{number}"
-    try:
-        chat.space.ask("Look", images=PNG)
-    except InvalidImageError:
+    most = chat.expected.images
+    if most < 2:  # else any number is taken
+        try:
+            chat.space.ask("Look", images=[PNG] * (most + 1))
+        except InvalidImageError:
+            pass
+        else:
+            raise UnmetError(f"{most + 1} images were sent, and at most {most} are taken")
+    if not most:
         return NOTHING
-    raise UnmetError("the app takes no image, and yet one was sent")
+    given = given_in(chat.space.ask("Look", images=[PNG] * most), chat.expected)
+    require(given.images == most, f"the model should get {most} images, and got {given}")
+    return f"{most}"
 
 
 def check_option(chat: Chat) -> str:

@@ -32,7 +32,11 @@ class Row:
         """Return the row as a line of text, with a line for each failure below it."""
         cells = [f"{self.app:<28}", f"{self.kind:<13}", f"{self.gradio:<7}"]
         cells += [f"{self.cells.get(name, NOTHING):<{width}}" for name, width in WIDTHS.items()]
-        return "\n".join([" ".join(cells).rstrip(), *(f"    {n}: {why}" for n, why in self.failures.items())])
+        reasons: dict[str, list[str]] = {}
+        for name, reason in self.failures.items():
+            reasons.setdefault(reason, []).append(name)
+        explained = (f"    {', '.join(names)}: {reason}" for reason, names in reasons.items())
+        return "\n".join([" ".join(cells).rstrip(), *explained])
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -36,21 +36,20 @@ def answer(
         images: the number of images.
         options: further settings.
     """
-    facts = {"turns": turns, "system": system or "none", "images": images, **options}
     yield BEGINNING
-    if gate := _GATE.search(prompt):
-        facts["gate"] = "open" if opens(Path(gate[1])) else "shut"
-    text = " | ".join([f"{BEGINNING}{prompt}", *(f"{name}: {value}" for name, value in facts.items())])
-    for end in range(len(BEGINNING), len(text), 1 + len(text) // 4):
-        time.sleep(PACE)
+    text = whole(prompt, turns, system, images, **options)
+    for end in range(len(BEGINNING) + 5, len(text), 1 + len(text) // 4):
         yield text[:end]
+        time.sleep(PACE)
     yield text
 
 
 def whole(prompt: str, turns: int = 0, system: str | None = None, images: int = 0, **options: object) -> str:
     """Return the whole answer at once."""
-    *_, text = answer(prompt, turns, system, images, **options)
-    return text
+    facts: dict[str, object] = {"turns": turns, "system": system or "none", "images": images, **options}
+    if gate := _GATE.search(prompt):
+        facts["gate"] = "open" if opens(Path(gate[1])) else "shut"
+    return " | ".join([f"{BEGINNING}{prompt}", *(f"{name}: {value}" for name, value in facts.items())])
 
 
 def opens(gate: Path) -> bool:
