@@ -20,11 +20,13 @@ START = 2 * PATIENCE  # seconds for a server to start
 
 
 class ServerProcess:
-    """The process of `tests/support/spaces`, which is one for all workers of the tests."""
+    """The process of `tests/support/spaces`, which is one for all workers of the tests.
 
-    def __init__(self) -> None:
-        # Another Python may serve, with another Gradio; see .ci/run.
-        python = os.environ.get("QWEN_SPACES_SERVER_PYTHON", sys.executable)
+    `python`: another Python that serves, with another Gradio; see .ci/run.
+    """
+
+    def __init__(self, python: str | None = None) -> None:
+        python = python or os.environ.get("QWEN_SPACES_SERVER_PYTHON", sys.executable)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `stop`)
         self._process = subprocess.Popen(
             [python, "-m", "tests.support.spaces"],

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 from contextlib import AbstractContextManager
+from importlib.metadata import version
 from typing import Any
 
 OWN = {"one-slot", "full"}  # a client that holds the only place would be in the way of the others
@@ -55,16 +56,25 @@ def serve(client: socket.socket, running: dict[Any, Any], starting: threading.Lo
             name = line.strip()
             key = (name, client if name in OWN else None)
             with starting:
-                from . import serving  # Gradio, which takes seconds: only when a test needs it
-
                 if key not in running:
-                    manager = serving.makers(report)[name]()
+                    manager = server(name)
                     running[key] = manager.__enter__(), manager
-            answer = {"name": name, "url": running[key][0], "gradio": serving.gr.__version__}
+            answer = {"name": name, "url": running[key][0], "gradio": version("gradio")}
             with lock, contextlib.suppress(OSError):
                 client.sendall(json.dumps(answer).encode() + b"\n")
     with lock:
         clients.remove(client)
+
+
+def server(name: str) -> AbstractContextManager[str]:
+    """Return what serves that name. It imports Gradio, which takes seconds: only when a test needs it."""
+    if name.startswith("chats/"):  # which also run where this package does not, as with Gradio 4
+        from ...chats import serving as chats
+
+        return chats.serve(name.removeprefix("chats/"))
+    from . import serving
+
+    return serving.makers(report)[name]()
 
 
 if __name__ == "__main__":
