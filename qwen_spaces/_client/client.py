@@ -81,7 +81,10 @@ class SpaceClient:
         if mailbox.ended:
             return
         messages, images, turns = request.unsent()
-        mailbox.parse = functools.partial(parse, placeholder=self._contract.placeholder, turns=turns)
+        contract = self._contract
+        mailbox.parse = functools.partial(
+            parse, placeholder=contract.placeholder, turns=turns, html=contract.html
+        )
         with _save(images) as paths:
             names = [image.named(place) for place, image in enumerate(images)]
             files = [connection.file(path, name) for path, name in zip(paths, names, strict=True)]

@@ -34,6 +34,7 @@ class Contract:
         defaults: our argument -> its value, used only where the Space's API has no default of its own.
         steps: the calls that come before the one that answers.
         placeholder: the text of an answer that has not begun.
+        html: whether the Space makes HTML of its answers, as `html_text.markdown_of` describes it.
         stateful: whether the Space keeps the earlier turns of a session.
         discover: whether nothing is known about the Space, so that every other parameter is an option.
     """
@@ -46,6 +47,7 @@ class Contract:
     defaults: Mapping[str, object] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     placeholder: str = ""
+    html: bool = False
     stateful: bool = False
     discover: bool = False
 

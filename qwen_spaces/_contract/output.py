@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConnectionLostError, UnexpectedOutputError
+from .html_text import markdown_of
 
 _RED = '<span style="color: var(--color-red-500)">'
 
@@ -28,7 +29,7 @@ class Delta:
     start: int
 
 
-def parse(output: object, *, placeholder: str = "", turns: int = 0) -> Snapshot | None:
+def parse(output: object, *, placeholder: str = "", turns: int = 0, html: bool = False) -> Snapshot | None:
     """Return the last answer in an output of a Space, or ``None`` if the output is empty.
 
     An output is what `gradio_client` returns: the value of a lone output component, or a tuple of
@@ -39,6 +40,7 @@ def parse(output: object, *, placeholder: str = "", turns: int = 0) -> Snapshot 
         output: the output.
         placeholder: the text of an answer that has not begun.
         turns: how many of the user's turns a stateful Space must know by now; 0 for any other.
+        html: whether the Space makes HTML of its answers.
 
     Raises:
         ConnectionLostError: the Space knows fewer turns than it must.
@@ -61,7 +63,7 @@ def parse(output: object, *, placeholder: str = "", turns: int = 0) -> Snapshot 
         snapshot = _parse_values(output)
     if snapshot and placeholder and snapshot.text.strip() == placeholder:
         return Snapshot("", snapshot.reasoning)
-    return snapshot
+    return Snapshot(markdown_of(snapshot.text), snapshot.reasoning) if snapshot and html else snapshot
 
 
 def find_history(output: object) -> Sequence[Any]:

@@ -1,8 +1,7 @@
 """`Qwen/Qwen2.5-VL-72B-Instruct`: images and text in pairs, and a hidden history in the session.
 
 Names and behaviour are those of QwenLM's own demo, ``web_demo_mm.py``, and of callers of the Space (read
-2026-11, Gradio 5). The demo turns its text into HTML; the Space probably does not, for callers read plain
-text from it.
+2026-11, Gradio 5). As in the demo, the chat holds HTML.
 """
 
 from __future__ import annotations
@@ -18,6 +17,18 @@ from ._blocks import Blocks
 from ._brain import Brain
 from ._components import Chatbot as TextChatbot
 from ._runner import Turns, answers
+
+ESCAPES = str.maketrans(  # of code, as the demo does it
+    {
+        "`": r"\`",
+        "<": "&lt;",
+        ">": "&gt;",
+        " ": "&nbsp;",
+        "*": "&ast;",
+        "_": "&lowbar;",
+        **{character: f"&#{ord(character)};" for character in "-.!()$"},
+    }
+)
 
 Pairs = list[list[Any]]  # [[user, answer or None], ...]; a user's file is (path,)
 
@@ -47,7 +58,7 @@ def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
         turns, images = _read(task_history)
         text = ""
         async for text in answers(brain, "", turns, images, "Qwen2.5-VL-72B-Instruct"):
-            _chatbot[-1] = [_chatbot[-1][0], text]
+            _chatbot[-1] = [_chatbot[-1][0], to_html(text)]
             yield _chatbot
         # Only now: the Space's history has no answer for a turn that failed or was cancelled.
         task_history[-1] = [query, text]
@@ -84,11 +95,30 @@ def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
 
 
 def add_text(history: Pairs, task_history: Pairs, text: str) -> tuple[Pairs, Pairs]:
-    return [*history, [text, None]], [*task_history, [text, None]]
+    return [*history, [to_html(text), None]], [*task_history, [text, None]]
 
 
 def add_file(history: Pairs, task_history: Pairs, file: Any) -> tuple[Pairs, Pairs]:
     return [*history, [(str(file),), None]], [*task_history, [(str(file),), None]]
+
+
+def to_html(text: str) -> str:
+    """Return a text as the demo shows it: without empty lines, and with what is in code escaped.
+
+    >>> to_html("So:\\n\\n```py\\nf(x)\\n```\\n*Done*")
+    'So:<pre><code class="language-py"><br>f&#40;x&#41;<br></code></pre><br>*Done*'
+    """
+    parts: list[str] = []
+    in_code = False
+    for line in filter(None, text.split("\n")):
+        if "```" in line:
+            in_code = not in_code
+            opening = f'<pre><code class="language-{line.rpartition("`")[2]}">'
+            parts.append(opening if in_code else "<br></code></pre>")
+        else:
+            shown = line.translate(ESCAPES) if in_code else line
+            parts.append(f"<br>{shown}" if parts else line)
+    return "".join(parts)
 
 
 def reset_user_input() -> str:

@@ -34,6 +34,7 @@ from ..support.servers import MORE_SPACES, TURNS, Servers
 
 SHAPES = ("qwen-3", "qwen-2.5-vl-72b", "qwen-2.5-1m")  # one of each shape beyond the first three
 STEPPED = ("qwen-2.5-vl-72b", "qwen-2.5-1m")  # a request to them takes several calls
+HTML = ("qwen-2.5-vl-72b",)  # it makes HTML of its answers
 KEEPS_TURNS = ("qwen-2.5-72b", "qwen-2.5-max", "qwen-2.5-coder")  # they take a native history
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "qwen-2.5-coder": {"size": "7B"},
@@ -98,11 +99,17 @@ def test_deltas_come_while_the_space_still_produces(
     assert not servers.reported("complete", endless)
 
 
+def as_kept(name: str, text: str) -> str:
+    """The text without what its Space loses: space at the end, where an answer is HTML."""
+    return text.rstrip() if name in HTML else text
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_5000_characters_of_many_scripts_arrive_whole(name: str, spaces: Mapping[str, QwenSpace]) -> None:
     from qwen_spaces.replicas._brain import long_text
 
-    assert "".join(spaces[name].stream("[[long=5000]]")) == long_text(5_000)
+    text = "".join(spaces[name].stream("[[long=5000]]"))
+    assert text == as_kept(name, long_text(5_000))
 
 
 @pytest.mark.parametrize("name", STEPPED)
@@ -111,7 +118,7 @@ def test_an_answer_split_after_each_code_point_arrives_whole(
 ) -> None:
     from qwen_spaces.replicas._sample_text import PASSAGES
 
-    assert "".join(spaces[name].stream("[[multibyte]]")) == "".join(PASSAGES)
+    assert "".join(spaces[name].stream("[[multibyte]]")) == as_kept(name, "".join(PASSAGES))
 
 
 @pytest.mark.parametrize("name", SHAPES)
