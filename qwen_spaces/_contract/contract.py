@@ -14,10 +14,12 @@ class Step:
         endpoint: its api name.
         names: ``"prompt"``, ``"images"``, ``"image"`` or ``"chat"`` -> its name there. A step that takes an
             ``"image"`` is called once for each.
+        blanks: its parameters that are sent empty, where the Space has them.
     """
 
     endpoint: str
     names: Mapping[str, str]
+    blanks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -10,6 +11,7 @@ from .api import ApiEndpoint, ApiInfo, parse_api
 from .contract import Contract
 from .endpoint import Endpoint
 from .matching import match_lone_text, match_names, match_position
+from .steps import fit_steps
 
 _CHATS = ("/chat", "/model_chat")
 _NO_CHAT = ("/update_", "/clear", "/reset", "/modify", "/lambda", "/regenerate", "/undo")
@@ -51,7 +53,8 @@ def resolve(info: ApiInfo, contract: Contract, *, generators: Collection[str] = 
     if len(candidates) != 1:
         problem = "Several endpoints could be the chat" if candidates else "No endpoint takes a chat message"
         raise ContractError(f"{problem}. {has}")
-    return candidates[0].endpoint
+    found = candidates[0].endpoint
+    return dataclasses.replace(found, steps=fit_steps(found.steps, endpoints))
 
 
 def _narrow(candidates: list[Candidate], contract: Contract) -> list[Candidate]:

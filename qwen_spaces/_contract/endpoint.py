@@ -102,7 +102,8 @@ class Endpoint:
             for file in files if "image" in step.names else (None,):
                 values = {"prompt": prompt, "images": list(files), "image": file, "chat": PREVIOUS_CHAT}
                 given = {ours: values[ours] for ours in step.names}
-                yield Call(step.endpoint, (), self._by_name(given, step.names))
+                blanks: dict[str, object] = dict.fromkeys(step.blanks)
+                yield Call(step.endpoint, (), {**blanks, **self._by_name(given, step.names)})
 
     def _call(self, given: Mapping[str, object]) -> Call:
         if self.by_position:

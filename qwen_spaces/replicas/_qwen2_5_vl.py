@@ -103,9 +103,9 @@ def add_file(history: Pairs, task_history: Pairs, file: Any) -> tuple[Pairs, Pai
 
 
 def to_html(text: str) -> str:
-    """Return a text as the demo shows it: without empty lines, and with what is in code escaped.
+    r"""Return a text as the demo shows it: without empty lines, and with what is in code escaped.
 
-    >>> to_html("So:\\n\\n```py\\nf(x)\\n```\\n*Done*")
+    >>> to_html("So:\n\n```py\nf(x)\n```\n*Done*")
     'So:<pre><code class="language-py"><br>f&#40;x&#41;<br></code></pre><br>*Done*'
     """
     parts: list[str] = []
