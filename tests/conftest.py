@@ -36,6 +36,7 @@ BELOW_THE_READER = {
     "faults",
     "gradio_chat",
     "more_spaces",
+    "omni_and_webdev",
     "sdk_faults",
     "secrets",
     "shapes",

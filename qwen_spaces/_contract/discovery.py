@@ -53,8 +53,8 @@ def resolve(info: ApiInfo, contract: Contract, *, generators: Collection[str] = 
     if len(candidates) != 1:
         problem = "Several endpoints could be the chat" if candidates else "No endpoint takes a chat message"
         raise ContractError(f"{problem}. {has}")
-    found = candidates[0].endpoint
-    return dataclasses.replace(found, steps=fit_steps(found.steps, endpoints))
+    chosen = candidates[0].endpoint
+    return dataclasses.replace(chosen, steps=fit_steps(chosen.steps, endpoints))
 
 
 def _narrow(candidates: list[Candidate], contract: Contract) -> list[Candidate]:

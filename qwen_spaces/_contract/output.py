@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import ConnectionLostError, UnexpectedOutputError
 from .html_text import markdown_of
+from .media import is_media
 
 _RED = '<span style="color: var(--color-red-500)">'
 
@@ -122,13 +123,19 @@ def _parse_values(output: object) -> Snapshot | None:
     """Return the first string of an output without a chat, or ``None`` if there is no answer yet."""
     values = _values(output)
     if _is_empty(values):
-        return None
+        return None if [] in values else _parse_updates(values)
     text = next((value for value in values if isinstance(value, str)), None)
     # Beside a value of an unknown shape, an emptied text box is no answer, nor are the values after it.
     unknown = any(isinstance(value, (Mapping, list)) for value in values)
     if text is None or (unknown and (not text or values[0] != text)):
         raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
     return Snapshot(text)
+
+
+def _parse_updates(values: Sequence[object]) -> Snapshot | None:
+    """Return the first text that an update holds, ``None`` if none does."""
+    held = (value.get("value") for value in values if isinstance(value, Mapping))
+    return next((Snapshot(text) for text in held if text and isinstance(text, str)), None)
 
 
 def _is_empty(values: Sequence[object]) -> bool:
@@ -159,6 +166,7 @@ def _parse_history(history: Sequence[Any], output: object) -> Snapshot:
         return _parse_content(last[1], output)
     # An answer may be several messages, such as a thought and the text; they follow the user's.
     answer = list(itertools.takewhile(_is_answer, reversed(history)))
+    answer = [message for message in answer if not is_media(message["content"])] or answer
     return _join(_parse_message(message, output) for message in reversed(answer))
 
 
@@ -175,7 +183,8 @@ def _parse_message(message: Mapping[str, Any], output: object) -> Snapshot:
 def _parse_content(content: object, output: object) -> Snapshot:
     """Return the text of one answer: a string, a part such as ``{"text": ...}``, or a list of parts."""
     if isinstance(content, (list, tuple)):
-        return _join(_parse_content(part, output) for part in content if not _is_error_notice(part))
+        parts = [part for part in content if not is_media(part)] or content
+        return _join(_parse_content(part, output) for part in parts if not _is_error_notice(part))
     if content is None:
         return Snapshot()
     part = content if isinstance(content, Mapping) else {"text": content}

@@ -13,7 +13,8 @@ def fit_steps(steps: Iterable[Step], endpoints: Sequence[ApiEndpoint]) -> tuple[
     """Return the steps without the blanks that the Space's endpoints do not have.
 
     Example:
-        >>> fit_steps([Step("/add", {"prompt": "text"}, blanks=("audio", "video"))], [ApiEndpoint("/add", (), ())])
+        >>> step = Step("/add", {"prompt": "text"}, blanks=("audio", "video"))
+        >>> fit_steps([step], [ApiEndpoint("/add", (), ())])
         (Step(endpoint='/add', names={'prompt': 'text'}, blanks=()),)
     """
     has = {endpoint.name: endpoint.by_name for endpoint in endpoints}

@@ -1,8 +1,8 @@
 """`Qwen/Qwen2.5-1M-Demo`: the WebUI of Qwen-Agent, where an answer is a list with a cell per agent.
 
-The endpoints, their inputs and outputs are those of ``qwen_agent/gui/web_ui.py``, with the audio that it takes
-since 2025-05, and of callers of the Space (read 2026-11); the limit of 10 answers at once is Qwen-Agent's. Callers send the number of an agent, so
-there are several; two is a guess.
+The endpoints, their inputs and outputs are those of ``qwen_agent/gui/web_ui.py``, with the audio that it
+takes since 2025-05, and of callers of the Space (read 2026-11); the limit of 10 answers at once is
+Qwen-Agent's. Callers send the number of an agent, so there are several; two is a guess.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`Qwen/Qwen2.5-VL-72B-Instruct`: images and text in pairs, and a hidden history in the session.
+"""`Qwen/Qwen2.5-VL-72B-Instruct` and its 32B: images and text in pairs, and a hidden history in the session.
 
 Names and behaviour are those of QwenLM's own demo, ``web_demo_mm.py``, and of callers of the Space (read
 2026-11, Gradio 5). As in the demo, the chat holds HTML.
@@ -7,6 +7,7 @@ Names and behaviour are those of QwenLM's own demo, ``web_demo_mm.py``, and of c
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from mimetypes import guess_type
 from typing import Any
 
@@ -50,14 +51,14 @@ class Chatbot(TextChatbot):
         return {"file": file.model_dump(), "alt_text": None}
 
 
-def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
+def _qwen2_5_vl(model: str, brain: Brain, slots: int | None) -> Blocks:
     async def predict(_chatbot: Pairs, task_history: Pairs) -> AsyncIterator[Pairs]:
         query = task_history[-1][0]
         if not query:
             return
         turns, images = _read(task_history)
         text = ""
-        async for text in answers(brain, "", turns, images, "Qwen2.5-VL-72B-Instruct"):
+        async for text in answers(brain, "", turns, images, model):
             _chatbot[-1] = [_chatbot[-1][0], to_html(text)]
             yield _chatbot
         # Only now: the Space's history has no answer for a turn that failed or was cancelled.
@@ -73,9 +74,9 @@ def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
         async for chatbot in predict(_chatbot, task_history):
             yield chatbot
 
-    with Blocks("Qwen/Qwen2.5-VL-72B-Instruct") as demo:
-        gr.Markdown("<center><font size=8>Qwen2.5-VL-72B-Instruct, a local replica</font></center>")
-        chatbot = Chatbot(value=[], label="Qwen2.5-VL-72B-Instruct")
+    with Blocks(f"Qwen/{model}") as demo:
+        gr.Markdown(f"<center><font size=8>{model}, a local replica</font></center>")
+        chatbot = Chatbot(value=[], label=model)
         query = gr.Textbox(lines=2, label="Input")
         task_history = gr.State([])
         with gr.Row():
@@ -92,6 +93,10 @@ def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
         again.click(regenerate, inputs=both, outputs=[chatbot], concurrency_limit=limit)
         upload.upload(add_file, inputs=[*both, upload], outputs=both)
     return demo
+
+
+qwen2_5_vl_72b = partial(_qwen2_5_vl, "Qwen2.5-VL-72B-Instruct")
+qwen2_5_vl_32b = partial(_qwen2_5_vl, "Qwen2.5-VL-32B-Instruct")
 
 
 def add_text(history: Pairs, task_history: Pairs, text: str) -> tuple[Pairs, Pairs]:

@@ -131,7 +131,28 @@ def two_chats() -> gr.Blocks:
     return demo
 
 
+def coder_with_sliders() -> gr.Blocks:
+    """`/model_chat` as the public source of Qwen2.5-Coder's demo has it: sliders in place of a radio."""
+
+    def model_chat(
+        query: str, history: Any, system: str, temperature: float, top_p: float, max_length: float
+    ) -> Iterator[Any]:
+        facts = f"{query} after {history} as {system}: {temperature=} {top_p=} max_length={int(max_length)}"
+        for end in range(0, len(facts) + 8, 8):
+            time.sleep(0.01)
+            yield "", [*history, [query, facts[:end]]], system
+
+    with gr.Blocks() as demo:
+        chat = gr.JSON([], label="Chat")
+        system = gr.Textbox("You are Qwen.", label="System")
+        query = gr.Textbox(label="Input")
+        sliders = [gr.Slider(0, 1, 0.7), gr.Slider(0, 1, 0.8), gr.Slider(1, 2048, 512, step=1)]
+        query.submit(model_chat, [query, chat, system, *sliders], [query, chat, system])
+    return demo
+
+
 CHATS = {
+    "coder-with-sliders": coder_with_sliders,
     "settings": settings,
     "pictures": pictures,
     "thinker": thinker,
