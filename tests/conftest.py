@@ -35,6 +35,7 @@ BELOW_THE_READER = {
     "errors",
     "faults",
     "gradio_chat",
+    "login",
     "more_spaces",
     "omni_and_webdev",
     "sdk_faults",

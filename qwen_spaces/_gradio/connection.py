@@ -28,6 +28,7 @@ from .errors import Sent, connect_error, stream_error
 from .guard import RequestGuard
 from .hub import Located, locate
 from .job import JobClient
+from .login import offers_login
 from .proxies import check_proxies, proxy_in_use
 from .waiting import CONNECT_TIMEOUT, WakePoll, retry_connecting
 
@@ -185,8 +186,9 @@ class Connection:
             mailbox.timeline.submitted = time.monotonic()
         mailbox.set_status(Status("queued", upload=upload))  # wakes the reader, which has other bounds now
         proxy = proxy_in_use(self.url, self._proxy)
-        sent = Sent(proxy, images=bool(upload or addresses), addresses=addresses)
         *steps, last = calls
+        login = offers_login(self._client.config, self.endpoints.get(last.endpoint, {}))
+        sent = Sent(proxy, images=bool(upload or addresses), addresses=addresses, login=login)
         if steps and not session_hash:
             session_hash = uuid.uuid4().hex
         chat: object = []

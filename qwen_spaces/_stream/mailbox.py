@@ -6,6 +6,7 @@ import contextlib
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from .._types.events import Status
 from .._types.timeouts import Timeline
 from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
 
+MAX_MESSAGES = 16  # of a Space, that a reader has not read
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -33,6 +35,7 @@ class Update(NamedTuple):
     appended: str  # text that follows that of the latest snapshot
     arrived: float  # when the newest text did, in seconds of `time.monotonic()`
     ended: bool
+    messages: tuple[Status, ...] = ()  # of the Space's own, before `status`
 
 
 class Mailbox:
@@ -46,6 +49,7 @@ class Mailbox:
         self._changed = threading.Condition()
         self._wakers: set[Callable[[], object]] = set()
         self._status: Status | None = None
+        self._messages: deque[Status] = deque(maxlen=MAX_MESSAGES)  # unread ones, before the status
         self._snapshot: Snapshot | None = None
         self._appended: list[str] = []
         self._arrived = 0.0
@@ -63,6 +67,8 @@ class Mailbox:
         """Give the reader the status of the request."""
         with self._changed:
             self.timeline.enter(status.stage, status.eta or 0.0)
+            if self._status is not None and self._status.level:  # it says more than where the request is
+                self._messages.append(self._status)
             self._status = status
             self._wake()
 
@@ -133,9 +139,11 @@ class Mailbox:
             snapshot, appended = self._snapshot, "".join(self._appended)
             if snapshot is not None and appended:  # both are new and become one delta
                 snapshot, appended = Snapshot(snapshot.text + appended, snapshot.reasoning), ""
-            update = Update(self._status, snapshot, appended, self._arrived, self.ended)
+            messages = tuple(self._messages)
+            update = Update(self._status, snapshot, appended, self._arrived, self.ended, messages)
             self._status = self._snapshot = None
             self._appended.clear()
+            self._messages.clear()
             return update
 
     def sleep(self, seconds: float) -> None:
