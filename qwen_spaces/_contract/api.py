@@ -88,7 +88,6 @@ class ApiEndpoint:
     targets: tuple[tuple[int, str], ...] = ()  # (component id, event), such as (7, "submit")
     after: int | None = None  # the event that it follows
     is_public: bool = True  # in the app's API docs
-    needs_login: bool = False
 
     @cached_property
     def by_name(self) -> dict[str, Parameter]:
@@ -204,7 +203,6 @@ def _parse_event(
         targets=tuple((target[0], str(target[1])) for target in event.get("targets") or ()),
         after=event.get("trigger_after"),
         is_public=event.get("api_visibility", "public") == "public" and event.get("show_api") is not False,
-        needs_login=listed.get("oauth_token") == "required",
     )
 
 

@@ -6,6 +6,7 @@ follows it (``trigger_after`` in the config, Gradio 4.44 to 6.31). The component
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ from .api import ApiEndpoint, Parameter
 _SHOWS_TEXT = frozenset(["json", "api", "markdown", "html", "textbox", "code", "text"])
 _SENDS = frozenset({"submit", "click", "send"})  # the events by which a user sends
 _SETS = frozenset({"change", "input", "select", "release", "blur", "upload", "submit", "click"})
+_ANSWER = re.compile(r"answer|response|reply|output|result|generated|回答|回复|输出", re.I)  # in labels
+_NO_ANSWER = re.compile(r"status|log|progress|time|debug|info|token|error|state|状态", re.I)
 _MAX_STEPS = 20
 
 
@@ -48,8 +51,9 @@ class Chain:
     @cached_property
     def kept_states(self) -> frozenset[int]:
         """The ids of the states that it reads and writes, such as a history that the server keeps."""
-        states = {each.id for each in self.inputs if each.is_state}
-        return frozenset(states & {each for step in (*self.steps, *self.tail) for each in step.writes})
+        states = frozenset(each.id for each in self.inputs if each.is_state)
+        written = frozenset[int]().union(*(step.writes for step in (*self.steps, *self.tail)))
+        return states & self.fresh & written  # what an earlier step writes first is only handed on
 
     @property
     def components(self) -> tuple[tuple[tuple[int, ...], frozenset[int]], ...]:
@@ -107,7 +111,15 @@ def answer_outputs(step: ApiEndpoint) -> list[Parameter]:
     """Return the outputs that could hold an answer, the best first."""
     found = [output for output in step.outputs if output.is_chatbot or _shows_text(output)]
     # What it also reads is rather a setting, or the box that it clears.
-    return sorted(found, key=lambda output: (not output.is_chatbot, output.id in step.reads))
+    return sorted(
+        found,
+        key=lambda output: (
+            not output.is_chatbot,
+            output.id in step.reads,
+            bool(_NO_ANSWER.search(output.label)),
+            not _ANSWER.search(output.label),
+        ),
+    )
 
 
 def _shows_text(output: Parameter) -> bool:

@@ -11,9 +11,10 @@ from .api import ApiEndpoint, HistoryForm, Parameter, Schema, history_form, mapp
 from .chains import Chain, answer_outputs, find_loaders, find_setters
 from .endpoint import check_images, fold, render
 from .exchange import Call, Exchange
+from .html_text import page_text, text_of
 from .options import check_options
 from .output import AnswerParser
-from .roles import Roles, is_system, takes_images
+from .roles import FILE_KINDS, Roles, is_system, takes_images
 
 _BLANKS: Mapping[str, object] = {"textbox": "", "checkbox": False, "checkboxgroup": []}
 
@@ -162,15 +163,16 @@ class Chat:
             values.update(self._place_images(files))
         steps = [self._call(step) for step in self.chain.steps]
         return Exchange(
+            name=self.name,
             before=[*before, *steps[:-1]],
             answer=steps[-1],
-            parser=self._parser(turns),
+            parser=self._parser(turns, values),
             after=[self._call(step) for step in self.chain.tail if step.writes & self.chain.kept_states],
             values={**self._values_of(before), **values},
-            chat=self.shown.id if self.shown.is_chatbot else None,
+            chat=self.shown.id if self.shown.is_chatbot or self.shown.kind == "html" else None,
         )
 
-    def _parser(self, turns: int) -> AnswerParser:
+    def _parser(self, turns: int, values: Mapping[int, object]) -> AnswerParser:
         shown = self.shown
         outputs = self.chain.last.outputs
         tags = shown.props.get("reasoning_tags") or ()
@@ -178,7 +180,13 @@ class Chat:
             turns=turns if shown.is_chatbot else 0,
             position=next(place for place, each in enumerate(outputs) if each.id == shown.id),
             reasoning_tags=[(str(tag[0]), str(tag[1])) for tag in tags if len(tag) == 2],
-            html=shown.kind == "html",
+            to_text=page_text if shown.kind == "html" else text_of,
+            prompt=str(values.get(self.roles.prompt.id, "")) if self.roles.prompt else "",
+            files=tuple(
+                place
+                for place, each in enumerate(outputs)
+                if each.kind in FILE_KINDS and each.id not in self.chain.last.reads
+            ),
         )
 
     def _set_messages(

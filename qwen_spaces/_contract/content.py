@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,8 @@ _TEXT_KEYS = ("text", "content", "answer", "response", "output", "result", "gene
 _REASONING_KEYS = ("reasoning", "reasoning_content", "thinking")
 _NO_TEXT_KEYS = ("role", "type", "id", "name", "status", "__type__")
 _TEXT_COMPONENTS = ("textbox", "markdown", "code", "html")
+# A component in a list, of which a `gr.ChatInterface` makes a string for API clients (Gradio 6.31).
+_COMPONENT = re.compile(r"<gradio\.[\w.]+ object at 0x[0-9a-f]+>")
 MAX_DEPTH = 20
 
 
@@ -25,7 +28,7 @@ class Snapshot:
     files: tuple[str, ...] = field(default=(), repr=False)  # their addresses
 
 
-def parse_content(content: object, *, html: bool = False, depth: int = 0) -> Snapshot:
+def parse_content(content: object, *, depth: int = 0) -> Snapshot:
     """Return the text, the reasoning and the files of one message or value.
 
     It may be a string; a message, part or dict of one text; an update that holds any of these; a file or
@@ -41,13 +44,11 @@ def parse_content(content: object, *, html: bool = False, depth: int = 0) -> Sna
     if content is None:
         return Snapshot()
     if isinstance(content, str):
-        return Snapshot(content)
+        return Snapshot("" if depth and _COMPONENT.fullmatch(content) else content)
     if depth < MAX_DEPTH:
         if isinstance(content, (list, tuple)):
             return join(
-                parse_content(part, html=html, depth=depth + 1)
-                for part in content
-                if not _is_error_notice(part)
+                parse_content(part, depth=depth + 1) for part in content if not _is_error_notice(part)
             )
         if isinstance(content, Mapping):
             return _parse_mapping(content, depth)
@@ -60,7 +61,7 @@ def join(parts: Iterable[Snapshot]) -> Snapshot:
     return Snapshot(
         "\n\n".join(part.text for part in parts if part.text),
         "\n\n".join(part.reasoning for part in parts if part.reasoning),
-        tuple(file for part in parts for file in part.files),
+        tuple(dict.fromkeys(file for part in parts for file in part.files)),
     )
 
 

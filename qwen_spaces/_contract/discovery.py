@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from ..errors import AuthenticationError, ContractError
+from ..errors import ContractError
 from .api import ApiEndpoint, ApiInfo, parse_api
 from .chains import Chain, answer_outputs, find_chains
 from .chat import Chat
@@ -13,6 +14,7 @@ from .contract import Contract
 from .endpoint import Endpoint
 from .matching import match_names, match_position
 from .roles import assign
+from .steps import fit_steps
 
 _CHATS = ("/chat", "/model_chat", "/respond", "/generate", "/predict")
 _NO_CHAT = (
@@ -87,7 +89,6 @@ def resolve(
 
     Raises:
         ContractError: none fits, or several fit equally well.
-        AuthenticationError: it needs a login at Hugging Face.
     """
     endpoints = parse_api(info, config)
     if contract.discover:
@@ -101,7 +102,9 @@ def resolve(
     if len(candidates) != 1:
         problem = "Several endpoints could be the chat" if candidates else "No endpoint takes a chat message"
         raise ContractError(f"{problem}. {has}")
-    return Found(candidates[0].endpoint, candidates[0].endpoint)
+    chosen = candidates[0].endpoint
+    chosen = dataclasses.replace(chosen, steps=fit_steps(chosen.steps, endpoints))
+    return Found(chosen, chosen)
 
 
 def _discover(endpoints: Sequence[ApiEndpoint], wanted: str | None) -> Found:
@@ -113,12 +116,6 @@ def _discover(endpoints: Sequence[ApiEndpoint], wanted: str | None) -> Found:
     text = _pick(chats, CHAT_RANKING, has)
     seeing = [chat for chat in chats if chat.max_images != 0]
     vision = text if text.max_images != 0 or not seeing else _pick(seeing, CHAT_RANKING, has)
-    for chat in (text, vision):
-        if any(step.needs_login for step in chat.chain.steps):
-            raise AuthenticationError(
-                f"The Space's {chat.name} needs a login at Hugging Face on its page, and no API client can "
-                "log in there. Use its page in a browser, or a Space without a login."
-            )
     return Found(text, vision)
 
 

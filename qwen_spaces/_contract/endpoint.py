@@ -14,6 +14,7 @@ from ..errors import ContractError, InvalidImageError
 from .api import HistoryForm
 from .contract import Step
 from .exchange import PREVIOUS_CHAT, Call, Exchange
+from .html_text import markdown_of
 from .output import AnswerParser
 
 
@@ -31,6 +32,7 @@ class Endpoint:
     steps: tuple[Step, ...] = ()  # the calls that come first
     dicts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # parameter -> its default
     placeholder: str = ""  # the text of an answer that has not begun
+    html: bool = False  # whether the Space makes HTML of its answers
     stateful: bool = False  # whether the Space keeps the earlier turns of a session
 
     @property
@@ -75,8 +77,13 @@ class Endpoint:
             raise ContractError(
                 f"The Space's endpoint {self.name} has no parameter for {', '.join(unmapped)}."
             )
-        parser = AnswerParser(self.placeholder, turns, sent=given.get("history", ()))
-        return Exchange(tuple(self._step_calls(prompt, files)), self._call(given), parser)
+        parser = AnswerParser(
+            self.placeholder,
+            turns,
+            sent=given.get("history", ()),
+            to_text=markdown_of if self.html else None,
+        )
+        return Exchange(self.name, tuple(self._step_calls(prompt, files)), self._call(given), parser)
 
     def _images(self, files: Sequence[object]) -> dict[str, object]:
         if "images" in self.names:
@@ -89,7 +96,8 @@ class Endpoint:
             for file in files if "image" in step.names else (None,):
                 values = {"prompt": prompt, "images": list(files), "image": file, "chat": PREVIOUS_CHAT}
                 given = {ours: values[ours] for ours in step.names}
-                yield Call(step.endpoint, (), self._by_name(given, step.names))
+                blanks: dict[str, object] = dict.fromkeys(step.blanks)
+                yield Call(step.endpoint, (), {**blanks, **self._by_name(given, step.names)})
 
     def _call(self, given: Mapping[str, object]) -> Call:
         if self.by_position:

@@ -31,6 +31,7 @@ class Exchange:
     """One request at a Space: calls in one session, between which the components keep their values.
 
     Attributes:
+        name: the api name of the endpoint that answers.
         before: the calls before the one that answers.
         answer: the call that answers.
         parser: of its outputs.
@@ -39,6 +40,7 @@ class Exchange:
         chat: the component of the chat, if the values have it.
     """
 
+    name: str
     before: Sequence[Call]
     answer: Call
     parser: AnswerParser

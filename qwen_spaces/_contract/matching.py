@@ -34,6 +34,7 @@ def match_position(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
         {one: one for one in ours},
         by_position=True,
         placeholder=contract.placeholder,
+        html=contract.html,
         stateful=contract.stateful,
     )
 
@@ -60,6 +61,7 @@ def match_names(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
         steps=contract.steps,
         dicts=_dict_defaults(api, names, contract),
         placeholder=contract.placeholder,
+        html=contract.html,
         stateful=contract.stateful,
     )
 

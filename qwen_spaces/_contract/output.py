@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..errors import ConnectionLostError, UnexpectedOutputError
@@ -41,7 +41,9 @@ class AnswerParser:
         position: of the answer among several outputs; ``None`` if it is to be found there.
         sent: the chat history that was sent, which is no part of the answer.
         reasoning_tags: pairs of tags around reasoning, such as ``("<think>", "</think>")``.
-        html: whether the text is HTML.
+        to_text: turns what the app made of the model's text back into that.
+        prompt: what the user wrote, where the answer is a page that begins with it.
+        files: the positions of outputs that are files beside the answer.
     """
 
     placeholder: str = ""
@@ -49,7 +51,9 @@ class AnswerParser:
     position: int | None = None
     sent: object = ()
     reasoning_tags: Sequence[tuple[str, str]] = ()
-    html: bool = False
+    to_text: Callable[[str], str] | None = None
+    prompt: str = ""
+    files: tuple[int, ...] = ()
 
     def __call__(self, output: object) -> Snapshot | None:
         """Return the answer in an output of a Space, or ``None`` if the output is empty.
@@ -75,6 +79,11 @@ class AnswerParser:
             raise
         if snapshot is None:
             return None
+        if self.to_text is not None:
+            snapshot = replace(snapshot, text=self._without_sent(self.to_text(snapshot.text)))
+        if isinstance(output, tuple) and self.files:
+            beside = join(parse_content(output[place]) for place in self.files if place < len(output))
+            snapshot = replace(snapshot, files=(*snapshot.files, *beside.files))
         if self.placeholder and snapshot.text.strip() == self.placeholder:
             return Snapshot("", snapshot.reasoning, snapshot.files)
         return split_reasoning(snapshot, self.reasoning_tags)
@@ -92,7 +101,14 @@ class AnswerParser:
             return _parse_history(history, read_turns(self.sent))
         if self.position is None:
             return _parse_values(values)
-        return None if _is_empty(values) else parse_content(values[0], html=self.html)
+        return None if _is_empty(values) else parse_content(values[0])
+
+    def _without_sent(self, text: str) -> str:
+        """Return the text of a page without what was there before, and without the prompt."""
+        if self.to_text is not None and isinstance(self.sent, str):
+            for known in (self.to_text(self.sent).strip(), self.prompt.strip()):
+                text = text[len(known) :].lstrip() if known and text.startswith(known) else text
+        return text
 
 
 def find_history(output: object) -> Sequence[Any]:

@@ -34,6 +34,7 @@ SYSTEMS = ("system", "sys", "system_prompt", "system_message", "sys_prompt", "sy
 _PROMPT_LABELS = re.compile(r"message|input|prompt|question|query|ask|chat|type|输入|问题|消息", re.I)
 _SYSTEM_LABELS = re.compile(r"\bsys(tem)?\b|系统", re.I)
 _IMAGES = ("image", "imageeditor", "gallery")
+FILE_KINDS = ("image", "gallery", "audio", "video", "file", "model3d", "plot")
 _FILES = ("file", "uploadbutton")
 _NO_OPTIONS = {
     *("state", "browserstate", "audio", "video", "file", "image", "imageeditor", "gallery", "model3d"),

@@ -28,6 +28,7 @@ from .files import UserFile
 from .guard import RequestGuard
 from .hub import Located, locate
 from .job import JobClient
+from .login import offers_login
 from .proxies import check_proxies, proxy_in_use
 from .waiting import CONNECT_TIMEOUT, WakePoll, retry_connecting
 
@@ -160,7 +161,8 @@ class Connection:
         mailbox.set_status(Status("queued", upload=upload))  # wakes the reader, which has other bounds now
         proxy = proxy_in_use(self.url, self._proxy)
         keeps_session = session_hash is not None
-        sent = Sent(proxy, images=bool(upload or addresses), addresses=addresses)
+        login = offers_login(self._client.config, self.endpoints.get(exchange.name, {}))
+        sent = Sent(proxy, images=bool(upload or addresses), addresses=addresses, login=login)
         session_hash = session_hash or uuid.uuid4().hex
         for call in exchange.before:
             self._call(call, exchange, mailbox, session_hash, sent)

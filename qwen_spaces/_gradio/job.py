@@ -30,6 +30,7 @@ from .executors import JobExecutor
 from .files import strip_file_markers, upload_user_files
 from .guard import RequestGuard, origin
 from .hub import no_telemetry
+from .statuses import Statuses, logged
 from .waiting import WakePoll
 
 logger = logging.getLogger("qwen_spaces")
@@ -125,10 +126,10 @@ class JobClient(Client):  # type: ignore[misc]
         del helper
         self._event_id = event_id
         diffs = OutputDiffs(self._mailbox, endpoint.process_predictions, protocol)
-        generating = False
+        statuses, generating = Statuses(), False
         for message in self._messages():
             kind = message["msg"]
-            if not generating and (status := _status(message)):
+            if status := statuses.read(message, answering=generating):
                 self._mailbox.set_status(status)
             if kind == "process_completed":
                 diffs.flush()
@@ -238,6 +239,8 @@ class JobClient(Client):  # type: ignore[misc]
             return
         pending: Any = self.pending_messages_per_event
         for message in self._messages():
+            if message["msg"] == "log" and (status := logged(message)):  # the SDK keeps the newest alone
+                self._mailbox.set_status(status)
             with self.pending_lock:
                 pending.setdefault(message["event_id"], deque()).append(message)
 
@@ -261,7 +264,3 @@ class JobClient(Client):  # type: ignore[misc]
         except Exception as error:
             self.stream_error = error.with_traceback(None)  # its frames hold this session
             logger.debug("The event stream of %s broke: %r", self.src, error)
-
-
-def _status(message: Mapping[str, Any]) -> Status | None:
-    return status_of(message["msg"], message.get("rank"), message.get("queue_size"), message.get("rank_eta"))

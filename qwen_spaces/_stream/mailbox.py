@@ -6,6 +6,7 @@ import contextlib
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from .._types.events import Status
 from .._types.timeouts import Timeline
 from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
 
+MAX_MESSAGES = 16  # of a Space, that a reader has not read
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -34,6 +36,7 @@ class Update(NamedTuple):
     appended: str  # text that follows that of the latest snapshot
     arrived: float  # when the newest text did, in seconds of `time.monotonic()`
     ended: bool
+    messages: tuple[Status, ...] = ()  # of the Space's own, before `status`
 
 
 class Mailbox:
@@ -47,6 +50,7 @@ class Mailbox:
         self._changed = threading.Condition()
         self._wakers: set[Callable[[], object]] = set()
         self._status: Status | None = None
+        self._messages: deque[Status] = deque(maxlen=MAX_MESSAGES)  # unread ones, before the status
         self._snapshot: Snapshot | None = None
         self._appended: list[str] = []
         self._arrived = 0.0
@@ -64,6 +68,8 @@ class Mailbox:
         """Give the reader the status of the request."""
         with self._changed:
             self.timeline.enter(status.stage, status.eta or 0.0)
+            if self._status is not None and self._status.level:  # it says more than where the request is
+                self._messages.append(self._status)
             self._status = status
             self._wake()
 
@@ -135,9 +141,11 @@ class Mailbox:
             if snapshot is not None and appended:  # both are new and become one delta
                 snapshot = Snapshot(snapshot.text + appended, snapshot.reasoning, snapshot.files)
                 appended = ""
-            update = Update(self._status, snapshot, appended, self._arrived, self.ended)
+            messages = tuple(self._messages)
+            update = Update(self._status, snapshot, appended, self._arrived, self.ended, messages)
             self._status = self._snapshot = None
             self._appended.clear()
+            self._messages.clear()
             return update
 
     def sleep(self, seconds: float) -> None:

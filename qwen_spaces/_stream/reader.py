@@ -105,9 +105,10 @@ class Reader(Task):
     def _take(self) -> None:
         update = self.mailbox.take()
         cancelled = isinstance(self.mailbox.error, StreamCancelledError)  # then no status matters
-        if not cancelled and update.status and update.status != self.status:
-            self.status = update.status
-            self._events.append(update.status)
+        for status in () if cancelled else (*update.messages, update.status):
+            if status and status != self.status:
+                self.status = status
+                self._events.append(status)
         if update.snapshot is not None:
             self._events.extend(self.answer.update(update.snapshot, update.arrived))
         if update.appended:

@@ -124,7 +124,10 @@ def _facts(facade: type[QwenSpace]) -> dict[str, Any]:
         "url": facade.url,
         "max_images": facade.max_images,
         "reasoning": facade.reasons,
-        "options": {name: list(values) for name, values in facade.options.items()},
+        "options": {
+            name: dict(spec) if isinstance(spec, Mapping) else list(spec)
+            for name, spec in facade.options.items()
+        },
     }
 
 

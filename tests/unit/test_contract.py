@@ -242,9 +242,16 @@ def test_each_step_passes_the_chat_on_to_the_next_call() -> None:
     assert calls(found, TURNS[2:], {}, ["first", "second"]) == files + rest
     assert calls(found, TURNS[2:], {}, ()) == rest
     info = {"/add_text": endpoint(_input=FILES, _chatbot=(PAIRS, [])), "/agent_run": STEPS["/predict"]}
-    assert calls(find(info, Qwen2_5_1M.contract), TURNS[2:], {}, ()) == [
-        Call("/add_text", (), {"_input": {"text": "Hi", "files": []}, "_chatbot": PREVIOUS_CHAT}),
-        Call("/agent_run", (), {"_chatbot": PREVIOUS_CHAT}),
+    question = {"_input": {"text": "Hi", "files": []}, "_chatbot": PREVIOUS_CHAT}
+    answer = Call("/agent_run", (), {"_chatbot": PREVIOUS_CHAT})
+    found = find(info, Qwen2_5_1M.contract)
+    assert calls(found, TURNS[2:], {}, ()) == [Call("/add_text", (), question), answer]
+    # A later version has an input for audio, too, and needs it.
+    info["/add_text"] = endpoint(_input=FILES, _audio_input={"type": "object"}, _chatbot=(PAIRS, []))
+    found = find(info, Qwen2_5_1M.contract)
+    assert calls(found, TURNS[2:], {}, ()) == [
+        Call("/add_text", (), {"_audio_input": None, **question}),
+        answer,
     ]
 
 
