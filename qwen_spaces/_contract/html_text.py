@@ -99,6 +99,8 @@ _BLOCKS = {
 }
 _HIDDEN = ("head", "script", "style", "template")
 _UNFINISHED = re.compile(r"<(?:[a-zA-Z/!][^<>]*)?\Z")
+# The parser's time grows with the square of the number of those (Python 3.11).
+_STRAY = re.compile(r"<(?![a-zA-Z/][^<>]*>)")
 
 
 def page_text(html: str) -> str:
@@ -111,9 +113,22 @@ def page_text(html: str) -> str:
         'Sums\n\n1 < 2,\nthey say\n\none\ntwo'
     """
     parser = _PageText()
-    parser.feed(_UNFINISHED.sub("", html))
+    parser.feed(_STRAY.sub("&lt;", _UNFINISHED.sub("", _without_comments(html))))
     parser.close()
     return "".join(parser.parts).strip()
+
+
+def _without_comments(html: str) -> str:
+    """Return the page without comments and other declarations, the last of which may be open."""
+    parts, end = [], 0
+    while (start := html.find("<!", end)) >= 0:
+        parts.append(html[end:start])
+        close = "-->" if html.startswith("<!--", start) else ">"
+        place = html.find(close, start)
+        if place < 0:
+            return "".join(parts)
+        end = place + len(close)
+    return "".join([*parts, html[end:]])
 
 
 class _PageText(HTMLParser):

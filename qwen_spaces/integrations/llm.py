@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import os
 import weakref
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -146,11 +146,16 @@ class _Output:
 def _options(facade: type[QwenSpace]) -> type[llm.Options]:
     """Return the model of a Space's options, with `src`."""
     fields: dict[str, Any] = {
-        name: (_type_of(spec) | None, Field(None, description=f"It takes: {describe_option(spec)}"))
+        name: (_type_of(spec) | None, Field(None, description=_description(spec)))
         for name, spec in facade.options.items()
     }
     fields["src"] = str | None, Field(None, description="URL or owner/name of the Space")
     return create_model("Options", __base__=llm.Options, **fields)
+
+
+def _description(spec: OptionSpec) -> str:
+    takes = describe_option(spec)
+    return takes.capitalize() if isinstance(spec, Mapping) else f"One of: {takes}"
 
 
 def _type_of(spec: OptionSpec) -> Any:

@@ -126,12 +126,22 @@ def test_other_html(html: str, text: str) -> None:
         ("<table><tr><td>1</td><td>2</td></tr><tr><td>3</td></tr></table>", "1\t2\n3"),
         ("<style>p {}</style>a<script>if (1 < 2) x()</script>b<!-- c -->", "ab"),
         ("a <b onclick='x", "a"),
+        ("<!DOCTYPE html>a<!-- <b> -->b<!-- open", "ab"),
+        ("1 < 2 <- <3 <a title='x > y'>z</a>", "1 < 2 <- <3 z"),
         ("a &am", "a &am"),
         ("</div></p>a</pre> b", "a\n\nb"),
     ],
 )
 def test_a_page_becomes_its_text(html: str, text: str) -> None:
     assert page_text(html) == text
+
+
+@pytest.mark.parametrize(
+    "part", ["<a ", "<", "<!--", "<!", "&#", "</", "<p>", "<script>", "<a b='>", '<pre "']
+)
+def test_a_hostile_page_takes_no_time(part: str) -> None:
+    page_text(part * 100_000)  # minutes, where the time grows with the square
+    markdown_of(part * 100_000)
 
 
 @given(st.lists(st.sampled_from(["<p>", "</p>", "<b>", "<br>", "a", " ", "&lt;", "<li>", "<div>"])))
