@@ -58,11 +58,6 @@ class Chain:
         return states & self.fresh & written  # what an earlier step writes first is only handed on
 
     @property
-    def components(self) -> tuple[tuple[tuple[int, ...], frozenset[int]], ...]:
-        """The ids of what each step reads and writes; the same for two ways to send one message."""
-        return tuple((tuple(each.id for each in step.inputs), step.writes) for step in self.steps)
-
-    @property
     def is_sent(self) -> bool:
         """Whether a user starts it by sending, or it is for API clients only."""
         targets = self.steps[0].targets

@@ -41,8 +41,8 @@ class Chat(ChatShape):
         """What to say of an answer that has no text."""
         steps = ", then ".join(step.name for step in self.chain.steps)
         return (
-            f"put out no text. These were called, as its page seems to do: {steps}; status() shows what each one "
-            "gets. If another endpoint answers, choose it with endpoint=..."
+            f"put out no text. These were called, as its page seems to do: {steps}; status() shows what each "
+            "one gets. If another endpoint answers, choose it with endpoint=..."
         )
 
     def exchange(
@@ -115,7 +115,9 @@ class Chat(ChatShape):
         if roles.takes_all and roles.chat is not None:
             form = history_form(roles.chat.schema)
             before = list(values[roles.chat.id]) if resumed else render(turns, form)  # type: ignore[call-overload]
-            values[roles.chat.id] = [*before, *render([Message("user", prompt)], form)]
+            # A page shows None where the answer will be.
+            last = [[prompt, None]] if form == "pairs" else render([Message("user", prompt)], form)
+            values[roles.chat.id] = [*before, *last]
             return
         if roles.prompt is not None:
             multimodal = {"text": prompt, "files": list(files)}

@@ -76,7 +76,6 @@ CHAT_RANKING: Sequence[ChatRule] = (  # the rules that narrow the chats of an un
         and any(event == "submit" for _, event in chat.chain.steps[0].targets)
     ),
     lambda chat: not chat.roles.images,
-    lambda chat: not any(step.is_twin for step in chat.chain.steps),
     lambda chat: not chat.name.startswith("/lambda"),
     lambda chat: chat.name in _CHATS,
 )
@@ -137,7 +136,7 @@ def _find_chats(
 def _pick(chats: list[Chat], rules: Sequence[ChatRule], has: str) -> Chat:
     """Return the first of the best chats, if they are all the same."""
     best = _narrow(chats, rules)
-    if len({chat.chain.components for chat in best}) > 1:
+    if len({chat.ends for chat in best}) > 1:
         names = ", ".join(chat.name for chat in best)
         raise ContractError(
             f"Several endpoints could be the chat: choose one with endpoint=..., of {names}. {has}"

@@ -25,6 +25,11 @@ class ChatShape:
         """The api name of the event that answers."""
         return self.chain.last.name
 
+    @property
+    def ends(self) -> tuple[int | None, int]:
+        """The ids of the prompt and of the answer: of two ways from one to the other, either will do."""
+        return None if self.roles.prompt is None else self.roles.prompt.id, self.shown.id
+
     @cached_property
     def shown(self) -> Parameter:
         """The output that holds the answer."""

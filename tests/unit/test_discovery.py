@@ -138,7 +138,8 @@ def test_a_lone_endpoint_from_text_to_text_is_the_chat_if_there_is_no_other() ->
 
 def test_of_several_chats_the_one_named_so_is_it() -> None:
     assert discover(chat=chat(message=BOX), other=chat(message=BOX)).name == "/chat"
-    assert discover(other=chat(message=BOX), other_1=chat(message=BOX)).name == "/other"
+    with pytest.raises(ContractError, match="Several"):  # two tabs, say, each with a chat
+        discover(other=chat(message=BOX), other_1=chat(message=BOX))
     assert discover(like=endpoint(text=BOX), undo=chat(text=BOX), ask=chat(question=BOX)).name == "/ask"
     with pytest.raises(ContractError, match=r"Several .*: /a\(message\); /b\(message\)"):
         discover(a=chat(message=BOX), b=chat(message=BOX))
