@@ -18,7 +18,7 @@ from ._types.events import Reply
 from .errors import QwenSpacesError
 
 
-class NoAnswerError(QwenSpacesError):
+class _NoAnswerError(QwenSpacesError):
     """The error of a cell that shows it already, so IPython prints one line and no traceback."""
 
     def _render_traceback_(self) -> list[str]:
@@ -81,7 +81,7 @@ class QwenMagics(Magics):
         try:
             reply = live.result()
         except QwenSpacesError as error:
-            raise NoAnswerError("No answer: the reason is above.") from error
+            raise _NoAnswerError("No answer: the reason is above.") from error
         except KeyboardInterrupt:
             raise InterruptedCell from None
         if given.output:

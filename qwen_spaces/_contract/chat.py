@@ -68,7 +68,8 @@ class Chat(ChatShape):
         self._set_messages(values, messages, files, resumed=resumed is not None)
         sets = {self.roles.options[name].id: value for name, value in options.items()}
         # A page goes on if an event of its opening fails.
-        loaders = [] if resumed else [self._call(each)._replace(optional=True) for each in self.loaders]
+        openings = self.loaders if resumed is None else []
+        loaders = [self._call(each)._replace(optional=True) for each in openings]
         before = [*loaders, *self._setters(sets, messages, files)]
         values.update(sets)
         if self.roles.images and files:

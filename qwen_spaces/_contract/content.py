@@ -109,7 +109,7 @@ def _parse_mapping(part: Mapping[str, Any], depth: int) -> Snapshot:
         return _parse_other(part)
     snapshot = parse_content(own, depth=depth + 1)
     reasoning = next((part[key] for key in _REASONING_KEYS if isinstance(part.get(key), str)), "")
-    files = (*snapshot.files, *_find_files(part.get("files")))
+    files = tuple(dict.fromkeys((*snapshot.files, *_find_files(part.get("files")))))
     if part.get("type") == "tool" or _is_thought(part):
         return Snapshot("", "\n\n".join(filter(None, (snapshot.text, snapshot.reasoning))), files)
     return Snapshot(snapshot.text, reasoning or snapshot.reasoning, files)
