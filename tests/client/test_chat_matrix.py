@@ -23,7 +23,7 @@ def test_all_holds_that_is_expected_of_the_app(name: str, gradio: int, servers: 
     if gradio not in app.versions:
         pytest.skip(f"Gradio {gradio} has no such app")
     row = find_row(app, servers[f"chats/{name}"], servers.gradio)
-    assert row.failures == {}
+    assert not row.fails, row.line()
     assert set(row.cells) == set(checks_of(app.expected))
 
 
