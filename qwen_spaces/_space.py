@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from ._client.client import SpaceClient
 from ._client.request import Request, SessionStore
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from . import spaces
     from ._display.live_reply import LiveReply
+    from ._facade import names
     from ._facade.settings import NoOptions, Settings
 
 
@@ -62,6 +63,7 @@ class QwenSpace(Facade, Closeable):
             reached; ``None`` means 2.
         max_chars: the most characters of an answer and its reasoning; a longer one raises
             `UnexpectedOutputError`, with its beginning as ``partial_text``.
+        endpoint: the api name of the chat endpoint, such as ``"/chat"``, where a Space has several.
 
     Raises:
         UnknownSpaceError: no Space is called `name`, or `src` is not an address; suggests a near match.
@@ -85,43 +87,37 @@ class QwenSpace(Facade, Closeable):
             show_options(cls)
 
     @overload
-    def __new__(
-        cls, name: Literal["qwen-2.5", "qwen-qwen2-5"], **how: Unpack[Settings]
-    ) -> spaces.Qwen2_5: ...
+    def __new__(cls, name: names.Qwen2_5, **how: Unpack[Settings]) -> spaces.Qwen2_5: ...
+    @overload
+    def __new__(cls, name: names.Qwen2_72B, **how: Unpack[Settings]) -> spaces.Qwen2_72B: ...
+    @overload
+    def __new__(cls, name: names.QVQ_72B, **how: Unpack[Settings]) -> spaces.QVQ_72B: ...
+    @overload
+    def __new__(cls, name: names.Qwen2_5_72B, **how: Unpack[Settings]) -> spaces.Qwen2_5_72B: ...
+    @overload
+    def __new__(cls, name: names.Qwen2_5_Max, **how: Unpack[Settings]) -> spaces.Qwen2_5_Max: ...
+    @overload
+    def __new__(cls, name: names.Qwen2_5_Coder, **how: Unpack[Settings]) -> spaces.Qwen2_5_Coder: ...
+    @overload
+    def __new__(cls, name: names.Qwen2_5_VL_72B, **how: Unpack[Settings]) -> spaces.Qwen2_5_VL_72B: ...
+    @overload
+    def __new__(cls, name: names.Qwen2_5_1M, **how: Unpack[Settings]) -> spaces.Qwen2_5_1M: ...
+    @overload
+    def __new__(cls, name: names.Qwen3, **how: Unpack[Settings]) -> spaces.Qwen3: ...
+    @overload
+    def __new__(cls, name: names.Qwen3_VL, **how: Unpack[Settings]) -> spaces.Qwen3_VL: ...
+    @overload
+    def __new__(cls, name: names.Qwen2_5_VL_32B, **how: Unpack[Settings]) -> spaces.Qwen2_5_VL_32B: ...
+    @overload
+    def __new__(cls, name: names.Qwen3_VL_30B, **how: Unpack[Settings]) -> spaces.Qwen3_VL_30B: ...
+    @overload
+    def __new__(cls, name: names.Qwen3_Omni, **how: Unpack[Settings]) -> spaces.Qwen3_Omni: ...
+    @overload
+    def __new__(cls, name: names.Qwen3_5_Omni, **how: Unpack[Settings]) -> spaces.Qwen3_5_Omni: ...
     @overload
     def __new__(
-        cls, name: Literal["qwen-2-72b", "qwen-qwen2-72b-instruct"], **how: Unpack[Settings]
-    ) -> spaces.Qwen2_72B: ...
-    @overload
-    def __new__(
-        cls, name: Literal["qvq-72b", "qwen-qvq-72b-preview"], **how: Unpack[Settings]
-    ) -> spaces.QVQ_72B: ...
-    @overload
-    def __new__(
-        cls, name: Literal["qwen-2.5-72b", "qwen-qwen2-5-72b-instruct"], **how: Unpack[Settings]
-    ) -> spaces.Qwen2_5_72B: ...
-    @overload
-    def __new__(
-        cls, name: Literal["qwen-2.5-max", "qwen-qwen2-5-max-demo"], **how: Unpack[Settings]
-    ) -> spaces.Qwen2_5_Max: ...
-    @overload
-    def __new__(
-        cls, name: Literal["qwen-2.5-coder", "qwen-qwen2-5-coder-demo"], **how: Unpack[Settings]
-    ) -> spaces.Qwen2_5_Coder: ...
-    @overload
-    def __new__(
-        cls, name: Literal["qwen-2.5-vl-72b", "qwen-qwen2-5-vl-72b-instruct"], **how: Unpack[Settings]
-    ) -> spaces.Qwen2_5_VL_72B: ...
-    @overload
-    def __new__(
-        cls, name: Literal["qwen-2.5-1m", "qwen-qwen2-5-1m-demo"], **how: Unpack[Settings]
-    ) -> spaces.Qwen2_5_1M: ...
-    @overload
-    def __new__(cls, name: Literal["qwen-3", "qwen-qwen3-demo"], **how: Unpack[Settings]) -> spaces.Qwen3: ...
-    @overload
-    def __new__(
-        cls, name: Literal["qwen-3-vl", "qwen-qwen3-vl-demo"], **how: Unpack[Settings]
-    ) -> spaces.Qwen3_VL: ...
+        cls, name: names.Qwen3_Coder_WebDev, **how: Unpack[Settings]
+    ) -> spaces.Qwen3_Coder_WebDev: ...
     @overload
     def __new__(cls, name: str = "qwen-2.5", **how: Unpack[Settings]) -> Self: ...
     def __new__(
@@ -137,6 +133,7 @@ class QwenSpace(Facade, Closeable):
         timeouts: Timeouts | float | None = None,
         retries: int | None = RETRIES,
         max_chars: int = MAX_CHARS,
+        endpoint: str | None = None,
     ) -> QwenSpace:
         facade, named = find(cls, name)
         address = find_source(src) or named
@@ -145,13 +142,18 @@ class QwenSpace(Facade, Closeable):
         if not self.src:
             raise UnknownSpaceError(f"{facade.__name__} goes by an address: 'owner/name' or a URL.")
         self.name = named.place if named else facade.alias or self.src
-        given: dict[str, object] = {"timeouts": timeouts, "retries": retries, "max_chars": max_chars}
+        given: dict[str, object] = {
+            "timeouts": timeouts,
+            "retries": retries,
+            "max_chars": max_chars,
+            "endpoint": endpoint,
+        }
         given |= {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
         settings = check_settings(given, address and address.credentials)
         self._recipe = {**settings, "src": self.src}
         self.timeouts = settings.pop("timeouts")
         settings |= {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
-        limits = {limit: settings.pop(limit) for limit in ("retries", "max_chars")}
+        limits = {limit: settings.pop(limit) for limit in ("retries", "max_chars", "endpoint")}
         self._client = SpaceClient(self.src, facade.contract, **limits, settings=settings)
         return self
 
@@ -236,7 +238,7 @@ class QwenSpace(Facade, Closeable):
             options: as for `stream`, for all turns.
         """
         checked = self._check_options(options)
-        memory = SessionStore() if self.contract.stateful else None
+        memory = SessionStore() if self.contract.stateful or self.contract.discover else None
         return Conversation(functools.partial(self._open, options=checked, memory=memory), system=system)
 
     def status(self) -> SpaceStatus:

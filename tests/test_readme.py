@@ -66,6 +66,9 @@ def test_the_two_commands_stand_alone_in_their_blocks() -> None:
         assert code.count("\n") == 1
 
 
+NOTES = {"qwen-3-coder-webdev": "the prompt native, the turns folded"}
+
+
 def row(facade: type[QwenSpace]) -> str:
     """A Space's line in the README's table."""
     options = (
@@ -83,7 +86,7 @@ def row(facade: type[QwenSpace]) -> str:
         if contract.stateful
         else "folded into the prompt"
         if contract.positional or contract.steps
-        else "native",
+        else NOTES.get(facade.alias, "native"),
     )
     return f"| {' | '.join(cells)} |"
 

@@ -16,9 +16,14 @@ from qwen_spaces import (
     GradioChat,
     Message,
     Qwen2_5,
+    Qwen2_5_VL_32B,
     Qwen2_5_VL_72B,
     Qwen2_72B,
     Qwen3,
+    Qwen3_5_Omni,
+    Qwen3_Coder_WebDev,
+    Qwen3_Omni,
+    Qwen3_VL_30B,
     QwenSpace,
     Reasoning,
     Reply,
@@ -38,6 +43,11 @@ assert_type(QwenSpace("qwen-2-72b"), Qwen2_72B)
 assert_type(QwenSpace("qvq-72b", src="http://127.0.0.1:7860", timeouts=20.0), QVQ_72B)
 assert_type(QwenSpace("qwen-3"), Qwen3)
 assert_type(QwenSpace("qwen-2.5-vl-72b"), Qwen2_5_VL_72B)
+assert_type(QwenSpace("qwen-3-omni"), Qwen3_Omni)
+assert_type(QwenSpace("qwen-3.5-omni"), Qwen3_5_Omni)
+assert_type(QwenSpace("qwen-3-vl-30b"), Qwen3_VL_30B)
+assert_type(QwenSpace("qwen-qwen2-5-vl-32b-instruct"), Qwen2_5_VL_32B)
+assert_type(QwenSpace("qwen-3-coder-webdev"), Qwen3_Coder_WebDev)
 assert_type(QwenSpace("someone/their-chat-space"), QwenSpace)
 assert_type(GradioChat("someone/their-chat-space").ask("Hi", temperature=0.2), Reply)
 assert_type(Qwen2_72B(src="http://127.0.0.1:7860"), Qwen2_72B)
@@ -52,6 +62,8 @@ assert_type(QwenSpace("qwen-2.5").conversation(size="Math-7B"), Conversation)
 assert_type(QwenSpace("qvq-72b").ask("Hi", images=["cat.png", b"...", Path("cat.png")]), Reply)
 
 assert_type(QwenSpace("qwen-2.5").ask("Hi", size="7B"), Reply)
+assert_type(QwenSpace("qwen-3.5-omni").ask("Hi", temperature=0.2, return_audio=False), Reply)
+assert_type(QwenSpace("qwen-2.5-coder").ask("Hi", max_length=100), Reply)
 assert_type(QwenSpace("qwen-2.5").show("Hi", size="7B"), LiveReply)
 assert_type(QwenSpace("qwen-2.5").show("Hi", size="7B").result(), Reply)
 assert_type(QwenSpace("qwen-2-72b").show("Hi", system="Be brief."), LiveReply)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import copy
-import functools
 import os
 import tempfile
 import threading
@@ -15,17 +14,16 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._contract.chat import Chat
 from .._contract.contract import Contract
-from .._contract.discovery import resolve
-from .._contract.endpoint import Endpoint
+from .._contract.discovery import Found, resolve
 from .._contract.options import describe_option
-from .._contract.output import parse
 from .._stream.mailbox import Mailbox
 from .._types.events import Status
 from .._types.images import Image
 from ..errors import AuthenticationError, ConnectError, ContractError, StreamCancelledError
 from .request import Request
-from .status import SpaceStatus
+from .status import SpaceStatus, StepStatus
 
 if TYPE_CHECKING:
     from .._gradio import Connection
@@ -49,13 +47,14 @@ class SpaceClient:
         retries: int,  # of a request that fails before its first text
         settings: Mapping[str, Any],  # the other arguments of `_gradio.Connection`
         max_chars: int | None = None,  # of an answer and its reasoning; a longer one fails
+        endpoint: str | None = None,  # the api name of the chat
     ) -> None:
         self._src, self._settings, self._retries = src, settings, retries
-        self._contract, self._max_chars = contract, max_chars
+        self._contract, self._max_chars, self._endpoint = contract, max_chars, endpoint
         self.process = os.getpid()
         self._lock = threading.RLock()  # held for moments only; a signal may close in one of them
-        self._reached: tuple[Connection, Endpoint] | None = None
-        self._attempt: Future[tuple[Connection, Endpoint]] | None = None  # to connect, under way
+        self._reached: tuple[Connection, Found] | None = None
+        self._attempt: Future[tuple[Connection, Found]] | None = None  # to connect, under way
         self._era = 0  # counts calls of `close`: a connection begun before one is not kept after it
 
     def run(self, request: Request, mailbox: Mailbox) -> None:
@@ -77,18 +76,18 @@ class SpaceClient:
             self._try(request, mailbox)
 
     def _try(self, request: Request, mailbox: Mailbox) -> None:
-        connection, endpoint = self._connect(mailbox)
+        connection, found = self._connect(mailbox)
         if mailbox.ended:
             return
-        messages, images, turns = request.unsent()
-        mailbox.parse = functools.partial(parse, placeholder=self._contract.placeholder, turns=turns)
+        endpoint = found.for_request(len(request.images))
+        messages, images, turns, resumed = request.unsent(stateful=endpoint.stateful)
         with _save(images) as paths:
             names = [image.named(place) for place, image in enumerate(images)]
             files = [connection.file(path, name) for path, name in zip(paths, names, strict=True)]
-            calls = endpoint.calls(messages, request.options, files, resumed=turns > 0)
+            exchange = endpoint.exchange(messages, request.options, files, resumed=resumed, turns=turns)
             try:
                 connection.run(
-                    calls,
+                    exchange,
                     mailbox,
                     session_hash=request.session_hash,
                     upload=sum(path.stat().st_size for path in paths if isinstance(path, Path)) or None,
@@ -97,21 +96,25 @@ class SpaceClient:
             except ConnectError:  # the Space is gone or has changed, and its API with it
                 self._reached = None
                 raise
+        request.values = exchange.values
 
     def probe(self, mailbox: Mailbox) -> SpaceStatus:
         """Connect, and describe the Space; blocks until then, or until the end of `mailbox`."""
         with self._registered(mailbox):
-            connection, endpoint = self._connect(mailbox)
+            connection, found = self._connect(mailbox)
+            endpoint = found.text
+            options = endpoint.options if isinstance(endpoint, Chat) else {}
             return SpaceStatus(
                 url=connection.url,
                 gradio=connection.version,
                 endpoint=endpoint.name,
                 parameters=endpoint.parameters,
                 history=endpoint.history,
-                options={name: describe_option(schema) for name, schema in (endpoint.options or {}).items()},
+                options={name: describe_option(schema) for name, schema in options.items()},
                 stage=connection.located.stage,
                 hardware=connection.located.hardware,
                 queue_size=connection.queue_size(mailbox),
+                steps=tuple(StepStatus(*step) for step in endpoint.describe()),
             )
 
     def close(self) -> None:
@@ -127,7 +130,7 @@ class SpaceClient:
             if mailbox.timeline.submitted is not None:
                 mailbox.finished.wait(max(0.0, until - time.monotonic()))
 
-    def _connect(self, mailbox: Mailbox) -> tuple[Connection, Endpoint]:
+    def _connect(self, mailbox: Mailbox) -> tuple[Connection, Found]:
         if os.getpid() != self.process:
             raise ConnectError(
                 "This QwenSpace was made in another process and cannot be shared by a fork. Make a new one."
@@ -144,16 +147,16 @@ class SpaceClient:
             if reached := _wait_for(attempt, mailbox):
                 return reached
 
-    def _open(
-        self, attempt: Future[tuple[Connection, Endpoint]], mailbox: Mailbox
-    ) -> tuple[Connection, Endpoint]:
+    def _open(self, attempt: Future[tuple[Connection, Found]], mailbox: Mailbox) -> tuple[Connection, Found]:
         """Connect for this request, and for those that wait for `attempt`."""
         from .._gradio import Connection  # slow to import, so only at the first connection
 
         era = self._era
         try:
             connection = Connection(self._src, mailbox=mailbox, on_status=self._set_status, **self._settings)
-            endpoint = resolve(connection.endpoints, self._contract, generators=connection.generators)
+            found = resolve(
+                connection.endpoints, self._contract, config=connection.config, endpoint=self._endpoint
+            )
         except BaseException as error:
             malformed = isinstance(error, _MALFORMED)
             failure = (
@@ -170,9 +173,9 @@ class SpaceClient:
         with self._lock:
             self._attempt = None
             if era == self._era:
-                self._reached = connection, endpoint
-        attempt.set_result((connection, endpoint))
-        return connection, endpoint
+                self._reached = connection, found
+        attempt.set_result((connection, found))
+        return connection, found
 
     @contextlib.contextmanager
     def _registered(self, mailbox: Mailbox) -> Iterator[None]:
@@ -203,9 +206,7 @@ def _save(images: Sequence[Image]) -> Iterator[list[Path | str]]:
         yield [image.to_upload(Path(folder), f"image{place or ''}") for place, image in enumerate(images)]
 
 
-def _wait_for(
-    attempt: Future[tuple[Connection, Endpoint]], mailbox: Mailbox
-) -> tuple[Connection, Endpoint] | None:
+def _wait_for(attempt: Future[tuple[Connection, Found]], mailbox: Mailbox) -> tuple[Connection, Found] | None:
     """Wait for the attempt of another request; return ``None`` if that was cancelled."""
     over = threading.Event()
     attempt.add_done_callback(lambda _: over.set())

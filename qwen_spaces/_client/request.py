@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .._types.events import Reply
@@ -18,6 +18,7 @@ class Session(NamedTuple):
     session_hash: str
     messages: tuple[Message, ...] = ()
     turns: int = 0
+    values: Mapping[int, object] = {}  # of the components of the Space's page
 
 
 class SessionStore:
@@ -25,6 +26,7 @@ class SessionStore:
 
     def __init__(self) -> None:
         self._session: list[Session] = []  # at most one; a turn takes it and puts it back
+        self.forgetful = False  # whether the Space turned out to keep nothing
 
     def resume(self, messages: Sequence[Message]) -> Session:
         """Return the session that has all of these messages but the last; a new one if there is none."""
@@ -38,6 +40,15 @@ class SessionStore:
         self._session[:] = [known]
 
 
+class Unsent(NamedTuple):
+    """What a Space lacks of a request."""
+
+    messages: Sequence[Message]
+    images: Sequence[Image]
+    turns: int = 0  # of the user, which the Space must know then; 0 if it need not know any
+    resumed: Mapping[int, object] | None = None  # the values of its page, if a session goes on
+
+
 @dataclass
 class Request:
     """One request, with checked arguments."""
@@ -49,23 +60,26 @@ class Request:
     on_reply: Callable[[Reply], None] | None = None
     session_hash: str | None = None  # of a stateful Space, set by `unsent`
     turns: int = 0  # of that session, this one included
+    values: Mapping[int, object] = field(default_factory=dict)  # of the page's components, at the end
 
-    def unsent(self) -> tuple[Sequence[Message], Sequence[Image], int]:
-        """Return the messages and images that the Space lacks, and how many user turns it must know then."""
-        if self.sessions is None:
-            return self.messages, self.images, 0
-        self.session_hash, known, before = self.sessions.resume(self.messages)
+    def unsent(self, *, stateful: bool) -> Unsent:
+        """Return what the Space lacks; all, unless it is stateful and has a session of this conversation."""
+        if self.sessions is None or not stateful or self.sessions.forgetful:
+            self.session_hash = None
+            return Unsent(self.messages, self.images)
+        self.session_hash, known, before, values = self.sessions.resume(self.messages)
         self.turns = before + 1
         if not known:
-            return self.messages, self.images, 0
+            return Unsent(self.messages, self.images)
         *earlier, last = self.messages
         system = [message for message in earlier if message.role == "system"]
         new = self.images[len(self.images) - len(last.images) :]
-        return [*system, last], new, self.turns
+        return Unsent([*system, last], new, self.turns, values)
 
     def complete(self, reply: Reply) -> None:
         """Keep the session of a stateful Space, and pass on the reply."""
         if self.sessions and self.session_hash:
-            self.sessions.keep(Session(self.session_hash, (*self.messages, reply.message), self.turns))
+            messages = (*self.messages, reply.message)
+            self.sessions.keep(Session(self.session_hash, messages, self.turns, self.values))
         if self.on_reply:
             self.on_reply(reply)

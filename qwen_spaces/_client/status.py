@@ -10,6 +10,28 @@ from .._markup import markdown as markup
 
 
 @dataclass(frozen=True, slots=True)
+class StepStatus:
+    """One of the calls that a request makes.
+
+    Attributes:
+        endpoint: its api name.
+        inputs: the app's name of each input -> what it gets: an argument of ours such as ``"prompt"``, ``"the
+            option temperature"``, ``"as on the page"``, ``"in its session"``, or the call it is carried from.
+    """
+
+    endpoint: str
+    inputs: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """Return the call in a line.
+
+        >>> str(StepStatus("/bot", {"history": "from /user"}))
+        '/bot(history: from /user)'
+        """
+        return f"{self.endpoint}({', '.join(f'{name}: {given}' for name, given in self.inputs.items())})"
+
+
+@dataclass(frozen=True, slots=True)
 class SpaceStatus:
     """The description of a Space that was reached.
 
@@ -24,6 +46,7 @@ class SpaceStatus:
         stage: the Hub's, such as ``"RUNNING"``, when it was reached; ``None`` for an address.
         hardware: the Hub's, such as ``"a10g-small"``, if the Hub knows it.
         queue_size: requests that wait there, if the server reports it.
+        steps: the calls of a request in their order; the last one answers.
     """
 
     url: str
@@ -35,6 +58,7 @@ class SpaceStatus:
     stage: str | None = None
     hardware: str | None = None
     queue_size: int | None = None
+    steps: tuple[StepStatus, ...] = ()
 
     def _repr_markdown_(self) -> str:
         line, code = markup.line, markup.code
@@ -48,6 +72,7 @@ class SpaceStatus:
             "parameters": ", ".join(f"{line(ours)}: {code(name)}" for ours, name in self.parameters.items()),
             "options": ", ".join(f"{code(name)}: {line(kind)}" for name, kind in self.options.items())
             or None,
+            "steps": "; ".join(code(str(step)) for step in self.steps) if len(self.steps) > 1 else None,
             "history": self.history or "folded into the prompt",
         }
         rows = [f"| {name} | {value} |" for name, value in facts.items() if value is not None]

@@ -14,10 +14,12 @@ class Step:
         endpoint: its api name.
         names: ``"prompt"``, ``"images"``, ``"image"`` or ``"chat"`` -> its name there. A step that takes an
             ``"image"`` is called once for each.
+        blanks: its parameters that are sent empty, where the Space has them.
     """
 
     endpoint: str
     names: Mapping[str, str]
+    blanks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Contract:
         defaults: our argument -> its value, used only where the Space's API has no default of its own.
         steps: the calls that come before the one that answers.
         placeholder: the text of an answer that has not begun.
+        html: whether the Space makes HTML of its answers, as `html_text.markdown_of` describes it.
         stateful: whether the Space keeps the earlier turns of a session.
         discover: whether nothing is known about the Space, so that every other parameter is an option.
     """
@@ -46,6 +49,7 @@ class Contract:
     defaults: Mapping[str, object] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     placeholder: str = ""
+    html: bool = False
     stateful: bool = False
     discover: bool = False
 

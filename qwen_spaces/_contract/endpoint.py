@@ -5,25 +5,17 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._addresses import is_local, is_on_hugging_face
 from .._types.images import Image, shown_address
 from .._types.messages import Message, folded, pairs, split, system_prompt
 from ..errors import ContractError, InvalidImageError
-from .api import HistoryForm, Schema
+from .api import HistoryForm
 from .contract import Step
-from .options import check_options
-
-PREVIOUS_CHAT = object()  # stands in a call's arguments for the chat that the call before it put out
-
-
-class Call(NamedTuple):
-    """One call of an endpoint."""
-
-    endpoint: str
-    args: tuple[object, ...]
-    kwargs: Mapping[str, object]
+from .exchange import PREVIOUS_CHAT, Call, Exchange
+from .html_text import markdown_of
+from .output import AnswerParser
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +31,9 @@ class Endpoint:
     by_position: bool = False
     steps: tuple[Step, ...] = ()  # the calls that come first
     dicts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # parameter -> its default
-    options: Mapping[str, Schema] | None = None  # as discovered; `None` where the facade knows them
-    needed: frozenset[str] = frozenset()  # the options without a default
+    placeholder: str = ""  # the text of an answer that has not begun
+    html: bool = False  # whether the Space makes HTML of its answers
+    stateful: bool = False  # whether the Space keeps the earlier turns of a session
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -48,15 +41,22 @@ class Endpoint:
         first = {ours: theirs for step in self.steps for ours, theirs in step.names.items()}
         return {ours: theirs for ours, theirs in {**first, **self.names}.items() if ours != "chat"}
 
-    def calls(
+    def describe(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield each call of a request: its api name, and what its inputs get."""
+        for name, names in (*((step.endpoint, step.names) for step in self.steps), (self.name, self.names)):
+            given = {ours: "from the call before" if ours == "chat" else ours for ours in names}
+            yield name, {theirs: given[ours] for ours, theirs in names.items()}
+
+    def exchange(
         self,
         messages: Sequence[Message],
         options: Mapping[str, object],
         files: Sequence[object],
         *,
-        resumed: bool = False,
-    ) -> tuple[Call, ...]:
-        """Return the calls of one request, the one that answers last.
+        resumed: Mapping[int, object] | None = None,
+        turns: int = 0,
+    ) -> Exchange:
+        """Return the calls of one request, and what reads its outputs.
 
         Earlier turns and a system prompt for which the endpoint has no parameter are folded into the
         prompt. A `resumed` session has the system prompt already.
@@ -64,14 +64,12 @@ class Endpoint:
         Raises:
             ContractError: it has no parameter for an option of the facade.
             InvalidImageError: it takes no image, or not so many.
-            UnsupportedOptionError: it has no such option, or not with that value, or needs one.
         """
-        turns, prompt = self._fold(messages, resumed=resumed)
-        if self.options is not None:  # else the facade has checked them
-            options = check_options(options, self.options, owner=self.name, required=self.needed)
+        native = "system" in self.names or resumed is not None
+        earlier, prompt = fold(messages, history=self.history is not None, system=native)
         given = {**self.required, **options}
         if self.history is not None:
-            given["history"] = _render(turns, self.history)
+            given["history"] = render(earlier, self.history)
         if "system" in self.names and (system := system_prompt(messages)) is not None:
             given["system"] = system
         given |= {"chat": PREVIOUS_CHAT} if self.steps else {"prompt": prompt, **self._images(files)}
@@ -79,17 +77,13 @@ class Endpoint:
             raise ContractError(
                 f"The Space's endpoint {self.name} has no parameter for {', '.join(unmapped)}."
             )
-        return (*self._step_calls(prompt, files), self._call(given))
-
-    def _fold(self, messages: Sequence[Message], *, resumed: bool) -> tuple[Sequence[Message], str]:
-        """Return the earlier turns and the prompt, with everything folded into it that has no parameter."""
-        turns, prompt = split(messages)
-        native = "system" in self.names
-        unmapped_turns = turns and self.history is None
-        unmapped_system = not native and not resumed and system_prompt(messages) is not None
-        if unmapped_turns or unmapped_system:
-            return (), folded(message for message in messages if message.role != "system" or not native)
-        return turns, prompt
+        parser = AnswerParser(
+            self.placeholder,
+            turns,
+            sent=given.get("history", ()),
+            to_text=markdown_of if self.html else None,
+        )
+        return Exchange(self.name, tuple(self._step_calls(prompt, files)), self._call(given), parser)
 
     def _images(self, files: Sequence[object]) -> dict[str, object]:
         if "images" in self.names:
@@ -102,7 +96,8 @@ class Endpoint:
             for file in files if "image" in step.names else (None,):
                 values = {"prompt": prompt, "images": list(files), "image": file, "chat": PREVIOUS_CHAT}
                 given = {ours: values[ours] for ours in step.names}
-                yield Call(step.endpoint, (), self._by_name(given, step.names))
+                blanks: dict[str, object] = dict.fromkeys(step.blanks)
+                yield Call(step.endpoint, (), {**blanks, **self._by_name(given, step.names)})
 
     def _call(self, given: Mapping[str, object]) -> Call:
         if self.by_position:
@@ -147,7 +142,22 @@ def check_addresses(images: Sequence[Image], place: str) -> None:
             )
 
 
-def _render(turns: Sequence[Message], form: HistoryForm) -> list[Any]:
+def fold(messages: Sequence[Message], *, history: bool, system: bool) -> tuple[Sequence[Message], str]:
+    """Return the earlier turns and the prompt, into which everything is folded that has no place of its own.
+
+    Args:
+        messages: all messages.
+        history: whether the Space takes earlier turns.
+        system: whether it takes a system prompt, or has it already.
+    """
+    turns, prompt = split(messages)
+    if (turns and not history) or (not system and system_prompt(messages) is not None):
+        return (), folded(message for message in messages if message.role != "system" or not system)
+    return turns, prompt
+
+
+def render(turns: Sequence[Message], form: HistoryForm) -> list[Any]:
+    """Return earlier turns in the form that a Space takes."""
     if form == "pairs":
         return pairs(turns)
     if form == "messages":

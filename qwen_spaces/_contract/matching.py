@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .api import ApiEndpoint, Schema, history_form, mapping
+from .api import ApiEndpoint, history_form, mapping
 from .contract import Contract
 from .endpoint import Endpoint, parameter_of
 
@@ -15,7 +15,6 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "system": ("system", "system_prompt", "system_message", "sys_prompt"),
 }
 _SENT = {"prompt", "history", "chat", "images"}  # the arguments that every request has
-_BLANKS: Mapping[str, object] = {"Textbox": "", "Image": None}  # what a page sends for an empty component
 
 
 def match_position(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
@@ -30,7 +29,14 @@ def match_position(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
     kinds = [parameter.is_text for parameter in own]
     if api.name not in contract.known_endpoints and kinds != [one == "prompt" for one in ours]:
         return None
-    return Endpoint(api.name, {one: one for one in ours}, by_position=True)
+    return Endpoint(
+        api.name,
+        {one: one for one in ours},
+        by_position=True,
+        placeholder=contract.placeholder,
+        html=contract.html,
+        stateful=contract.stateful,
+    )
 
 
 def match_names(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
@@ -39,34 +45,13 @@ def match_names(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
     wanted = "chat" if contract.steps else "prompt"
     if wanted not in names:
         return None
-    parameter = api.by_name[parameter_of(names[wanted])]
-    if contract.discover and parameter.is_multimodal:
-        names |= {"prompt": f"{parameter.name}.text", "images": f"{parameter.name}.files"}
-    elif wanted not in contract.parameters and not parameter.is_text:
+    if wanted not in contract.parameters and not api.by_name[parameter_of(names[wanted])].is_text:
         return None
-    return build(api, names, contract)
-
-
-def match_lone_text(api: ApiEndpoint, contract: Contract) -> Endpoint | None:
-    """Return the endpoint if it takes one text, whatever its name, and puts out a text."""
-    texts = [name for name, parameter in api.by_name.items() if parameter.component == "Textbox"]
-    if len(texts) != 1 or "string" not in [schema.get("type") for schema in api.returns]:
-        return None
-    return build(api, {"prompt": texts[0]}, contract)
-
-
-def build(api: ApiEndpoint, names: Mapping[str, str], contract: Contract) -> Endpoint | None:
-    """Return the endpoint with the parameters in `names`; ``None`` if it needs one that we cannot fill."""
-    options = None
-    if contract.discover:
-        names = {**names, **_find_image(api, names)}
-        options = _find_options(api, names)
-        names = {**names, **{option: option for option in options}}
     taken = set(map(parameter_of, names.values()))
     if not all(parameter.has_default or name in taken for name, parameter in api.by_name.items()):
         return None
     required, needed = _fill(api, names, contract)
-    if needed and not contract.discover:
+    if needed:
         return None
     return Endpoint(
         api.name,
@@ -75,8 +60,9 @@ def build(api: ApiEndpoint, names: Mapping[str, str], contract: Contract) -> End
         required,
         steps=contract.steps,
         dicts=_dict_defaults(api, names, contract),
-        options=options,
-        needed=needed,
+        placeholder=contract.placeholder,
+        html=contract.html,
+        stateful=contract.stateful,
     )
 
 
@@ -92,23 +78,10 @@ def _find_names(api: ApiEndpoint, contract: Contract) -> dict[str, str]:
     }
 
 
-def _find_image(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameter for one image, unless there is one for several."""
-    images = [name for name, parameter in api.by_name.items() if parameter.component == "Image"]
-    return {"image": images[0]} if images and "images" not in names else {}
-
-
-def _find_options(api: ApiEndpoint, names: Mapping[str, str]) -> dict[str, Schema]:
-    """Return the parameters that take no argument of ours, and do not have the name of one."""
-    taken = {*names, *map(parameter_of, names.values()), *_SENT, "image"}
-    return {theirs: parameter.schema for theirs, parameter in api.by_name.items() if theirs not in taken}
-
-
 def _fill(
     api: ApiEndpoint, names: Mapping[str, str], contract: Contract
 ) -> tuple[dict[str, object], frozenset[str]]:
     """Return values for required arguments that a request may lack, and the arguments without one."""
-    blanks = _BLANKS if contract.discover else {}
     filled: dict[str, object] = {}
     needed = set()
     for ours, theirs in names.items():
@@ -117,8 +90,6 @@ def _fill(
             continue
         if ours in contract.defaults:
             filled[ours] = contract.defaults[ours]
-        elif parameter.component in blanks:
-            filled[ours] = blanks[parameter.component]
         elif "." not in theirs:
             needed.add(ours)
     return filled, frozenset(needed)

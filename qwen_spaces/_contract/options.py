@@ -6,7 +6,7 @@ import contextlib
 import json
 import reprlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ..errors import UnsupportedOptionError
 
@@ -59,6 +59,21 @@ def describe_option(spec: OptionSpec) -> str:
     if "enum" in spec:
         return describe_option(spec["enum"])
     return str(spec.get("description") or _WORDS.get(spec.get("type", ""), "any value"))
+
+
+def type_of_option(spec: OptionSpec) -> Any:
+    """Return what an option takes, as a type.
+
+    Example:
+        >>> type_of_option(range(1, 39)), type_of_option(("a", "b")), type_of_option({"type": "number"})
+        (<class 'int'>, typing.Literal['a', 'b'], <class 'float'>)
+    """
+    if isinstance(spec, Mapping):
+        return {"number": float, "integer": int, "boolean": bool, "string": str}.get(
+            spec.get("type", ""), Any
+        )
+    literal: Any = Literal
+    return int if isinstance(spec, range) else literal[tuple(spec)]
 
 
 def _check_value(option: str, value: object, spec: OptionSpec, space: str) -> object:

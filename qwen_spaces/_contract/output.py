@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from ..errors import ConnectionLostError, UnexpectedOutputError
+from .content import Snapshot, brief, is_update, join, parse_content, split_reasoning
 
-_RED = '<span style="color: var(--color-red-500)">'
 
+class Turn(NamedTuple):
+    """One message of a chat history, whatever the form of the history."""
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The answer so far."""
+    role: str
+    message: object  # a mapping with a role, or the half of a pair
 
-    text: str = ""
-    reasoning: str = ""
+    @property
+    def snapshot(self) -> Snapshot:
+        """Its text, reasoning and files."""
+        return parse_content(self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,40 +31,84 @@ class Delta:
     start: int
 
 
-def parse(output: object, *, placeholder: str = "", turns: int = 0) -> Snapshot | None:
-    """Return the last answer in an output of a Space, or ``None`` if the output is empty.
+@dataclass(frozen=True, slots=True)
+class AnswerParser:
+    """Parses the outputs of one request.
 
-    An output is what `gradio_client` returns: the value of a lone output component, or a tuple of
-    all. A chat history in it is a list of ``[user, assistant]`` pairs, a list of messages with
-    roles, or an update that holds one (the Spaces' contracts, read 2026-11, Gradio 4 to 6).
-
-    Args:
-        output: the output.
+    Attributes:
         placeholder: the text of an answer that has not begun.
         turns: how many of the user's turns a stateful Space must know by now; 0 for any other.
-
-    Raises:
-        ConnectionLostError: the Space knows fewer turns than it must.
-        UnexpectedOutputError: the output is not empty, and none of it is chat text.
-
-    Example:
-        >>> parse(("", [["Hi", "Hello."]], "Be brief."))
-        Snapshot(text='Hello.', reasoning='')
-        >>> parse(("", [["Hi", "Thinking..."]]), placeholder="Thinking...")
-        Snapshot(text='', reasoning='')
+        position: of the answer among several outputs; ``None`` if it is to be found there.
+        sent: the chat history that was sent, which is no part of the answer.
+        reasoning_tags: pairs of tags around reasoning, such as ``("<think>", "</think>")``.
+        to_text: turns what the app made of the model's text back into that.
+        prompt: what the user wrote, where the answer is a page that begins with it.
+        files: the positions of outputs that are files beside the answer.
     """
-    if history := find_history(output):
-        snapshot: Snapshot | None = _parse_history(history, output)
-        if 0 < (count_user_turns(output) or 0) < turns:
-            raise ConnectionLostError(
-                "The Space has forgotten the conversation, as one does that was started again. "
-                "Ask again: the earlier turns are then sent along."
-            )
-    else:
-        snapshot = _parse_values(output)
-    if snapshot and placeholder and snapshot.text.strip() == placeholder:
-        return Snapshot("", snapshot.reasoning)
-    return snapshot
+
+    placeholder: str = ""
+    turns: int = 0
+    position: int | None = None
+    sent: object = ()
+    reasoning_tags: Sequence[tuple[str, str]] = ()
+    to_text: Callable[[str], str] | None = None
+    prompt: str = ""
+    files: tuple[int, ...] = ()
+
+    def __call__(self, output: object) -> Snapshot | None:
+        """Return the answer in an output of a Space, or ``None`` if the output is empty.
+
+        An output is what `gradio_client` returns: the value of a lone output component, or a tuple of
+        all. A chat history in it is a list of ``[user, assistant]`` pairs, a list of messages with
+        roles, or an update that holds one (the Spaces' contracts, read 2026-11, Gradio 4 to 6).
+
+        Raises:
+            ConnectionLostError: the Space knows fewer turns than it must.
+            UnexpectedOutputError: the output is not empty, and none of it is chat text.
+
+        Example:
+            >>> AnswerParser()(("", [["Hi", "Hello."]], "Be brief."))
+            Snapshot(text='Hello.', reasoning='')
+            >>> AnswerParser("Thinking...")(("", [["Hi", "Thinking..."]]))
+            Snapshot(text='', reasoning='')
+        """
+        try:
+            snapshot = self._parse(output)
+        except UnexpectedOutputError as error:
+            error.raw = output
+            raise
+        if snapshot is None:
+            return None
+        if self.to_text is not None:
+            snapshot = replace(snapshot, text=self._without_sent(self.to_text(snapshot.text)))
+        if isinstance(output, tuple) and self.files:
+            beside = join(parse_content(output[place]) for place in self.files if place < len(output))
+            snapshot = replace(snapshot, files=(*snapshot.files, *beside.files))
+        if self.placeholder and snapshot.text.strip() == self.placeholder:
+            return Snapshot("", snapshot.reasoning, snapshot.files)
+        return split_reasoning(snapshot, self.reasoning_tags)
+
+    def _parse(self, output: object) -> Snapshot | None:
+        values = output if isinstance(output, tuple) else (output,)
+        if self.position is not None and self.position < len(values):
+            values = (values[self.position],)
+        if history := _find_history(values):
+            if 0 < (_count_user_turns(history) or 0) < self.turns:
+                raise ConnectionLostError(
+                    "The Space has forgotten the conversation, as one does that was started again. "
+                    "Ask again: the earlier turns are then sent along."
+                )
+            return _parse_history(history, read_turns(self.sent))
+        if self.position is None:
+            return _parse_values(values)
+        return None if _is_empty(values) else parse_content(values[0])
+
+    def _without_sent(self, text: str) -> str:
+        """Return the text of a page without what was there before, and without the prompt."""
+        if self.to_text is not None and isinstance(self.sent, str):
+            for known in (self.to_text(self.sent).strip(), self.prompt.strip()):
+                text = text[len(known) :].lstrip() if known and text.startswith(known) else text
+        return text
 
 
 def find_history(output: object) -> Sequence[Any]:
@@ -71,7 +118,7 @@ def find_history(output: object) -> Sequence[Any]:
         >>> find_history(("", [["Hi", None]]))
         [['Hi', None]]
     """
-    return next((history for value in _values(output) if (history := _history_in(value))), [])
+    return _find_history(output if isinstance(output, tuple) else (output,))
 
 
 def count_user_turns(output: object) -> int | None:
@@ -81,8 +128,24 @@ def count_user_turns(output: object) -> int | None:
         >>> count_user_turns(("", [["Hi", "Hello."]]))
         1
     """
-    history = find_history(output)
-    return sum(not isinstance(turn, Mapping) or turn.get("role") == "user" for turn in history) or None
+    return _count_user_turns(find_history(output))
+
+
+def read_turns(history: object) -> list[Turn]:
+    """Return the messages of a chat history in any form.
+
+    Example:
+        >>> [turn.role for turn in read_turns([["Hi", "Hello."], [None, "And?"]])]
+        ['user', 'assistant', 'assistant']
+    """
+    turns: list[Turn] = []
+    for item in history if isinstance(history, (list, tuple)) else ():
+        if isinstance(item, Mapping):
+            turns.append(Turn(str(item.get("role")), item))
+        elif isinstance(item, (list, tuple)) and len(item) == 2:
+            halves = zip(("user", "assistant"), item, strict=True)
+            turns += [Turn(role, half) for role, half in halves if half is not None]
+    return turns
 
 
 def diff(old: str, new: str) -> Delta | None:
@@ -112,37 +175,44 @@ def _common_length(old: str, new: str) -> int:
     return low
 
 
-def _values(output: object) -> Sequence[object]:
-    return output if isinstance(output, tuple) else (output,)
-
-
-def _parse_values(output: object) -> Snapshot | None:
-    """Return the first string of an output without a chat, or ``None`` if there is no answer yet."""
-    values = _values(output)
+def _parse_values(values: Sequence[object]) -> Snapshot | None:
+    """Return the first text of an output without a chat, or ``None`` if there is no answer yet."""
     if _is_empty(values):
         return None
     text = next((value for value in values if isinstance(value, str)), None)
-    # Beside a value of an unknown shape, an emptied text box is no answer, nor are the values after it.
-    unknown = any(isinstance(value, (Mapping, list)) for value in values)
-    if text is None or (unknown and (not text or values[0] != text)):
-        raise UnexpectedOutputError(f"The Space put out {_brief(output)}, which is no chat text.", raw=output)
-    return Snapshot(text)
+    if text is not None and values[0] == text and (text or not any(map(_is_compound, values))):
+        return Snapshot(text)
+    for value in values:  # beside a value of another shape, an emptied text box is no answer
+        if _is_compound(value):
+            return parse_content(value)
+    if text is not None:
+        return Snapshot(text)
+    shown = values if len(values) > 1 else values[0]
+    raise UnexpectedOutputError(f"The Space put out {brief(shown)}, which is no chat text.")
+
+
+def _is_compound(value: object) -> bool:
+    return isinstance(value, (Mapping, list)) and not (is_update(value) and "value" not in value)
 
 
 def _is_empty(values: Sequence[object]) -> bool:
     # An empty list is a chat without turns; the strings beside it are no answer.
-    return [] in values or all(value is None or _is_update(value) for value in values)
+    return [] in values or all(
+        value is None
+        or (is_update(value) and isinstance(value, Mapping) and value.get("value") in (None, []))
+        for value in values
+    )
 
 
-def _is_update(value: object) -> bool:
-    return isinstance(value, Mapping) and value.get("__type__") == "update"
+def _find_history(values: Iterable[object]) -> Sequence[Any]:
+    return next((history for value in values if (history := _history_in(value))), [])
 
 
 def _history_in(value: object) -> Sequence[Any]:
     """Return the chat history that a value is, or that an update holds; empty where there is none."""
     if isinstance(value, Mapping):
         value = value.get("value", value.get("items"))
-    return value if isinstance(value, list) and value and _is_turn(value[-1]) else []
+    return value if isinstance(value, list) and value and all(map(_is_turn, value)) else []
 
 
 def _is_turn(item: object) -> bool:
@@ -151,51 +221,17 @@ def _is_turn(item: object) -> bool:
     return isinstance(item, (list, tuple)) and len(item) == 2
 
 
-def _parse_history(history: Sequence[Any], output: object) -> Snapshot:
-    last = history[-1]
-    if not isinstance(last, Mapping):
-        return _parse_content(last[1], output)
-    # An answer may be several messages, such as a thought and the text; they follow the user's.
-    answer = list(itertools.takewhile(_is_answer, reversed(history)))
-    return _join(_parse_message(message, output) for message in reversed(answer))
+def _count_user_turns(history: Sequence[Any]) -> int | None:
+    return sum(turn.role == "user" for turn in read_turns(history)) or None
 
 
-def _is_answer(message: object) -> bool:
-    return isinstance(message, Mapping) and message.get("role") == "assistant"
+def _parse_history(history: Sequence[Any], sent: Sequence[Turn]) -> Snapshot:
+    """Return the answer that follows what was sent: several bubbles, such as a thought and the text."""
+    turns = read_turns(history)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: _is_same(*pair), zip(turns, sent, strict=False)))
+    answer = list(itertools.takewhile(lambda turn: turn.role == "assistant", reversed(turns[same:])))
+    return join(turn.snapshot for turn in reversed(answer))
 
 
-def _parse_message(message: Mapping[str, Any], output: object) -> Snapshot:
-    snapshot = _parse_content(message["content"], output)
-    is_thought = bool((message.get("metadata") or {}).get("title"))
-    return Snapshot("", snapshot.text + snapshot.reasoning) if is_thought else snapshot
-
-
-def _parse_content(content: object, output: object) -> Snapshot:
-    """Return the text of one answer: a string, a part such as ``{"text": ...}``, or a list of parts."""
-    if isinstance(content, (list, tuple)):
-        return _join(_parse_content(part, output) for part in content if not _is_error_notice(part))
-    if content is None:
-        return Snapshot()
-    part = content if isinstance(content, Mapping) else {"text": content}
-    text = part.get("text", part.get("content"))
-    if not isinstance(text, str):
-        raise UnexpectedOutputError(
-            f"The Space answered with {_brief(content)}, which is no text.", raw=output
-        )
-    return Snapshot("", text) if part.get("type") == "tool" else Snapshot(text)
-
-
-def _is_error_notice(part: object) -> bool:
-    """Return whether this part is an error notice, which Qwen3's apps append in red before they fail."""
-    text = part.get("content") if isinstance(part, Mapping) else None
-    return isinstance(text, str) and text.startswith(_RED) and text.endswith("</span>")
-
-
-def _join(parts: Iterable[Snapshot]) -> Snapshot:
-    parts = list(parts)
-    return Snapshot("".join(part.text for part in parts), "".join(part.reasoning for part in parts))
-
-
-def _brief(value: object) -> str:
-    shown = repr(value)
-    return f"{type(value).__name__} {shown[:80]}{'...' if len(shown) > 80 else ''}"
+def _is_same(one: Turn, other: Turn) -> bool:
+    return one.role == other.role and (one.message == other.message or one.snapshot == other.snapshot)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .._addresses import Address, did_you_mean, parse_address, redact
 from .._contract.contract import Contract
+from .._contract.options import OptionSpec
 from ..errors import UnknownSpaceError
 
 FACADES: dict[str, type[Facade]] = {}  # alias -> facade
@@ -38,7 +39,7 @@ class Facade(ProviderFacts):
     alias: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()  # the alias, then the long name, which follows from the id
     space_id: ClassVar[str] = ""
-    options: ClassVar[Mapping[str, Sequence[object]]] = {}  # option -> the values it takes
+    options: ClassVar[Mapping[str, OptionSpec]] = {}  # option -> the values it takes, or their JSON schema
     max_images: ClassVar[int | None] = 0  # in a request; ``None``: any number
     reasons: ClassVar[bool] = False  # whether it marks its reasoning, apart from the answer
 

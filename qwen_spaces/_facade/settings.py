@@ -36,6 +36,7 @@ class Settings(TypedDict, total=False):
     timeouts: Timeouts | float | None
     retries: int | None
     max_chars: int
+    endpoint: str | None
 
 
 class NoOptions(TypedDict):
@@ -70,6 +71,17 @@ def _check_max_chars(max_chars: object) -> int:
     if not isinstance(max_chars, int) or isinstance(max_chars, bool) or max_chars < 1:
         raise UnsupportedOptionError(f"max_chars={reprlib.repr(max_chars)} is not a number of characters.")
     return int(max_chars)
+
+
+def _check_endpoint(endpoint: object) -> str | None:
+    """Return the api name of an endpoint, which begins with a slash."""
+    if endpoint is None:
+        return None
+    if not isinstance(endpoint, str) or not endpoint.strip("/ "):
+        raise UnsupportedOptionError(
+            f"endpoint={reprlib.repr(endpoint)} is not the api name of an endpoint, such as '/chat'."
+        )
+    return f"/{endpoint.strip().lstrip('/')}"
 
 
 def _check_token(token: object) -> str | bool | None:
@@ -153,6 +165,7 @@ _CHECKS: dict[str, Callable[[object], Any]] = {
     "timeouts": _check_timeouts,
     "retries": _check_retries,
     "max_chars": _check_max_chars,
+    "endpoint": _check_endpoint,
     "token": _check_token,
     "proxy": _check_proxy,
     "headers": _check_headers,

@@ -6,7 +6,9 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from inspect import Parameter
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+
+from .._contract.options import OptionSpec, type_of_option
 
 if TYPE_CHECKING:
     from .._stream.text_stream import TextStream
@@ -43,11 +45,9 @@ def show_options(facade: type[Facade]) -> None:
             setattr(facade, name, _method(facade, name, options))
 
 
-def _parameter(facade: type[Facade], name: str, values: Sequence[object]) -> Parameter:
-    literal: Any = Literal
-    kind = int if isinstance(values, range) else literal[tuple(values)]
+def _parameter(facade: type[Facade], name: str, spec: OptionSpec) -> Parameter:
     default = facade.contract.defaults.get(name, ...)
-    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=type_of_option(spec), default=default)
 
 
 def _method(facade: type[Facade], name: str, options: Sequence[Parameter]) -> Callable[..., Any]:

@@ -17,17 +17,18 @@ import httpx
 import huggingface_hub
 from gradio_client import handle_file
 
-from .._contract.endpoint import PREVIOUS_CHAT, Call
-from .._contract.output import find_history
+from .._contract.exchange import Call, Exchange
 from .._stream.mailbox import Mailbox
 from .._types.events import Status
 from .._types.images import check_size
 from ..errors import AuthenticationError, QwenSpacesError
 from .certificates import context
 from .errors import Sent, connect_error, stream_error
+from .files import UserFile
 from .guard import RequestGuard
 from .hub import Located, locate
 from .job import JobClient
+from .login import offers_login
 from .proxies import check_proxies, proxy_in_use
 from .waiting import CONNECT_TIMEOUT, WakePoll, retry_connecting
 
@@ -35,29 +36,6 @@ logger = logging.getLogger("qwen_spaces")
 
 READ_TIMEOUT = 60.0  # seconds without a byte; a Gradio server sends a heartbeat every 15
 QUEUE_STATUS_TIMEOUT = 5.0  # seconds; the status can do without it
-
-
-class UserFile(dict[str, Any]):
-    """A file that the user passed, for the SDK to upload."""
-
-
-def strip_file_markers(value: Any) -> Any:
-    """Return a copy in which only the user's own files look like files to the SDK.
-
-    It uploads any local file that a dict with a ``path`` and a ``meta`` names (gradio_client 2.7.2,
-    `is_file_obj_with_meta`), and a chat or an option may have come from the network.
-    """
-    if isinstance(value, UserFile):
-        return value
-    if isinstance(value, Mapping):
-        return {
-            key: strip_file_markers(each)
-            for key, each in value.items()
-            if key != "meta" or "path" not in value
-        }
-    if isinstance(value, (list, tuple)):
-        return [strip_file_markers(each) for each in value]
-    return value
 
 
 class Connection:
@@ -134,13 +112,10 @@ class Connection:
         return named
 
     @property
-    def generators(self) -> frozenset[str]:
-        """The names of the endpoints that stream."""
-        return frozenset(
-            f"/{dependency['api_name']}"
-            for dependency in self._client.config["dependencies"]
-            if dependency.get("api_name") and (dependency.get("types") or {}).get("generator")
-        )
+    def config(self) -> Mapping[str, Any]:
+        """The config of the app: its components, and the events of its page."""
+        config: Mapping[str, Any] = self._client.config
+        return config
 
     def queue_size(self, mailbox: Mailbox) -> int | None:
         """Return how many requests wait there now, ``None`` if the server does not report it."""
@@ -167,10 +142,10 @@ class Connection:
 
     def run(
         self,
-        calls: Sequence[Call],
+        exchange: Exchange,
         mailbox: Mailbox,
         *,
-        session_hash: str | None = None,
+        session_hash: str | None = None,  # of a session that is kept
         upload: int | None = None,  # bytes of the files
         addresses: Sequence[str] = (),  # of images that the Space has to fetch
     ) -> None:
@@ -185,30 +160,35 @@ class Connection:
             mailbox.timeline.submitted = time.monotonic()
         mailbox.set_status(Status("queued", upload=upload))  # wakes the reader, which has other bounds now
         proxy = proxy_in_use(self.url, self._proxy)
-        sent = Sent(proxy, images=bool(upload or addresses), addresses=addresses)
-        *steps, last = calls
-        if steps and not session_hash:
-            session_hash = uuid.uuid4().hex
-        chat: object = []
-        for step in steps:
-            unread = Mailbox()
-            mailbox.on_cancel(unread.cancel)
-            output = self._answer(step, chat, unread, session_hash, sent)
+        keeps_session = session_hash is not None
+        login = offers_login(self._client.config, self.endpoints.get(exchange.name, {}))
+        sent = Sent(proxy, images=bool(upload or addresses), addresses=addresses, login=login)
+        session_hash = session_hash or uuid.uuid4().hex
+        for call in exchange.before:
+            self._call(call, exchange, mailbox, session_hash, sent)
             if mailbox.ended:
                 return
-            if unread.error:
-                raise unread.error
-            chat = find_history(output)
-        mailbox.set_snapshot(self._answer(last, chat, mailbox, session_hash, sent))
+        mailbox.parse = exchange.answer_parser()
+        output = self._answer(exchange.answer, exchange, mailbox, session_hash, sent)
+        mailbox.set_snapshot(output)
+        exchange.keep(exchange.answer, output)
+        for call in exchange.after if keeps_session else ():
+            if not mailbox.ended:
+                self._call(call, exchange, mailbox, session_hash, sent)
+
+    def _call(self, call: Call, exchange: Exchange, mailbox: Mailbox, session_hash: str, sent: Sent) -> None:
+        """Make a call that does not answer."""
+        unread = Mailbox()
+        unread.parse = lambda _: None
+        mailbox.on_cancel(unread.cancel)
+        exchange.keep(call, self._answer(call, exchange, unread, session_hash, sent))
+        if unread.error and not mailbox.ended:
+            raise unread.error
 
     def _answer(
-        self, call: Call, chat: object, mailbox: Mailbox, session_hash: str | None, sent: Sent
+        self, call: Call, exchange: Exchange, mailbox: Mailbox, session_hash: str, sent: Sent
     ) -> object:
-        kwargs = {
-            name: strip_file_markers(chat if given is PREVIOUS_CHAT else given)
-            for name, given in call.kwargs.items()
-        }
-        args = tuple(map(strip_file_markers, call.args))
+        args, kwargs = exchange.arguments(call)
         stream_failure: Exception | None = None
 
         def answer() -> object:

@@ -9,14 +9,14 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from .._contract.output import parse
 from .._stream.mailbox import Mailbox
 from .event_stream import MAX_EVENT
 
 Path: TypeAlias = Sequence[Any]  # of keys and indexes, the output's number first
 Edit: TypeAlias = tuple[str, Path, Any]  # action, place, value
 
-_MARK = "\uffff"  # a noncharacter, which no text has
+# A noncharacter, which no text has, after a tag: what makes text of HTML must see the whole answer.
+_MARK = "<br>\uffff"
 
 
 class OutputDiffs:
@@ -72,16 +72,18 @@ class OutputDiffs:
             raise ValueError(f"more than {MAX_EVENT // 2**20} MB of text were appended beside the answer")
         self._set_snapshot()
         action, path, _ = edits[-1]
-        self._answer_end = path if action == "append" and self._ends_answer(path) else None
+        appended = action == "append" and not self._mailbox.ended
+        self._answer_end = path if appended and self._ends_answer(path) else None
 
     def _ends_answer(self, path: Path) -> bool:
         """Return whether the text at `path` is the end of the answer, by appending a mark to it."""
+        parse = self._mailbox.parse
         before = parse(self._process(*self._data))
         parent, key = functools.reduce(operator.getitem, path[:-1], self._data), path[-1]
         if before is None or not isinstance(parent[key], str):
             return False
         text, parent[key] = parent[key], parent[key] + _MARK
-        after = parse(self._process(*self._data))
+        after = self._mailbox.parse(self._process(*self._data))
         parent[key] = text
         return after == dataclasses.replace(before, text=before.text + _MARK)
 

@@ -18,6 +18,7 @@ from gradio_client import exceptions
 from .. import errors
 from .._types.images import shown_address, too_large, unfetched
 from .certificates import why_not_trusted
+from .login import login_error, needs_login
 from .pages import describe, is_blocked
 from .zero_gpu import kind_of, seconds_to_wait, without_html
 
@@ -39,6 +40,7 @@ class Sent:
     proxy: str | None = None  # from `proxy_in_use`
     images: bool = False
     addresses: Sequence[str] = ()  # of images that the Space has to fetch
+    login: bool = False  # whether the app has a login with Hugging Face
 
 
 def connect_error(error: Exception, space: str, proxy: str | None = None) -> errors.QwenSpacesError:
@@ -71,7 +73,7 @@ def stream_error(
                 "config may be redirected. Nothing was sent there. Pass the address of the app as src=..."
             )
     if isinstance(error, exceptions.AppError):
-        return _app_error(error, space, sent.addresses)
+        return _app_error(error, space, sent)
     if between := _proxy_or_firewall_error(error, space, sent.proxy):
         return between
     if isinstance(error, httpx.HTTPStatusError):
@@ -205,17 +207,23 @@ def _unreachable(error: BaseException, space: str, proxy: str | None) -> errors.
     return failed
 
 
-def _app_error(error: exceptions.AppError, space: str, addresses: Sequence[str]) -> errors.QwenSpacesError:
+def _hidden_error(space: str, sent: Sent) -> errors.QwenSpacesError:
+    if sent.login:
+        return login_error(space, "So it seems: it failed, and hides the reason.")
+    named = " and ".join(map(shown_address, sent.addresses))
+    images = f" It may be unable to fetch {named}." if sent.addresses else ""
+    return errors.SpaceError(
+        f"{space} failed and hides the reason. Usual ones: the model behind it is overloaded or gone, "
+        f"the conversation is too long, or an argument is not to its liking.{images} Try again, or a "
+        "shorter one."
+    )
+
+
+def _app_error(error: exceptions.AppError, space: str, sent: Sent) -> errors.QwenSpacesError:
     message, title = _quoted(error.message), _quoted(error.title)
     if message.startswith(_HIDDEN):
-        named = " and ".join(map(shown_address, addresses))
-        images = f" It may be unable to fetch {named}." if addresses else ""
-        return errors.SpaceError(
-            f"{space} failed and hides the reason. Usual ones: the model behind it is overloaded or gone, "
-            f"the conversation is too long, or an argument is not to its liking.{images} Try again, or a "
-            "shorter one."
-        )
-    if failed := unfetched(addresses, space, without_html(message)):
+        return _hidden_error(space, sent)
+    if failed := unfetched(sent.addresses, space, without_html(message)):
         return failed
     named = f"{title}: {message}" if title not in ("Error", "None", "", message) else message
     text = f"{space} failed: {without_html(named).rstrip('. ')}."
@@ -236,6 +244,8 @@ def _app_error(error: exceptions.AppError, space: str, addresses: Sequence[str])
             aborted.max_retries = 1
             aborted.transient = True
             return aborted
+    if needs_login(message, offered=sent.login):
+        return login_error(space, f"It says: {without_html(message).rstrip('. ')}.")
     return errors.SpaceError(text, title=title, message=message)
 
 

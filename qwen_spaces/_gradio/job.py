@@ -27,8 +27,10 @@ from .config import fetch_config
 from .diffs import OutputDiffs
 from .event_stream import messages, status_of
 from .executors import JobExecutor
+from .files import strip_file_markers, upload_user_files
 from .guard import RequestGuard, origin
 from .hub import no_telemetry
+from .statuses import Statuses, logged
 from .waiting import WakePoll
 
 logger = logging.getLogger("qwen_spaces")
@@ -38,7 +40,7 @@ JOIN_TIMEOUT = 1.0  # seconds for the server to send the event id of a job that 
 CANCEL_TIMEOUT = 1.0  # seconds for the request that cancels it
 HOOKS: Mapping[Any, tuple[str, ...]] = {
     Client: ("stream_messages", "_get_config", "_get_api_info"),
-    Endpoint: ("_sse_fn_v1plus", "process_predictions"),
+    Endpoint: ("_sse_fn_v1plus", "process_predictions", "process_input_files", "_upload_file"),
 }
 # Errors of code that reads a malformed message.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
@@ -94,18 +96,26 @@ class JobClient(Client):  # type: ignore[misc]
         if not self._polls:
             self.executor = self.stream_executor
 
-    def answer(self, api_name: str, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
-        """Submit the job, put its outputs into the mailbox, and return its result; blocks."""
-        endpoint = next(known for known in self.endpoints.values() if known.api_name == api_name)
+    def answer(self, name: str | int, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Any:
+        """Submit the job, put its outputs into the mailbox, and return its result; blocks.
+
+        `name` is the endpoint's api name, or the number of its event, whose arguments are all in `args`.
+        """
+        endpoint = next(
+            known for known in self.endpoints.values() if name in (known.api_name, known.fn_index)
+        )
         if kwargs:  # by name, some would be taken for arguments of `submit` itself
             args = utils.construct_args(endpoint.parameters_info, args, dict(kwargs))
+        elif isinstance(name, int):
+            endpoint.parameters_info = None  # it lacks what an API client does not see, such as a button
         if self._polls:
-            job = self.submit(*args, api_name=api_name)
+            job = self.submit(*map(strip_file_markers, args), fn_index=endpoint.fn_index)
             self._poll(job)
         else:
             self._mailbox.on_cancel(self._give_up)
             endpoint._sse_fn_v1plus = functools.partial(self._read, endpoint)
-            job = self.submit(*args, api_name=api_name)  # its executor runs it here and now
+            endpoint.process_input_files = functools.partial(upload_user_files, endpoint)
+            job = self.submit(*args, fn_index=endpoint.fn_index)  # its executor runs it here and now
         self._mailbox.on_cancel(lambda: None)  # the former callback holds this session
         if self._mailbox.ended and job.communicator.event_id:
             self._cancel(job)
@@ -116,10 +126,10 @@ class JobClient(Client):  # type: ignore[misc]
         del helper
         self._event_id = event_id
         diffs = OutputDiffs(self._mailbox, endpoint.process_predictions, protocol)
-        generating = False
+        statuses, generating = Statuses(), False
         for message in self._messages():
             kind = message["msg"]
-            if not generating and (status := _status(message)):
+            if status := statuses.read(message, answering=generating):
                 self._mailbox.set_status(status)
             if kind == "process_completed":
                 diffs.flush()
@@ -229,6 +239,8 @@ class JobClient(Client):  # type: ignore[misc]
             return
         pending: Any = self.pending_messages_per_event
         for message in self._messages():
+            if message["msg"] == "log" and (status := logged(message)):  # the SDK keeps the newest alone
+                self._mailbox.set_status(status)
             with self.pending_lock:
                 pending.setdefault(message["event_id"], deque()).append(message)
 
@@ -252,7 +264,3 @@ class JobClient(Client):  # type: ignore[misc]
         except Exception as error:
             self.stream_error = error.with_traceback(None)  # its frames hold this session
             logger.debug("The event stream of %s broke: %r", self.src, error)
-
-
-def _status(message: Mapping[str, Any]) -> Status | None:
-    return status_of(message["msg"], message.get("rank"), message.get("queue_size"), message.get("rank_eta"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .._contract.output import Snapshot, diff
+from .._contract.content import Snapshot
+from .._contract.output import diff
 from .._types.events import Event, Reasoning, Text
 
 
@@ -13,6 +14,7 @@ class Accumulator:
         self._parts: list[str] = []
         self._length = 0  # characters of all parts
         self.reasoning: str = ""
+        self.files: tuple[str, ...] = ()  # the addresses of those beside the text
         self.rewritten: bool = False  # text was changed that had been passed on
         self.deltas: int = 0
         self.first: float | None = None  # when the first delta arrived, in seconds of `time.monotonic()`
@@ -35,6 +37,7 @@ class Accumulator:
             self.rewritten |= delta.start < self._length
             events.append(self._count(Text(delta.text, delta.start), arrived))
         self._parts, self._length, self.reasoning = [new.text], len(new.text), new.reasoning
+        self.files = new.files
         return events
 
     def append(self, text: str, arrived: float) -> Event:

@@ -6,17 +6,20 @@ import contextlib
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import anyio
 import anyio.lowlevel
 
-from .._contract.output import Snapshot, parse
+from .._contract.content import Snapshot
+from .._contract.output import AnswerParser
 from .._types.events import Status
 from .._types.timeouts import Timeline
 from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
 
+MAX_MESSAGES = 16  # of a Space, that a reader has not read
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -33,6 +36,7 @@ class Update(NamedTuple):
     appended: str  # text that follows that of the latest snapshot
     arrived: float  # when the newest text did, in seconds of `time.monotonic()`
     ended: bool
+    messages: tuple[Status, ...] = ()  # of the Space's own, before `status`
 
 
 class Mailbox:
@@ -46,13 +50,14 @@ class Mailbox:
         self._changed = threading.Condition()
         self._wakers: set[Callable[[], object]] = set()
         self._status: Status | None = None
+        self._messages: deque[Status] = deque(maxlen=MAX_MESSAGES)  # unread ones, before the status
         self._snapshot: Snapshot | None = None
         self._appended: list[str] = []
         self._arrived = 0.0
         self._length = 0  # characters of the answer and its reasoning so far
         self._cancel_job: Callable[[], None] | None = None
         self.timeline: Timeline = Timeline(since=time.monotonic())
-        self.parse: Callable[[object], Snapshot | None] = parse  # an output -> the answer
+        self.parse: Callable[[object], Snapshot | None] = AnswerParser()  # an output -> the answer
         self.max_chars: int | None = None  # of text and reasoning; a longer answer ends the request
         self.raw: object = None  # the newest output that held a snapshot, as the SDK returned it
         self.ended: bool = False
@@ -63,6 +68,8 @@ class Mailbox:
         """Give the reader the status of the request."""
         with self._changed:
             self.timeline.enter(status.stage, status.eta or 0.0)
+            if self._status is not None and self._status.level:  # it says more than where the request is
+                self._messages.append(self._status)
             self._status = status
             self._wake()
 
@@ -78,7 +85,7 @@ class Mailbox:
             return
         if snapshot is None:
             return
-        snapshot = Snapshot(_encodable(snapshot.text), _encodable(snapshot.reasoning))
+        snapshot = Snapshot(_encodable(snapshot.text), _encodable(snapshot.reasoning), snapshot.files)
         with self._changed:
             if not self.ended:
                 self._snapshot, self.raw, self._arrived = snapshot, output, time.monotonic()
@@ -132,10 +139,13 @@ class Mailbox:
         with self._changed:
             snapshot, appended = self._snapshot, "".join(self._appended)
             if snapshot is not None and appended:  # both are new and become one delta
-                snapshot, appended = Snapshot(snapshot.text + appended, snapshot.reasoning), ""
-            update = Update(self._status, snapshot, appended, self._arrived, self.ended)
+                snapshot = Snapshot(snapshot.text + appended, snapshot.reasoning, snapshot.files)
+                appended = ""
+            messages = tuple(self._messages)
+            update = Update(self._status, snapshot, appended, self._arrived, self.ended, messages)
             self._status = self._snapshot = None
             self._appended.clear()
+            self._messages.clear()
             return update
 
     def sleep(self, seconds: float) -> None:

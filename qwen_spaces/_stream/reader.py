@@ -105,9 +105,10 @@ class Reader(Task):
     def _take(self) -> None:
         update = self.mailbox.take()
         cancelled = isinstance(self.mailbox.error, StreamCancelledError)  # then no status matters
-        if not cancelled and update.status and update.status != self.status:
-            self.status = update.status
-            self._events.append(update.status)
+        for status in () if cancelled else (*update.messages, update.status):
+            if status and status != self.status:
+                self.status = status
+                self._events.append(status)
         if update.snapshot is not None:
             self._events.extend(self.answer.update(update.snapshot, update.arrived))
         if update.appended:
@@ -122,7 +123,9 @@ class Reader(Task):
 
     def _finish(self) -> None:
         """Raise the error that ended the request, or make the reply."""
-        if self.mailbox.error is None and not (self.answer.text or self.answer.reasoning):
+        if self.mailbox.error is None and not (
+            self.answer.text or self.answer.reasoning or self.answer.files
+        ):
             self.mailbox.error = EmptyReplyError(
                 f"{self.space} reports success and said nothing. Its model may be overloaded: try again."
             )
@@ -137,6 +140,7 @@ class Reader(Task):
             self.answer.rewritten,
             metrics=self._metrics(),
             raw=self.mailbox.raw,
+            files=self.answer.files,
         )
         self._events.append(Done(self.reply))
         self._request.complete(self.reply)

@@ -26,8 +26,11 @@ class Status:
         position: place in the Space's queue, 0 for the next; ``None`` if unknown.
         queue_size: number of requests in that queue.
         eta: seconds until the request's turn, as the Space estimates, or until the next retry.
-        reason: why the request will be retried, ``""`` if it will not.
+        reason: why the request will be retried, or where there is a `level`, what the Space says meanwhile,
+            such as that it waits for a GPU; else ``""``.
         upload: bytes of the images that are being uploaded, ``None`` if none are.
+        level: ``"info"``, ``"success"``, ``"warning"`` or ``"error"`` for a message of the Space's own, from
+            `gr.Info`, `gr.Warning` or ZeroGPU; ``""`` for any other status.
     """
 
     stage: Stage
@@ -36,6 +39,7 @@ class Status:
     eta: float | None = None
     reason: str = ""
     upload: int | None = None
+    level: str = ""
     type: Literal["status"] = field(default="status", init=False, repr=False)
 
     def __str__(self) -> str:
@@ -43,7 +47,11 @@ class Status:
 
         >>> str(Status("queued", position=0, queue_size=3))
         'Waiting in the queue, at place 1 of 3'
+        >>> str(Status("running", reason="Waiting for a GPU", level="info"))
+        'The Space says: Waiting for a GPU'
         """
+        if self.level:
+            return f"The Space says: {self.reason}"
         if self.reason:
             return f"Another try follows: {self.reason}"
         if self.upload is not None:
@@ -84,6 +92,7 @@ class Reply:
         rewritten: whether the Space changed text that it had already sent.
         metrics: the timings.
         raw: the Space's last output, as `gradio_client` returns it.
+        files: the addresses of the files beside the text, such as images; nothing is downloaded.
     """
 
     text: str
@@ -91,6 +100,7 @@ class Reply:
     rewritten: bool = False
     metrics: Metrics = field(default_factory=Metrics)
     raw: Any = field(default=None, repr=False)
+    files: tuple[str, ...] = ()
 
     @property
     def message(self) -> Message:

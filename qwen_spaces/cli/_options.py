@@ -31,6 +31,7 @@ class Setup:
     images: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     src: str | None = None
+    endpoint: str | None = None
     token: str | None = field(default=None, repr=False)
     local: bool = False
     timeout: float | None = None
@@ -45,8 +46,8 @@ class Setup:
     def space(self) -> Iterator[QwenSpace]:
         """Open the Space, or with --local its replica."""
         replica = serve_replica(alias_of(self.model)) if self.local else contextlib.nullcontext(self.src)
-        timeouts = _timeouts(self.timeout)
-        with replica as src, QwenSpace(self.model, src=src, token=self.token, timeouts=timeouts) as space:
+        settings: dict[str, Any] = {"token": self.token, "timeouts": _timeouts(self.timeout)}
+        with replica as src, QwenSpace(self.model, src=src, endpoint=self.endpoint, **settings) as space:
             yield space
 
     def output(self, *, stream: bool = True) -> Output:
@@ -122,6 +123,9 @@ def parse_pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, 
 src_option: Decorator = click.option(
     "--src", metavar="URL", help="URL or owner/name of the Space, if not the usual one."
 )
+endpoint_option: Decorator = click.option(
+    "--endpoint", metavar="NAME", help="The api name of the chat, such as /chat, where a Space has several."
+)
 token_option: Decorator = click.option(
     "--token",
     callback=keep_secret,
@@ -155,6 +159,7 @@ _SHARED_OPTIONS: tuple[Decorator, ...] = (
         help="An option of the Space, as in -o size 7B or -o size=7B. May be repeated.",
     ),
     src_option,
+    endpoint_option,
     token_option,
     click.option("--local", is_flag=True, help="Answer from a replica; nothing leaves this machine."),
     click.option(

@@ -43,6 +43,14 @@ def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str
     callback=_sources,
     help="URL or owner/name of a model's Space. A new MODEL stands for any Gradio chat. May be repeated.",
 )
+@click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="MODEL=NAME",
+    callback=parse_pairs,
+    help="The api name of a model's chat, such as mine=/chat, where its Space has several. May be repeated.",
+)
 @click.option("--local", is_flag=True, help="Answer from replicas; nothing leaves this machine.")
 @click.option(
     "--api-key",

@@ -16,7 +16,15 @@ from .._contract.options import describe_option
 from .._space import QwenSpace, available_spaces
 from .._types.timeouts import Timeouts
 from ..errors import QwenSpacesError
-from ._options import Decorator, alias_of, check_replica, complete_model, src_option, token_option
+from ._options import (
+    Decorator,
+    alias_of,
+    check_replica,
+    complete_model,
+    endpoint_option,
+    src_option,
+    token_option,
+)
 from ._terminal import StatusLine, echo, is_terminal, size
 
 CHECK_TIMEOUT = 20.0  # seconds
@@ -49,9 +57,10 @@ def spaces(check: bool, as_json: bool, token: str | None) -> None:
 @click.command()
 @click.argument("name", shell_complete=complete_model)
 @src_option
+@endpoint_option
 @token_option
 @json_option
-def status(name: str, src: str | None, token: str | None, as_json: bool) -> None:
+def status(name: str, *, as_json: bool, **settings: Any) -> None:
     """Show the state and the API of the Space NAME.
 
     \b
@@ -62,8 +71,9 @@ def status(name: str, src: str | None, token: str | None, as_json: bool) -> None
     timeouts = Timeouts(connect=CHECK_TIMEOUT, wake=CHECK_TIMEOUT)
     with StatusLine() as line:
         line.show(f"Connecting to {name}")
-        with QwenSpace(name, src=src, token=token, timeouts=timeouts) as space:
-            facts = dataclasses.asdict(space.status())
+        with QwenSpace(name, timeouts=timeouts, **settings) as space:
+            status = space.status()
+    facts = dataclasses.asdict(status)
     if as_json:
         echo(json.dumps({"space": space.name, **facts}, indent=2))
         return
@@ -72,6 +82,7 @@ def status(name: str, src: str | None, token: str | None, as_json: bool) -> None
         f"{ours}={theirs}" if ours != theirs else ours for ours, theirs in facts["parameters"].items()
     )
     facts["options"] = "; ".join(f"{option}: {kind}" for option, kind in facts["options"].items()) or None
+    facts["steps"] = "; ".join(map(str, status.steps)) if len(status.steps) > 1 else None
     for label, fact in facts.items():
         if fact is not None:
             echo(f"{label.replace('_', ' ') + ':':12}{_wrap(str(fact), 12).lstrip()}")
@@ -113,7 +124,10 @@ def _facts(facade: type[QwenSpace]) -> dict[str, Any]:
         "url": facade.url,
         "max_images": facade.max_images,
         "reasoning": facade.reasons,
-        "options": {name: list(values) for name, values in facade.options.items()},
+        "options": {
+            name: dict(spec) if isinstance(spec, Mapping) else list(spec)
+            for name, spec in facade.options.items()
+        },
     }
 
 

@@ -50,6 +50,7 @@ def create_app(
     grace: float = 5.0,
     timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
     max_chars: int = MAX_CHARS,
+    endpoints: Mapping[str, str] | None = None,
 ) -> FastAPI:
     """Return an OpenAI-compatible app whose models are Spaces.
 
@@ -70,6 +71,7 @@ def create_app(
         timeouts: seconds that each phase of an answer may take.
         max_chars: characters of an answer and its reasoning; a longer one ends with an error. Answers take at
             most a few times ``max_chars * max_requests`` bytes of memory.
+        endpoints: model -> the api name of the chat on its Space, where that has several.
 
     Raises:
         UnknownSpaceError: a model is not a known Space, and has no URL.
@@ -77,7 +79,7 @@ def create_app(
     Example:
         >>> app = create_app({"qwen-2.5": "https://me-my-duplicate.hf.space"}, max_requests=4)
     """
-    spaces = Models(models, timeouts, max_chars)
+    spaces = Models(models, timeouts, max_chars, endpoints)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

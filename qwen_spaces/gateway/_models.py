@@ -23,6 +23,7 @@ class ModelEntry(NamedTuple):
     name: str
     space: QwenSpace
     options: Mapping[str, object] = {}
+    endpoint: str | None = None
 
     def to_openai(self) -> Model:
         """Return the entry in OpenAI's form; `created` is 0, since a Space has no date."""
@@ -36,7 +37,14 @@ class Models:
     Each value of a Space's option `model` is a name, too: a client has no other way to select it.
     """
 
-    def __init__(self, sources: Mapping[str, str | None] | None, timeouts: Timeouts, max_chars: int) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, str | None] | None,
+        timeouts: Timeouts,
+        max_chars: int,
+        endpoints: Mapping[str, str] | None = None,
+    ) -> None:
+        self._endpoints = {name.strip().lower(): endpoint for name, endpoint in (endpoints or {}).items()}
         self._settings: dict[str, Any] = {"timeouts": timeouts, "max_chars": max_chars}
         self._entries: dict[str, ModelEntry] = {}  # by each of its names, in lower case
         if sources is None:
@@ -44,12 +52,14 @@ class Models:
         for name, src in sources.items():
             facade = FACADES.get(name.strip().lower())
             names = facade.aliases if facade else (name,)
-            space = QwenSpace(name if facade or not src else src, src=src, **self._settings)
-            entry = ModelEntry(names[0], space)
+            endpoint = next(filter(None, map(self._endpoints.get, map(str.lower, names))), None)
+            own = name if facade or not src else src
+            space = QwenSpace(own, src=src, endpoint=endpoint, **self._settings)
+            entry = ModelEntry(names[0], space, endpoint=endpoint)
             self._entries.update({alias.lower(): entry for alias in names})
         for entry in self.entries():
             for value in map(str, entry.space.options.get("model", ())):
-                self._entries.setdefault(value.lower(), ModelEntry(value, entry.space, {"model": value}))
+                self._entries.setdefault(value.lower(), entry._replace(name=value, options={"model": value}))
 
     def entries(self) -> list[ModelEntry]:
         """Return every model once."""
@@ -69,7 +79,8 @@ class Models:
         if token is None or not is_hugging_face(shared.src):
             yield shared
             return
-        async with QwenSpace(shared.name, src=shared.src, token=token, **self._settings) as own:
+        settings = {**self._settings, "endpoint": entry.endpoint}
+        async with QwenSpace(shared.name, src=shared.src, token=token, **settings) as own:
             yield own
 
     async def aclose(self) -> None:

@@ -161,7 +161,8 @@ def validation_error_response(errors: Sequence[Any]) -> ErrorResponse:
 
 
 def _is_option(space: QwenSpace, name: str, value: object) -> bool:
-    known = name in space.options or (space.contract.discover and name not in IGNORED_PARAMS)
+    # Clients send temperatures and the like unasked, and a Space refuses a value beyond its slider.
+    known = (name in space.options or space.contract.discover) and name not in IGNORED_PARAMS
     return known and name not in RESERVED and isinstance(value, (str, int, float, type(None)))
 
 

@@ -13,16 +13,16 @@ import dataclasses
 import functools
 import os
 import weakref
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any
 
 import click
 import llm
 from llm.parts import AttachmentPart, Part, StreamEvent, TextPart
 from pydantic import Field, create_model
 
-from .._contract.options import describe_option
+from .._contract.options import OptionSpec, describe_option, type_of_option
 from .._space import QwenSpace, available_spaces
 from .._stream.text_stream import TextStream
 from .._types.events import Done, Event, Reasoning, Text
@@ -146,18 +146,17 @@ class _Output:
 def _options(facade: type[QwenSpace]) -> type[llm.Options]:
     """Return the model of a Space's options, with `src`."""
     fields: dict[str, Any] = {
-        name: (_type_of(values) | None, Field(None, description=f"One of: {describe_option(values)}"))
-        for name, values in facade.options.items()
+        name: (_type_of(spec) | None, Field(None, description=f"It takes: {describe_option(spec)}"))
+        for name, spec in facade.options.items()
     }
     fields["src"] = str | None, Field(None, description="URL or owner/name of the Space")
     return create_model("Options", __base__=llm.Options, **fields)
 
 
-def _type_of(values: Sequence[object]) -> Any:
-    """Return the type of an option with these values."""
-    if isinstance(values, range):  # the command line passes text, which a Literal would reject
-        return Annotated[int, Field(ge=values[0], le=values[-1])]
-    return cast("Any", Literal)[tuple(values)]
+def _type_of(spec: OptionSpec) -> Any:
+    """Return the type of an option; the command line passes text, which becomes a number."""
+    kind = type_of_option(spec)
+    return Annotated[kind, Field(ge=spec[0], le=spec[-1])] if isinstance(spec, range) else kind
 
 
 @functools.lru_cache(maxsize=16)

@@ -1,8 +1,8 @@
 """`Qwen/Qwen2.5-1M-Demo`: the WebUI of Qwen-Agent, where an answer is a list with a cell per agent.
 
-The endpoints, their inputs and outputs are those of ``qwen_agent/gui/web_ui.py`` and of callers of the Space
-(read 2026-11); the limit of 10 answers at once is Qwen-Agent's. Callers send the number of an agent, so
-there are several; two is a guess.
+The endpoints, their inputs and outputs are those of ``qwen_agent/gui/web_ui.py``, with the audio that it
+takes since 2025-05, and of callers of the Space (read 2026-11); the limit of 10 answers at once is
+Qwen-Agent's. Callers send the number of an agent, so there are several; two is a guess.
 """
 
 from __future__ import annotations
@@ -54,11 +54,12 @@ def qwen2_5_1m(brain: Brain, slots: int | None) -> Blocks:
         gr.Markdown("<center><font size=8>Qwen2.5-1M, a local replica</font></center>")
         chatbot = Modelscopechatbot(value=[], label="Qwen2.5-1M")
         textbox = ModelScopeMultimodalInput(label="Input", file_count="multiple")
+        audio = gr.Audio(sources=["microphone"], type="filepath", label="Audio input")
         agents = [(name, number) for number, name in enumerate(AGENTS)]
         agent = gr.Dropdown(choices=agents, value=0, label="Agents")
         info = gr.Markdown(AGENTS[0])
         agent.change(change_agent, inputs=[agent], outputs=[agent, info], queue=False)
-        question = [textbox, chatbot, history]
+        question = [textbox, audio, chatbot, history]
         added = textbox.submit(add_text, inputs=question, outputs=question, queue=False)
         session = [chatbot, history, agent]
         answered = added.then(agent_run, inputs=session, outputs=session, concurrency_limit=slots or 10)
@@ -70,11 +71,13 @@ def change_agent(agent_selector: int) -> tuple[int, str]:
     return agent_selector, AGENTS[agent_selector]
 
 
-def add_text(_input: dict[str, Any], _chatbot: Pairs, _history: History) -> tuple[Any, Pairs, History]:
-    text, files = _input["text"], _input["files"]
+def add_text(
+    _input: dict[str, Any], _audio_input: str | None, _chatbot: Pairs, _history: History
+) -> tuple[Any, None, Pairs, History]:
+    text, files = _input["text"], [*_input["files"], *filter(None, [_audio_input])]
     _history.append({"role": "user", "content": [{"text": text}, *({"image": path} for path in files)]})
     cell = {"text": text, "files": [FileData(path=path).model_dump() for path in files]}
-    return gr.update(interactive=False, value=None), [*_chatbot, [cell, None]], _history
+    return gr.update(interactive=False, value=None), None, [*_chatbot, [cell, None]], _history
 
 
 def flushed() -> Any:

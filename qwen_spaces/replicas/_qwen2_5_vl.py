@@ -1,13 +1,13 @@
-"""`Qwen/Qwen2.5-VL-72B-Instruct`: images and text in pairs, and a hidden history in the session.
+"""`Qwen/Qwen2.5-VL-72B-Instruct` and its 32B: images and text in pairs, and a hidden history in the session.
 
 Names and behaviour are those of QwenLM's own demo, ``web_demo_mm.py``, and of callers of the Space (read
-2026-11, Gradio 5). The demo turns its text into HTML; the Space probably does not, for callers read plain
-text from it.
+2026-11, Gradio 5). As in the demo, the chat holds HTML.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from mimetypes import guess_type
 from typing import Any
 
@@ -18,6 +18,18 @@ from ._blocks import Blocks
 from ._brain import Brain
 from ._components import Chatbot as TextChatbot
 from ._runner import Turns, answers
+
+ESCAPES = str.maketrans(  # of code, as the demo does it
+    {
+        "`": r"\`",
+        "<": "&lt;",
+        ">": "&gt;",
+        " ": "&nbsp;",
+        "*": "&ast;",
+        "_": "&lowbar;",
+        **{character: f"&#{ord(character)};" for character in "-.!()$"},
+    }
+)
 
 Pairs = list[list[Any]]  # [[user, answer or None], ...]; a user's file is (path,)
 
@@ -39,15 +51,15 @@ class Chatbot(TextChatbot):
         return {"file": file.model_dump(), "alt_text": None}
 
 
-def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
+def _qwen2_5_vl(model: str, brain: Brain, slots: int | None) -> Blocks:
     async def predict(_chatbot: Pairs, task_history: Pairs) -> AsyncIterator[Pairs]:
         query = task_history[-1][0]
         if not query:
             return
         turns, images = _read(task_history)
         text = ""
-        async for text in answers(brain, "", turns, images, "Qwen2.5-VL-72B-Instruct"):
-            _chatbot[-1] = [_chatbot[-1][0], text]
+        async for text in answers(brain, "", turns, images, model):
+            _chatbot[-1] = [_chatbot[-1][0], to_html(text)]
             yield _chatbot
         # Only now: the Space's history has no answer for a turn that failed or was cancelled.
         task_history[-1] = [query, text]
@@ -62,9 +74,9 @@ def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
         async for chatbot in predict(_chatbot, task_history):
             yield chatbot
 
-    with Blocks("Qwen/Qwen2.5-VL-72B-Instruct") as demo:
-        gr.Markdown("<center><font size=8>Qwen2.5-VL-72B-Instruct, a local replica</font></center>")
-        chatbot = Chatbot(value=[], label="Qwen2.5-VL-72B-Instruct")
+    with Blocks(f"Qwen/{model}") as demo:
+        gr.Markdown(f"<center><font size=8>{model}, a local replica</font></center>")
+        chatbot = Chatbot(value=[], label=model)
         query = gr.Textbox(lines=2, label="Input")
         task_history = gr.State([])
         with gr.Row():
@@ -83,12 +95,35 @@ def qwen2_5_vl_72b(brain: Brain, slots: int | None) -> Blocks:
     return demo
 
 
+qwen2_5_vl_72b = partial(_qwen2_5_vl, "Qwen2.5-VL-72B-Instruct")
+qwen2_5_vl_32b = partial(_qwen2_5_vl, "Qwen2.5-VL-32B-Instruct")
+
+
 def add_text(history: Pairs, task_history: Pairs, text: str) -> tuple[Pairs, Pairs]:
-    return [*history, [text, None]], [*task_history, [text, None]]
+    return [*history, [to_html(text), None]], [*task_history, [text, None]]
 
 
 def add_file(history: Pairs, task_history: Pairs, file: Any) -> tuple[Pairs, Pairs]:
     return [*history, [(str(file),), None]], [*task_history, [(str(file),), None]]
+
+
+def to_html(text: str) -> str:
+    r"""Return a text as the demo shows it: without empty lines, and with what is in code escaped.
+
+    >>> to_html("So:\n\n```py\nf(x)\n```\n*Done*")
+    'So:<pre><code class="language-py"><br>f&#40;x&#41;<br></code></pre><br>*Done*'
+    """
+    parts: list[str] = []
+    in_code = False
+    for line in filter(None, text.split("\n")):
+        if "```" in line:
+            in_code = not in_code
+            opening = f'<pre><code class="language-{line.rpartition("`")[2]}">'
+            parts.append(opening if in_code else "<br></code></pre>")
+        else:
+            shown = line.translate(ESCAPES) if in_code else line
+            parts.append(f"<br>{shown}" if parts else line)
+    return "".join(parts)
 
 
 def reset_user_input() -> str:

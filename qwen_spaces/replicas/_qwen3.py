@@ -1,4 +1,4 @@
-"""`Qwen/Qwen3-Demo` and `Qwen/Qwen3-VL-Demo`: separate reasoning, and the history in the session.
+"""`Qwen/Qwen3-Demo` and the demos of Qwen3-VL: separate reasoning, and the history in the session.
 
 The endpoint's name and inputs, its seven outputs, the fields of the messages, the order of steps and the
 state are those of public forks of both apps and of callers (read 2026-11, Gradio 5). There are fewer other
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -24,7 +25,12 @@ SIZES = ("235b-a22b", "32b", "30b-a3b", "14b", "8b", "4b", "1.7b", "0.6b")
 MODELS = tuple(f"qwen3-{size}" for size in SIZES)
 BUDGET = 38  # times 1024 tokens; the maximum and the default, in the VL Space a guess
 SETTINGS: dict[str, object] = {"model": MODELS[0], "sys_prompt": SYSTEM, "thinking_budget": BUDGET}
-VL_MODELS = {True: "qwen3-vl-235b-a22b-thinking", False: "qwen3-vl-235b-a22b-instruct"}  # likely
+VL_SIZES = {"Qwen3-VL": "235b-a22b", "Qwen3-VL-30B-A3B": "30b-a3b"}
+VL_MODELS = {  # (title, whether it thinks) -> its name, which is likely
+    (title, thinks): f"qwen3-vl-{size}-{kind}"
+    for title, size in VL_SIZES.items()
+    for thinks, kind in ((True, "thinking"), (False, "instruct"))
+}
 LIMIT = 100  # answers at once, as the Spaces' own
 
 State = dict[str, Any]
@@ -45,11 +51,11 @@ def qwen3(brain: Brain, slots: int | None) -> Blocks:
     return _app("Qwen3", make, add_message, slots)
 
 
-def qwen3_vl(brain: Brain, slots: int | None) -> Blocks:
+def _qwen3_vl(title: str, brain: Brain, slots: int | None) -> Blocks:
     async def add_message(input_value: State, thinking_btn_state_value: State, state_value: State) -> Steps:
         files = {"type": "file", "content": list(input_value["files"])}
         content = [files, {"type": "text", "content": input_value["text"]}]
-        model = VL_MODELS[thinking_btn_state_value["enable_thinking"]]
+        model = VL_MODELS[title, thinking_btn_state_value["enable_thinking"]]
         request = {"settings": {**SETTINGS, "model": model}, **thinking_btn_state_value}
         async for step in _turn(brain, content, request, state_value):
             yield step
@@ -57,7 +63,11 @@ def qwen3_vl(brain: Brain, slots: int | None) -> Blocks:
     def make() -> Any:
         return None, ModelScopeProMultimodalInput(label="Input", file_count="multiple")
 
-    return _app("Qwen3-VL", make, add_message, slots)
+    return _app(title, make, add_message, slots)
+
+
+qwen3_vl = partial(_qwen3_vl, "Qwen3-VL")
+qwen3_vl_30b = partial(_qwen3_vl, "Qwen3-VL-30B-A3B")
 
 
 def _app(title: str, make: Callable[[], Any], add_message: Callable[..., Steps], slots: int | None) -> Blocks:

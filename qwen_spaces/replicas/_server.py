@@ -27,8 +27,10 @@ from ._guard import MAX_FILE_BYTES, Guard
 from ._model_chat import qwen2_5, qwen2_5_72b, qwen2_5_coder, qwen2_5_max, qwen2_72b
 from ._qvq import qvq_72b
 from ._qwen2_5_1m import qwen2_5_1m
-from ._qwen2_5_vl import qwen2_5_vl_72b
-from ._qwen3 import qwen3, qwen3_vl
+from ._qwen2_5_vl import qwen2_5_vl_32b, qwen2_5_vl_72b
+from ._qwen3 import qwen3, qwen3_vl, qwen3_vl_30b
+from ._qwen3_coder_webdev import qwen3_coder_webdev
+from ._qwen3_omni import qwen3_5_omni, qwen3_omni
 
 T = TypeVar("T")
 
@@ -49,6 +51,11 @@ REPLICAS: dict[str, Callable[[Brain, int | None], Blocks]] = {
     "qwen-3-vl": qwen3_vl,
     "qwen-2.5-vl-72b": qwen2_5_vl_72b,
     "qwen-2.5-1m": qwen2_5_1m,
+    "qwen-2.5-vl-32b": qwen2_5_vl_32b,
+    "qwen-3-vl-30b": qwen3_vl_30b,
+    "qwen-3-omni": qwen3_omni,
+    "qwen-3.5-omni": qwen3_5_omni,
+    "qwen-3-coder-webdev": qwen3_coder_webdev,
 }
 NAMES: tuple[str, ...] = tuple(REPLICAS)
 

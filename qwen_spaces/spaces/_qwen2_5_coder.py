@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict, get_args
 
 from .._contract.contract import Contract
+from .._contract.options import OptionSpec
 from .._space import QwenSpace
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ class Options(TypedDict, total=False):
     """The options of `Qwen2_5_Coder`."""
 
     size: Size
+    temperature: float
+    top_p: float
+    max_length: int
 
 
 class Qwen2_5_Coder(QwenSpace):  # noqa: N801  (the model's own name)
@@ -28,22 +32,35 @@ class Qwen2_5_Coder(QwenSpace):  # noqa: N801  (the model's own name)
 
     Options:
         size: the size of the model; see `Size`. Without it the Space uses its own, ``"32B"`` probably.
+        temperature, top_p, max_length: how the model chooses its words, and how many at most.
 
-    Its endpoint is ``/model_chat(query, history, system, radio)``; some callers of the Space omit the last
-    one (read 2026-11). The sizes are those that Qwen published.
+    Its endpoint is ``/model_chat(query, history, system, radio)``, or in the app's public source
+    ``/model_chat(query, history, system, temperature, top_p, max_length)`` (read 2026-11, with callers of the
+    Space, some of whom omit ``radio``). An option that this form lacks raises `ContractError`. The sizes are
+    those that Qwen published.
     """
 
     contract: ClassVar[Contract] = Contract(
         "Qwen/Qwen2.5-Coder-demo",
         endpoints=("/model_chat",),
-        options={"size": ("radio",)},
+        options={
+            "size": ("radio",),
+            "temperature": ("temperature",),
+            "top_p": ("top_p",),
+            "max_length": ("max_length",),
+        },
         defaults={
             "size": "32B",
             "system": "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
         },
     )
     alias = "qwen-2.5-coder"
-    options: ClassVar[Mapping[str, Sequence[object]]] = {"size": get_args(Size)}
+    options: ClassVar[Mapping[str, OptionSpec]] = {
+        "size": get_args(Size),
+        "temperature": {"type": "number"},
+        "top_p": {"type": "number"},
+        "max_length": {"type": "integer"},
+    }
     label = "Qwen Qwen-2.5-Coder"
     api_endpoint = "https://qwen-qwen2-5-coder-demo.hf.space/gradio_api/queue/join"
 

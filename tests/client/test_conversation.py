@@ -232,7 +232,7 @@ def test_a_session_is_resumed_by_the_next_turn_and_by_one_alone() -> None:
 
     def ask(*messages: Message) -> tuple[Request, Sequence[Message], int]:
         request = Request(messages, {}, (), memory)
-        sent, _, turns = request.unsent()
+        sent, _, turns, _ = request.unsent(stateful=True)
         return request, sent, turns
 
     # The first three messages are sent at once, so they are one turn of the session.
@@ -253,7 +253,9 @@ def test_a_session_is_resumed_by_the_next_turn_and_by_one_alone() -> None:
     assert (list(sent), turns) == ([dialogue[2], dialogue[1], dialogue[0]], 0)
     sessions = {request.session_hash for request in (first, at_once, after_a_failure, changed)}
     assert len(sessions - {None}) == 4
-    assert Request(dialogue[:1], {}, ()).unsent() == (dialogue[:1], (), 0)
+    assert Request(dialogue[:1], {}, ()).unsent(stateful=True) == (dialogue[:1], (), 0, None)
+    memory.forgetful = True
+    assert Request(dialogue[:7], {}, (), memory).unsent(stateful=True) == (dialogue[:7], (), 0, None)
 
 
 def test_a_resumed_session_gets_the_new_images_and_the_system_prompt() -> None:
@@ -270,7 +272,7 @@ def test_a_resumed_session_gets_the_new_images_and_the_system_prompt() -> None:
         messages.append(message)
         images = [image for message in messages for image in message.images]
         request = Request(tuple(messages), {}, images, memory)
-        sent, uploads, _ = request.unsent()
+        sent, uploads, *_ = request.unsent(stateful=True)
         assert list(sent) == [system, message]
         assert [image.url for image in uploads] == [url(number) for number in new]
         messages.append(answer)

@@ -34,7 +34,10 @@ from ..support.servers import MORE_SPACES, TURNS, Servers
 
 SHAPES = ("qwen-3", "qwen-2.5-vl-72b", "qwen-2.5-1m")  # one of each shape beyond the first three
 STEPPED = ("qwen-2.5-vl-72b", "qwen-2.5-1m")  # a request to them takes several calls
+HTML = ("qwen-2.5-vl-72b", "qwen-2.5-vl-32b")  # they make HTML of their answers
+OMNI = ("qwen-3-omni", "qwen-3.5-omni")
 KEEPS_TURNS = ("qwen-2.5-72b", "qwen-2.5-max", "qwen-2.5-coder")  # they take a native history
+OWN_SYSTEM = (*KEEPS_TURNS, "qwen-3", "qwen-3-coder-webdev")
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "qwen-2.5-coder": {"size": "7B"},
     "qwen-3": {"model": "qwen3-8b", "thinking_budget": 2},
@@ -47,6 +50,11 @@ MODELS = {
     "qwen-3-vl": "qwen3-vl-235b-a22b-thinking",
     "qwen-2.5-vl-72b": "Qwen2.5-VL-72B-Instruct",
     "qwen-2.5-1m": "Qwen2.5-1M",
+    "qwen-2.5-vl-32b": "Qwen2.5-VL-32B-Instruct",
+    "qwen-3-vl-30b": "qwen3-vl-30b-a3b-thinking",
+    "qwen-3-omni": "Qwen3-Omni",
+    "qwen-3.5-omni": "Qwen3.5-Omni",
+    "qwen-3-coder-webdev": "Qwen3-Coder",
 }
 RED, BLUE = picture("PNG", (11, 10), "red"), picture("JPEG", (5, 6), "blue")
 
@@ -73,17 +81,17 @@ def test_all_that_is_given_reaches_the_space_and_the_deltas_are_the_answer(
     assert prompt in str(reply.raw)
     for given in ("My name is Ada.", "Hello Ada.", prompt, f"Model: {MODELS[name]}."):
         assert given in reply.text
-    native = name in (*KEEPS_TURNS, "qwen-3")
+    native = name in (*OWN_SYSTEM, *OMNI)
     assert ('System prompt: "Be a pirate."' in reply.text) == native
     assert ("System: Be a pirate.\nUser: My name is Ada.\n" in reply.text) == (not native)
-    assert ("This is turn 2." in reply.text) == (name in KEEPS_TURNS)
+    assert ("This is turn 2." in reply.text) == (name in (*KEEPS_TURNS, *OMNI))
     assert bool(reply.reasoning) == spaces[name].reasons
 
 
-@pytest.mark.parametrize("name", [*KEEPS_TURNS, "qwen-3"])
+@pytest.mark.parametrize("name", OWN_SYSTEM)
 def test_without_a_system_prompt_the_space_uses_its_own(name: str, spaces: Mapping[str, QwenSpace]) -> None:
-    default = spaces[name].contract.defaults["system"]
-    assert f'System prompt: "{default}"' in spaces[name].ask("Hi [[pace=0]]").text
+    default = spaces[name].contract.defaults["system"] or "You are a web development engineer."
+    assert f'System prompt: "{default}' in spaces[name].ask("Hi [[pace=0]]").text
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -98,11 +106,17 @@ def test_deltas_come_while_the_space_still_produces(
     assert not servers.reported("complete", endless)
 
 
+def as_kept(name: str, text: str) -> str:
+    """The text without what its Space loses: space at the end, where an answer is HTML."""
+    return text.rstrip() if name in HTML else text
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_5000_characters_of_many_scripts_arrive_whole(name: str, spaces: Mapping[str, QwenSpace]) -> None:
     from qwen_spaces.replicas._brain import long_text
 
-    assert "".join(spaces[name].stream("[[long=5000]]")) == long_text(5_000)
+    text = "".join(spaces[name].stream("[[long=5000]]"))
+    assert text == as_kept(name, long_text(5_000))
 
 
 @pytest.mark.parametrize("name", STEPPED)
@@ -111,7 +125,7 @@ def test_an_answer_split_after_each_code_point_arrives_whole(
 ) -> None:
     from qwen_spaces.replicas._sample_text import PASSAGES
 
-    assert "".join(spaces[name].stream("[[multibyte]]")) == "".join(PASSAGES)
+    assert "".join(spaces[name].stream("[[multibyte]]")) == as_kept(name, "".join(PASSAGES))
 
 
 @pytest.mark.parametrize("name", SHAPES)

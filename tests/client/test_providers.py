@@ -187,6 +187,11 @@ def test_the_class_facts_are_those_of_the_old_classes(name: str) -> None:
         ("qwen-2.5-coder", "qwen-qwen2-5-coder-demo", "/gradio_api/queue/join"),
         ("qwen-2.5-vl-72b", "qwen-qwen2-5-vl-72b-instruct", "/gradio_api/queue/join"),
         ("qwen-3-vl", "qwen-qwen3-vl-demo", "/gradio_api/queue/join"),
+        ("qwen-2.5-vl-32b", "qwen-qwen2-5-vl-32b-instruct", "/gradio_api/queue/join"),
+        ("qwen-3-vl-30b", "qwen-qwen3-vl-30b-a3b-demo", "/gradio_api/queue/join"),
+        ("qwen-3-omni", "qwen-qwen3-omni-demo", "/gradio_api/queue/join"),
+        ("qwen-3.5-omni", "qwen-qwen3-5-omni-offline-demo", "/gradio_api/queue/join"),
+        ("qwen-3-coder-webdev", "qwen-qwen3-coder-webdev", "/gradio_api/queue/join"),
     ],
 )
 def test_the_long_name_and_the_addresses_of_the_other_spaces(

@@ -33,7 +33,7 @@ def surprise(*_: Any, **__: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [(Client, "submit"), (Client, "new_helper"), (Endpoint, "process_input_files")],
+    [(Client, "submit"), (Client, "new_helper"), (Endpoint, "insert_empty_state")],
     ids=["submitting", "preparing the job", "in the job"],
 )
 def test_whatever_new_the_sdk_raises_is_a_stream_error_with_its_cause(

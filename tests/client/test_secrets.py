@@ -25,7 +25,7 @@ from qwen_spaces import (
     TextStream,
     Timeouts,
 )
-from qwen_spaces._gradio.connection import UserFile, strip_file_markers
+from qwen_spaces._gradio.files import UserFile, strip_file_markers
 
 from ..support.images import picture
 from ..support.modes import PATIENCE, POLLING, run_async

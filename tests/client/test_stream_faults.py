@@ -50,7 +50,7 @@ pytestmark = pytest.mark.usefixtures("warm", "names")
 
 # The event stream fails.
 
-ROLES = {"role": "assistant", "content": "Hello"}  # a message where a list of them should be
+COUNTS = {"likes": 3, "shares": 5}  # no text at all
 STOPPED = message("unexpected_error", event_id=None, message="Server stopped unexpectedly.", success=False)
 FORGOTTEN = message(
     "unexpected_error", event_id=None, message="404: no such session", session_not_found=True, success=False
@@ -96,8 +96,8 @@ STREAM = {
         Fault(UnexpectedOutputError, ("no chat text",), {"raw": (7, {"likes": 3}, None)}),
     ),
     "another shape beside the emptied box": (
-        Script(events=(*BEGIN, *completes("", ROLES, None))),
-        Fault(UnexpectedOutputError, ("no chat text",), {"raw": ("", ROLES, None)}),
+        Script(events=(*BEGIN, *completes("", COUNTS, None))),
+        Fault(UnexpectedOutputError, ("no chat text",), {"raw": ("", COUNTS, None)}),
     ),
     "another shape mid-answer": (
         Script(events=(*HALF, 0.2, *completes(7, None, None)), end="hang"),

@@ -286,8 +286,9 @@ def test_qwen25_vl_keeps_its_own_history(client: Connect, pictures: list[Any]) -
 def test_qwen25_1m_answers_in_a_cell_per_agent(client: Connect, pictures: list[Any]) -> None:
     one = client("qwen-2.5-1m")
     message = {"text": quick("Hi"), "files": pictures[:1]}
-    line, chat = one.predict(_input=message, _chatbot=[], api_name="/add_text")
-    assert line["interactive"] is False
+    silent: dict[str, Any] = {"_audio_input": None, "api_name": "/add_text"}  # the page's input is required
+    line, audio, chat = one.predict(_input=message, _chatbot=[], **silent)
+    assert (line["interactive"], audio) == (False, None)
     ((user, bot),) = chat
     assert (user["text"], Path(user["files"][0]["path"]).name, bot) == (quick("Hi"), "red.png", None)
     outputs = steps_of(one, _chatbot=chat, api_name="/agent_run")
@@ -297,12 +298,12 @@ def test_qwen25_1m_answers_in_a_cell_per_agent(client: Connect, pictures: list[A
     assert outputs[-1][0][0][1] == [{**CELL, "text": texts[-1]}, None]
     assert outputs[-1][1] == 0
     message = {"text": quick("And?"), "files": []}
-    chat = one.predict(_input=message, _chatbot=outputs[-1][0], api_name="/add_text")
-    *_, (shown, agent) = steps_of(one, _chatbot=chat[1], _agent_selector=1, api_name="/agent_run")
+    chat = one.predict(_input=message, _chatbot=outputs[-1][0], **silent)
+    *_, (shown, agent) = steps_of(one, _chatbot=chat[2], _agent_selector=1, api_name="/agent_run")
     assert (len(shown), shown[-1][1][0], agent) == (2, None, 1)
     assert 'you said: "Hi' in shown[-1][1][1]["text"]
-    chat = one.predict(_input={"text": "[[nothing]]", "files": []}, _chatbot=[], api_name="/add_text")
-    assert one.predict(_chatbot=chat[1], api_name="/agent_run")[0][-1][1] == [None, None]
+    chat = one.predict(_input={"text": "[[nothing]]", "files": []}, _chatbot=[], **silent)
+    assert one.predict(_chatbot=chat[2], api_name="/agent_run")[0][-1][1] == [None, None]
 
 
 def test_thoughts_show_only_where_the_space_shows_them(pictures: list[Any]) -> None:

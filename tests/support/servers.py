@@ -139,6 +139,11 @@ MORE_SPACES = (
     "qwen-3-vl",
     "qwen-2.5-vl-72b",
     "qwen-2.5-1m",
+    "qwen-2.5-vl-32b",
+    "qwen-3-vl-30b",
+    "qwen-3-omni",
+    "qwen-3.5-omni",
+    "qwen-3-coder-webdev",
 )
 TURNS = [
     {"role": "user", "content": "My name is Ada."},

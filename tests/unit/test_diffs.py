@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_spaces._contract.output import Snapshot, parse
+from qwen_spaces._contract.content import Snapshot
+from qwen_spaces._contract.output import AnswerParser
 from qwen_spaces._gradio.diffs import OutputDiffs
 from qwen_spaces._stream.accumulator import Accumulator
 from qwen_spaces._stream.mailbox import Mailbox
 
 words = st.text("ab \n\u2028\U0001f600", min_size=1, max_size=3)
+
+parse = AnswerParser()
 
 
 @pytest.fixture(scope="module", autouse=True)

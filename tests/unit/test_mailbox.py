@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from qwen_spaces import StreamCancelledError
-from qwen_spaces._contract.output import Snapshot
+from qwen_spaces._contract.content import Snapshot
 from qwen_spaces._stream.mailbox import Mailbox
 from qwen_spaces._types.events import Status
 

@@ -9,12 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qwen_spaces import ConnectionLostError, Reasoning, Text, UnexpectedOutputError
-from qwen_spaces._contract.output import Snapshot, count_user_turns, diff, find_history, parse
+from qwen_spaces._contract.content import Snapshot
+from qwen_spaces._contract.output import AnswerParser, count_user_turns, diff, find_history
 from qwen_spaces._stream.accumulator import Accumulator
 
 from ..support.cases import case
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def parse(output: object, **how: Any) -> Snapshot | None:
+    return AnswerParser(**how)(output)
 
 
 def assistant(content: Any, **more: Any) -> dict[str, Any]:
@@ -37,11 +42,11 @@ def test_the_last_answer_is_found_wherever_it_stands() -> None:
         (("", [("Hi", "Hello.")], ""), Snapshot("Hello.")),
         (("", [["Hi", None]], "Be brief."), Snapshot()),
         (("", [[{"text": "Hi"}, {"text": "Hello.", "files": None}]], ""), Snapshot("Hello.")),
-        (("", [[None, [{"text": "Hel"}, {"text": "lo."}]]], ""), Snapshot("Hello.")),
+        (("", [[None, [{"text": "Hi."}, {"text": "Hello."}]]], ""), Snapshot("Hi.\n\nHello.")),
         ([QUESTION, assistant("Hello.")], Snapshot("Hello.")),
         ([QUESTION, assistant([{"type": "text", "text": "Hello."}])], Snapshot("Hello.")),
         ([assistant("b"), QUESTION], Snapshot()),
-        ([assistant("b"), QUESTION, assistant("Hel"), assistant("lo.")], Snapshot("Hello.")),
+        ([assistant("b"), QUESTION, assistant("Hi."), assistant("Hello.")], Snapshot("Hi.\n\nHello.")),
         (
             [QUESTION, assistant("Hm.", metadata={"title": "Thought"}), assistant("Hello.")],
             Snapshot("Hello.", "Hm."),

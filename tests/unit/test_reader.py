@@ -33,7 +33,8 @@ from qwen_spaces import (
     Timeouts,
     UnexpectedOutputError,
 )
-from qwen_spaces._contract.output import Snapshot, parse
+from qwen_spaces._contract.content import Snapshot
+from qwen_spaces._contract.output import AnswerParser
 from qwen_spaces._stream.mailbox import Mailbox
 
 from ..support.modes import MODES, PATIENCE, run_async
@@ -59,6 +60,8 @@ anything = st.recursive(
     ),
     max_leaves=8,
 )
+
+parse = AnswerParser()
 
 
 def shaped(shape: str, text: str) -> Any:

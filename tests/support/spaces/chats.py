@@ -131,7 +131,76 @@ def two_chats() -> gr.Blocks:
     return demo
 
 
+def coder_with_sliders() -> gr.Blocks:
+    """`/model_chat` as the public source of Qwen2.5-Coder's demo has it: sliders in place of a radio."""
+
+    def model_chat(
+        query: str, history: Any, system: str, temperature: float, top_p: float, max_length: float
+    ) -> Iterator[Any]:
+        facts = f"{query} after {history} as {system}: {temperature=} {top_p=} max_length={int(max_length)}"
+        for end in range(0, len(facts) + 8, 8):
+            time.sleep(0.01)
+            yield "", [*history, [query, facts[:end]]], system
+
+    with gr.Blocks() as demo:
+        chat = gr.JSON([], label="Chat")
+        system = gr.Textbox("You are Qwen.", label="System")
+        query = gr.Textbox(label="Input")
+        sliders = [gr.Slider(0, 1, 0.7), gr.Slider(0, 1, 0.8), gr.Slider(1, 2048, 512, step=1)]
+        query.submit(model_chat, [query, chat, system, *sliders], [query, chat, system])
+    return demo
+
+
+def talker() -> gr.Blocks:
+    """A chat that tells its users what it does meanwhile, in each of Gradio's ways."""
+
+    def respond(message: str) -> Iterator[str]:
+        gr.Info("Waiting for a <b>GPU</b>")
+        gr.Warning("Falling back to IP-based quotas", title="ZeroGPU client")
+        gr.Info("unseen", visible=False)
+        if "[[long]]" in message:
+            gr.Info("\x1b[31m&lt;script&gt; " + "x" * 100_000)
+        yield "You"
+        time.sleep(0.1)
+        gr.Info("Half-way")
+        yield f"You said: {message}"
+
+    with gr.Blocks() as demo:
+        box, answer = gr.Textbox(), gr.Textbox()
+        box.submit(respond, box, answer, api_name="chat")
+    return demo
+
+
+def needs_login() -> gr.Blocks:
+    """A ChatInterface that acts for the user who is signed in."""
+
+    def respond(message: str, history: list[Any], hf_token: gr.OAuthToken) -> Iterator[str]:
+        yield f"{message} {history} {hf_token.token}"
+
+    return gr.ChatInterface(respond, **MESSAGES)
+
+
+def wants_login() -> gr.Blocks:
+    """A chat that fails without a user who is signed in, with or without words of its own."""
+
+    def respond(message: str, token: gr.OAuthToken | None) -> str:
+        if "[[candid]]" in message and token is None:
+            raise gr.Error("Please <b>log in</b> to Hugging Face first.")
+        return token.token  # type: ignore[union-attr]
+
+    with gr.Blocks() as demo:
+        box, answer = gr.Textbox(), gr.Textbox()
+        box.submit(respond, box, answer, api_name="chat")
+        # What a `gr.LoginButton` brings, which needs the Hub: Gradio 5 says nothing else of a login.
+        gr.Button("Sign in").click(None, js="() => window.open('/login/huggingface?_target_url=/')")
+    return demo
+
+
 CHATS = {
+    "talker": talker,
+    "needs-login": needs_login,
+    "wants-login": wants_login,
+    "coder-with-sliders": coder_with_sliders,
     "settings": settings,
     "pictures": pictures,
     "thinker": thinker,

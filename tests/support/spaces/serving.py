@@ -105,6 +105,7 @@ def makers(report: Callable[..., None]) -> dict[str, Callable[[], AbstractContex
     made["below"] = lambda: serve_app(role_messages(), path=below)
     made["gradio-4-below"] = lambda: serve_app(role_messages(), unprefixed=True, path=below)
     made["candid"] = lambda: serve_app(CHATS["pictures"](), show_error=True, max_file_size="10kb")
+    made["wants-login-quietly"] = lambda: serve_app(CHATS["wants-login"](), show_error=False)
     for name, make in {**APPS, **CHATS}.items():
         unprefixed = name in ("shuffled", "turned")
         made[name] = lambda make=make, unprefixed=unprefixed: serve_app(make(), unprefixed=unprefixed)
