@@ -223,3 +223,32 @@ def emptied_afterwards() -> Any:
         board, line = chatbot(), gr.Textbox()
         line.submit(respond, [board, line], board).then(lambda: "", None, line)
     return demo
+
+
+@chat(
+    1,
+    Expected(
+        chain=("/check", "/user", "/bot"),
+        or_chain=("/user", "/bot"),
+        history="native",
+        conversation="native",
+    ),
+)
+def checked_first() -> Any:
+    """A first step without outputs, which only refuses an empty message; the others follow its success."""
+
+    def check(message: str) -> None:
+        if not message.strip():
+            raise gr.Error("Write something first.")
+
+    def user(message: str, history: list[Any]) -> tuple[str, list[Any]]:
+        return "", with_user(history, message)
+
+    def bot(history: list[Any]) -> Iterator[list[Any]]:
+        yield from reply(history)
+
+    with gr.Blocks() as demo:
+        board, line = chatbot(), gr.Textbox()
+        checked = line.submit(check, line, None)
+        checked.success(user, [line, board], [line, board]).success(bot, board, board)
+    return demo
