@@ -17,11 +17,19 @@ from typing import TYPE_CHECKING, Any
 from .._contract.chat import Chat
 from .._contract.contract import Contract
 from .._contract.discovery import Found, resolve
+from .._contract.endpoint import Endpoint
+from .._contract.exchange import Exchange
 from .._contract.options import describe_option
 from .._stream.mailbox import Mailbox
 from .._types.events import Status
 from .._types.images import Image
-from ..errors import AuthenticationError, ConnectError, ContractError, StreamCancelledError
+from ..errors import (
+    AuthenticationError,
+    ConnectError,
+    ContractError,
+    EmptyReplyError,
+    StreamCancelledError,
+)
 from .request import Request
 from .status import SpaceStatus, StepStatus
 
@@ -97,6 +105,17 @@ class SpaceClient:
                 self._reached = None
                 raise
         request.values = exchange.values
+        self._finish(exchange, endpoint, request, mailbox)
+
+    def _finish(
+        self, exchange: Exchange, endpoint: Endpoint | Chat, request: Request, mailbox: Mailbox
+    ) -> None:
+        """Ask again with all turns where the Space kept none; raise if nothing came from an unknown app."""
+        if exchange.forgotten and request.sessions is not None and not mailbox.ended:
+            request.sessions.forgetful = True
+            self._try(request, mailbox)
+        elif isinstance(endpoint, Chat) and not (mailbox.has_answer or mailbox.ended):
+            raise EmptyReplyError(f"{self._src} {endpoint.nothing_came}")
 
     def probe(self, mailbox: Mailbox) -> SpaceStatus:
         """Connect, and describe the Space; blocks until then, or until the end of `mailbox`."""

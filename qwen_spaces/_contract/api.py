@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 ApiInfo: TypeAlias = Mapping[str, Mapping[str, Any]]  # "/name" -> {"parameters": [...], "returns": [...]}
 Schema: TypeAlias = Mapping[str, Any]
+MAX_EVENTS = 2000  # of a page; no app comes near it
 HistoryForm = Literal["pairs", "messages", "parts"]
 
 # Components whose value is a string that nobody types.
@@ -121,7 +122,7 @@ def parse_api(info: ApiInfo, config: Mapping[str, Any] | None = None) -> tuple[A
         each.get("id"): each for each in config.get("components") or () if isinstance(each, Mapping)
     }
     found: dict[str, ApiEndpoint] = {}
-    for place, event in enumerate(config.get("dependencies") or ()):
+    for place, event in enumerate(itertools.islice(config.get("dependencies") or (), MAX_EVENTS)):
         name = event.get("api_name")
         private = event.get("api_visibility") == "private" or not isinstance(name, str)
         if not private and event.get("backend_fn", True) is not False:

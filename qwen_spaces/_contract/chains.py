@@ -6,6 +6,7 @@ follows it (``trigger_after`` in the config, Gradio 4.44 to 6.31). The component
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ _SETS = frozenset({"change", "input", "select", "release", "blur", "upload", "su
 _ANSWER = re.compile(r"answer|response|reply|output|result|generated|回答|回复|输出", re.I)  # in labels
 _NO_ANSWER = re.compile(r"status|log|progress|time|debug|info|token|error|state|状态", re.I)
 _MAX_STEPS = 20
+_MAX_PATHS = 200  # from one event; the config is a stranger's
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,21 @@ def find_setters(
 ) -> list[ApiEndpoint]:
     """Return the events by which the page takes over a value that the user sets, such as ``upload``.
 
-    They read the component, and write one of the `wanted` ids.
+    They read the component, and write one of the `wanted` ids; they may follow another event.
     """
+    by_index = {each.index: each for each in endpoints if each.index is not None}
+
+    def is_set(endpoint: ApiEndpoint | None) -> bool:
+        for _ in range(_MAX_STEPS):
+            if endpoint is None or any(event in _SETS for _, event in endpoint.targets):
+                break
+            endpoint = None if endpoint.after is None else by_index.get(endpoint.after)
+        return endpoint is not None
+
     return [
         each
         for each in endpoints
-        if each not in chain.steps
-        and component in each.reads
-        and each.writes & wanted
-        and any(event in _SETS for _, event in each.targets)
+        if each not in chain.steps and component in each.reads and each.writes & wanted and is_set(each)
     ]
 
 
@@ -130,7 +138,7 @@ def _shows_text(output: Parameter) -> bool:
 
 def _best_chain(root: ApiEndpoint, followers: dict[int | None, list[ApiEndpoint]]) -> Chain | None:
     best: tuple[tuple[bool, bool, int], Chain] | None = None
-    for path in _paths(root, followers):
+    for path in itertools.islice(_paths(root, followers), _MAX_PATHS):
         for place, step in enumerate(path):
             if outputs := answer_outputs(step):
                 # A placeholder that an early step writes is outdone by the step that streams, or by the last.

@@ -1,123 +1,25 @@
-"""The chat of a Space that no facade knows: a chain of events, and the calls that one request makes there."""
+"""The chat of a Space that no facade knows: the calls that one request makes there. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from .._types.messages import Message, system_prompt
-from .api import ApiEndpoint, HistoryForm, Parameter, Schema, history_form, mapping
-from .chains import Chain, answer_outputs, find_loaders, find_setters
+from .api import ApiEndpoint, Parameter, history_form
+from .chains import find_setters
 from .endpoint import check_images, fold, render
 from .exchange import Call, Exchange
 from .html_text import page_text, text_of
 from .options import check_options
 from .output import AnswerParser
-from .roles import FILE_KINDS, Roles, is_system, takes_images
+from .roles import FILE_KINDS
+from .shape import ChatShape
 
 _BLANKS: Mapping[str, object] = {"textbox": "", "checkbox": False, "checkboxgroup": []}
 
 
-@dataclass(frozen=True)
-class Chat:
+class Chat(ChatShape):
     """The chat of a Space that no facade knows."""
-
-    chain: Chain
-    roles: Roles
-    endpoints: Sequence[ApiEndpoint] = field(repr=False)  # of the whole app
-
-    @property
-    def name(self) -> str:
-        """The api name of the event that answers."""
-        return self.chain.last.name
-
-    @property
-    def shown(self) -> Parameter:
-        """The output that holds the answer."""
-        outputs = answer_outputs(self.chain.last)
-        prompt, chat = self.roles.prompt, self.roles.chat
-        if chat is not None and (found := [each for each in outputs if each.id == chat.id]):
-            return found[0]
-        return next((each for each in outputs if prompt is None or each.id != prompt.id), outputs[0])
-
-    @property
-    def history(self) -> HistoryForm | None:
-        """The form in which it takes earlier turns."""
-        chat = self.roles.chat
-        if chat is None or chat.id not in self.chain.fresh:
-            return None
-        if self.chain.last.reads & self.chain.kept_states:
-            return None  # the history that matters is kept by the server
-        if len(self.chain.steps) > 1 and chat.id not in self.chain.last.reads:
-            return None
-        return history_form(chat.schema)
-
-    @property
-    def stateful(self) -> bool:
-        """Whether the turns of a conversation belong into one session."""
-        if any(each.is_state for each in self.chain.inputs):
-            return True
-        if self.roles.chat is None:
-            return self.shown.is_chatbot  # a chat that it shows and does not read is kept by the app
-        return len(self.chain.steps) > 1 or self.max_images != 0
-
-    @property
-    def options(self) -> dict[str, Schema]:
-        """The schemas of its options."""
-        return {name: _option_schema(each) for name, each in self.roles.options.items()}
-
-    @property
-    def needed(self) -> frozenset[str]:
-        """The options without which it cannot be called."""
-        return frozenset(
-            name
-            for name, each in self.roles.options.items()
-            if each.kind in ("api", "none") and not each.has_default
-        )
-
-    @property
-    def parameters(self) -> dict[str, str]:
-        """Our arguments, and the app's names for them."""
-        roles = self.roles
-        named: dict[str, Parameter | None] = {
-            "prompt": roles.prompt,
-            "history": roles.chat,
-            "system": roles.system,
-        }
-        found = {ours: each.name for ours, each in named.items() if each is not None}
-        if self.history is None:
-            found.pop("history", None)
-        if roles.prompt is not None and roles.prompt.is_multimodal:
-            found |= {"prompt": f"{roles.prompt.name}.text", "images": f"{roles.prompt.name}.files"}
-        elif roles.images:
-            found["image"] = roles.images[0].name
-        elif self._uploads:
-            found["image"] = self._uploads[0].name
-        return {**found, **{name: name for name in roles.options}}
-
-    @property
-    def max_images(self) -> int | None:
-        """How many images it takes in a request; ``None`` for any number."""
-        roles = self.roles
-        if roles.prompt is not None and roles.prompt.is_multimodal:
-            return None
-        if any(each.is_list for each in roles.images) or (not roles.images and self._uploads):
-            return None
-        return len(roles.images)
-
-    @property
-    def _uploads(self) -> list[Parameter]:
-        """The components beside the chain that take an image and hand it to the chain."""
-        wanted = frozenset(each.id for each in self.chain.inputs)
-        found = {
-            each.id: each for endpoint in self.endpoints for each in endpoint.inputs if takes_images(each)
-        }
-        return [
-            each
-            for each in found.values()
-            if each.id not in wanted and find_setters(self.endpoints, each.id, wanted, self.chain)
-        ]
 
     def describe(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield each call of a request: its api name, and what its inputs get."""
@@ -125,14 +27,23 @@ class Chat:
         ours = {each.id: f"the option {name}" for name, each in roles.options.items()}
         named = {"prompt": roles.prompt, "history": roles.chat, "system": roles.system}
         ours |= {each.id: name for name, each in named.items() if each is not None}
-        ours |= {each.id: "image" for each in (*roles.images, *self._uploads)}
-        for step in (*self._load_steps, *self.chain.steps):
+        ours |= {each.id: "image" for each in (*roles.images, *self.uploads)}
+        for step in (*self.loaders, *self.chain.steps):
             inputs = {}
             for each in step.inputs:
                 own = "in its session" if each.is_state else ours.get(each.id, "as on the page")
                 inputs[each.name] = f"from {sources[each.id]}" if each.id in sources else own
             yield step.name, inputs
             sources |= dict.fromkeys(step.writes, step.name)
+
+    @property
+    def nothing_came(self) -> str:
+        """What to say of an answer that has no text."""
+        steps = ", then ".join(step.name for step in self.chain.steps)
+        return (
+            f"put out no text. These were called, as its page seems to do: {steps}; status() shows what each one "
+            "gets. If another endpoint answers, choose it with endpoint=..."
+        )
 
     def exchange(
         self,
@@ -156,7 +67,8 @@ class Chat:
         values = {**self._initial_values(), **(resumed or {})}
         self._set_messages(values, messages, files, resumed=resumed is not None)
         sets = {self.roles.options[name].id: value for name, value in options.items()}
-        loaders = [] if resumed is not None else map(self._call, self._load_steps)
+        # A page goes on if an event of its opening fails.
+        loaders = [] if resumed else [self._call(each)._replace(optional=True) for each in self.loaders]
         before = [*loaders, *self._setters(sets, messages, files)]
         values.update(sets)
         if self.roles.images and files:
@@ -198,12 +110,14 @@ class Chat:
         resumed: bool,
     ) -> None:
         roles, form = self.roles, self.history
-        turns, prompt = fold(
-            messages, history=form is not None or resumed, system=roles.system is not None or resumed
-        )
+        takes_system = roles.system is not None or bool(self.system_boxes)
+        turns, prompt = fold(messages, history=form is not None or resumed, system=takes_system or resumed)
         if roles.takes_all and roles.chat is not None:
-            turns, form = (*turns, Message("user", prompt)), history_form(roles.chat.schema)
-        elif roles.prompt is not None:
+            form = history_form(roles.chat.schema)
+            before = list(values[roles.chat.id]) if resumed else render(turns, form)  # type: ignore[call-overload]
+            values[roles.chat.id] = [*before, *render([Message("user", prompt)], form)]
+            return
+        if roles.prompt is not None:
             multimodal = {"text": prompt, "files": list(files)}
             values[roles.prompt.id] = multimodal if roles.prompt.is_multimodal else prompt
         if roles.chat is not None and form is not None and not resumed:
@@ -223,20 +137,6 @@ class Chat:
         known = {each.id: each for endpoint in self.endpoints for each in endpoint.inputs}
         return {each: _page_value(known[each]) for each in read}
 
-    @property
-    def _load_steps(self) -> list[ApiEndpoint]:
-        """The events by which the opened page fills what the chain needs."""
-        roles = self.roles
-        own = {
-            each.id for each in (roles.prompt, roles.chat, roles.system, *roles.images) if each is not None
-        }
-        needed = frozenset(
-            each.id
-            for each in self.chain.inputs
-            if each.id in self.chain.fresh and each.id not in own and (each.is_state or not each.has_default)
-        )
-        return [each for each in find_loaders(self.endpoints, needed) if each not in self.chain.steps]
-
     def _setters(
         self, sets: Mapping[int, object], messages: Sequence[Message], files: Sequence[object]
     ) -> Iterator[Call]:
@@ -246,12 +146,11 @@ class Chat:
             (each, value, states) for each, value in sets.items()
         ]
         if self.roles.system is None and (system := system_prompt(messages)) is not None:
-            boxes = {each.id for endpoint in self.endpoints for each in endpoint.inputs if is_system(each)}
-            given += [(each, system, states) for each in sorted(boxes)]
+            given += [(each.id, system, states) for each in self.system_boxes[:1]]
         if self.roles.images and files:
             given += [(each, value, states) for each, value in self._place_images(files).items()]
-        elif files and self._uploads:
-            upload, wanted = self._uploads[0], frozenset(each.id for each in self.chain.inputs)
+        elif files and self.uploads:
+            upload, wanted = self.uploads[0], frozenset(each.id for each in self.chain.inputs)
             groups = [list(files)] if upload.is_list else list(files)
             given += [(upload.id, value, wanted) for value in groups]
         for component, value, wanted in given:
@@ -296,17 +195,3 @@ def _image_value(component: Parameter, file: object) -> object:
     if component.kind == "imageeditor":
         return {"background": file, "layers": [], "composite": file}
     return file
-
-
-def _option_schema(component: Parameter) -> Schema:
-    choices = component.props.get("choices")
-    if "enum" in component.schema or not choices or mapping(component.schema).get("type") != "string":
-        return component.schema
-    values: list[Any] = [
-        each[1] if isinstance(each, (list, tuple)) and len(each) == 2 else each for each in choices
-    ]
-    return (
-        component.schema
-        if component.props.get("allow_custom_value")
-        else {**component.schema, "enum": values}
-    )

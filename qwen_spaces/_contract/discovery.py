@@ -109,17 +109,20 @@ def resolve(
 
 def _discover(endpoints: Sequence[ApiEndpoint], wanted: str | None) -> Found:
     has = _list(endpoints)
-    chats = _find_chats(endpoints, wanted)
+    chats = _find_chats(endpoints, wanted) or _find_chats(endpoints, wanted, chat_alone=True)
     if not chats:
         problem = "No endpoint takes a chat message" if wanted is None else f"No chat goes through {wanted}"
-        raise ContractError(f"{problem}. {has}")
+        hidden = "" if endpoints else " Its page may work, but the app keeps its endpoints from API clients."
+        raise ContractError(f"{problem}. {has}{hidden}")
     text = _pick(chats, CHAT_RANKING, has)
     seeing = [chat for chat in chats if chat.max_images != 0]
     vision = text if text.max_images != 0 or not seeing else _pick(seeing, CHAT_RANKING, has)
     return Found(text, vision)
 
 
-def _find_chats(endpoints: Sequence[ApiEndpoint], wanted: str | None) -> list[Chat]:
+def _find_chats(
+    endpoints: Sequence[ApiEndpoint], wanted: str | None, *, chat_alone: bool = False
+) -> list[Chat]:
     chains = find_chains(endpoints)
     if wanted is not None:
         through = [chain for chain in chains if wanted in [step.name for step in chain.steps]]
@@ -127,7 +130,8 @@ def _find_chats(endpoints: Sequence[ApiEndpoint], wanted: str | None) -> list[Ch
         chains = through or alone
     else:
         chains = [chain for chain in chains if not chain.last.name.startswith(_NO_CHAT)]
-    return [Chat(chain, roles, endpoints) for chain in chains if (roles := assign(chain, endpoints))]
+    roles = ((chain, assign(chain, endpoints, chat_alone=chat_alone)) for chain in chains)
+    return [Chat(chain, found, endpoints) for chain, found in roles if found]
 
 
 def _pick(chats: list[Chat], rules: Sequence[ChatRule], has: str) -> Chat:

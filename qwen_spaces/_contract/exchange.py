@@ -24,6 +24,7 @@ class Call(NamedTuple):
     inputs: tuple[int, ...] | None = None
     outputs: tuple[int, ...] = ()  # the components that take its outputs
     sets: Mapping[int, object] = {}  # what the user sets right before it
+    optional: bool = False  # whether the answer may come without it
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Exchange:
         after: the calls that follow it, by which the page takes the answer over.
         values: the values of the components, by their ids.
         chat: the component of the chat, if the values have it.
+        forgotten: whether the Space turned out to know less of the conversation than it must.
     """
 
     name: str
@@ -47,13 +49,17 @@ class Exchange:
     after: Sequence[Call] = ()
     values: dict[int, object] = field(default_factory=dict)
     chat: int | None = None
+    forgotten: bool = False
     _previous_chat: object = field(default_factory=list)
 
     def answer_parser(self) -> AnswerParser:
         """Return the parser of the answer, which knows the chat as it is right before."""
         if self.chat is None:
             return self.parser
-        return replace(self.parser, sent=self.values.get(self.chat, ()))
+        return replace(self.parser, sent=self.values.get(self.chat, ()), on_forgotten=self._forget)
+
+    def _forget(self) -> None:
+        self.forgotten = True
 
     def arguments(self, call: Call) -> tuple[tuple[object, ...], Mapping[str, object]]:
         """Return the arguments of a call, as they are by then."""

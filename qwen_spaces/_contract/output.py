@@ -44,6 +44,7 @@ class AnswerParser:
         to_text: turns what the app made of the model's text back into that.
         prompt: what the user wrote, where the answer is a page that begins with it.
         files: the positions of outputs that are files beside the answer.
+        on_forgotten: called, in place of the error, where the Space knows fewer turns than it must.
     """
 
     placeholder: str = ""
@@ -54,6 +55,7 @@ class AnswerParser:
     to_text: Callable[[str], str] | None = None
     prompt: str = ""
     files: tuple[int, ...] = ()
+    on_forgotten: Callable[[], None] | None = None
 
     def __call__(self, output: object) -> Snapshot | None:
         """Return the answer in an output of a Space, or ``None`` if the output is empty.
@@ -94,6 +96,9 @@ class AnswerParser:
             values = (values[self.position],)
         if history := _find_history(values):
             if 0 < (_count_user_turns(history) or 0) < self.turns:
+                if self.on_forgotten is not None:
+                    self.on_forgotten()
+                    return None
                 raise ConnectionLostError(
                     "The Space has forgotten the conversation, as one does that was started again. "
                     "Ask again: the earlier turns are then sent along."

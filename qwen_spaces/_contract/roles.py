@@ -57,13 +57,16 @@ class Roles:
     takes_all: bool = False  # whether the prompt goes into the history, as its last message
 
 
-def assign(chain: Chain, endpoints: Sequence[ApiEndpoint]) -> Roles | None:
-    """Return what the inputs of a chain are for; ``None`` if no input takes a prompt."""
+def assign(chain: Chain, endpoints: Sequence[ApiEndpoint], *, chat_alone: bool = False) -> Roles | None:
+    """Return what the inputs of a chain are for; ``None`` if no input takes a prompt.
+
+    With `chat_alone`, the prompt may go into the history, as its last message.
+    """
     inputs = [each for each in chain.inputs if not each.is_state]
     chat = _find_chat(inputs, chain)
     texts = [each for each in inputs if each.is_multimodal or each.is_typed]
     prompt, certain = _find_prompt([each for each in texts if not _is_system(each)], chain, endpoints)
-    if prompt is None and not (chat and _normal(chat.name) == "messages"):
+    if prompt is None and not (chat and (chat_alone or _normal(chat.name) == "messages")):
         # Where the only text is called a system prompt, it is what the user types.
         prompt, certain = _find_prompt(texts, chain, endpoints)
         if prompt is None:

@@ -21,7 +21,7 @@ from .._contract.exchange import Call, Exchange
 from .._stream.mailbox import Mailbox
 from .._types.events import Status
 from .._types.images import check_size
-from ..errors import AuthenticationError, QwenSpacesError
+from ..errors import AuthenticationError, QwenSpacesError, SpaceError, UnexpectedOutputError
 from .certificates import context
 from .errors import Sent, connect_error, stream_error
 from .files import UserFile
@@ -165,7 +165,8 @@ class Connection:
         sent = Sent(proxy, images=bool(upload or addresses), addresses=addresses, login=login)
         session_hash = session_hash or uuid.uuid4().hex
         for call in exchange.before:
-            self._call(call, exchange, mailbox, session_hash, sent)
+            with contextlib.suppress(*((SpaceError, UnexpectedOutputError) if call.optional else ())):
+                self._call(call, exchange, mailbox, session_hash, sent)
             if mailbox.ended:
                 return
         mailbox.parse = exchange.answer_parser()

@@ -59,6 +59,7 @@ class Mailbox:
         self.timeline: Timeline = Timeline(since=time.monotonic())
         self.parse: Callable[[object], Snapshot | None] = AnswerParser()  # an output -> the answer
         self.max_chars: int | None = None  # of text and reasoning; a longer answer ends the request
+        self.has_answer: bool = False  # whether anything has come that is text, reasoning or a file
         self.raw: object = None  # the newest output that held a snapshot, as the SDK returned it
         self.ended: bool = False
         self.error: BaseException | None = None
@@ -90,6 +91,7 @@ class Mailbox:
             if not self.ended:
                 self._snapshot, self.raw, self._arrived = snapshot, output, time.monotonic()
                 self._length = len(snapshot.text) + len(snapshot.reasoning)
+                self.has_answer = bool(self._length or snapshot.files)
                 self._appended.clear()
                 self._wake()
         self._check_length()
@@ -100,6 +102,7 @@ class Mailbox:
             if not self.ended:
                 self._appended.append(_encodable(text))
                 self._length += len(text)
+                self.has_answer = True
                 self._arrived = time.monotonic()
                 self._wake()
         self._check_length()
