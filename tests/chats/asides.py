@@ -31,9 +31,9 @@ def title_afterwards() -> Any:
     return demo
 
 
-@chat(1, Expected(refusal=Refusal("ContractError", r"/bot\(history\)")))
+@chat(1, Expected(chain=("/bot",), history="native", conversation="native"))
 def private_step() -> Any:
-    """The first step is private: `gradio_client` refuses to call it, though the server would answer."""
+    """The first step is private, but the second takes a chat to which we add the message ourselves."""
 
     def user(message: str, history: list[Any]) -> tuple[str, list[Any]]:
         return "", with_user(history, message)
@@ -44,4 +44,20 @@ def private_step() -> Any:
     with gr.Blocks() as demo:
         board, line = chatbot(), gr.Textbox()
         line.submit(user, [line, board], [line, board], **private()).then(bot, board, board)
+    return demo
+
+
+@chat(1, Expected(refusal=Refusal("ContractError", r"/bot\(\)")))
+def private_state() -> Any:
+    """A private first step keeps the message in a State, so that no client can send one."""
+
+    def keep(message: str) -> tuple[str, str]:
+        return "", message
+
+    def bot(kept: str) -> Iterator[list[Any]]:
+        yield from reply(with_user([], kept))
+
+    with gr.Blocks() as demo:
+        board, kept, line = chatbot(), gr.State(""), gr.Textbox()
+        line.submit(keep, line, [line, kept], **private()).then(bot, kept, board)
     return demo

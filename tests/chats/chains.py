@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .app import Expected, Refusal, chat
+from .app import Expected, chat
 from .lazy import gr, undocumented
 from .model import answer
 from .turns import chatbot, count, files, question, with_answer, with_user
@@ -152,14 +152,9 @@ def options_of_the_second_step() -> Any:
     return demo
 
 
-@chat(
-    1,
-    Expected(
-        refusal=Refusal("ContractError", r"/bot\(history\)|/bot"),
-    ),
-)
+@chat(1, Expected(chain=("/bot",), history="native", conversation="native"))
 def no_first_step() -> Any:
-    """/bot(history) alone: a script in the page adds the message, so there is no chain to follow."""
+    """/bot(history) alone: a script in the page adds the message."""
 
     def bot(history: list[Any]) -> Iterator[list[Any]]:
         yield from reply(history)
