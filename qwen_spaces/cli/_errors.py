@@ -29,6 +29,7 @@ SECRET = "qwen_spaces.secret"  # noqa: S105  (a key of the context)
 CLI_TERMS = (  # Python terms in an error's advice -> command-line options
     (re.compile(r"timeouts=Timeouts\(\w+=\.\.\.\)"), "--timeout SECONDS"),
     (re.compile(r"\bsrc=\.\.\."), "--src"),
+    (re.compile(r"\bendpoint=\.\.\."), "--endpoint"),
     (re.compile(r"\bimages=\[path\]"), "--image PATH"),
 )
 
