@@ -51,11 +51,15 @@ class Chain:
         return frozenset(fresh)
 
     @cached_property
+    def states(self) -> frozenset[int]:
+        """The ids of the states that it reads."""
+        return frozenset(each.id for each in self.inputs if each.is_state)
+
+    @cached_property
     def kept_states(self) -> frozenset[int]:
         """The ids of the states that it reads and writes, such as a history that the server keeps."""
-        states = frozenset(each.id for each in self.inputs if each.is_state)
         written = frozenset[int]().union(*(step.writes for step in (*self.steps, *self.tail)))
-        return states & self.fresh & written  # what an earlier step writes first is only handed on
+        return self.states & self.fresh & written  # what an earlier step writes first is only handed on
 
     @property
     def is_sent(self) -> bool:

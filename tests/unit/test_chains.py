@@ -164,11 +164,11 @@ def test_one_of_several_chats_is_chosen_by_the_name_of_any_of_its_steps() -> Non
         component(11, "chatbot", PAIRS),
         component(12, "textbox", TEXT),
     ]
-    events = [USER, BOT, event(2, "second", [12, 11], [11], (12, "submit"), streams=True)]
+    events = [USER, BOT, event(2, "bot_2", [12, 11], [11], (12, "submit"), streams=True)]
     config = {"components": [*COMPONENTS, *other], "dependencies": events}
-    with pytest.raises(ContractError, match=r"choose one with endpoint=..., of /bot, /second\."):
+    with pytest.raises(ContractError, match=r"choose one with endpoint=..., of /bot, /bot_2\."):
         resolve({}, GradioChat.contract, config=config)
-    for name, expected in [("/user", "/bot"), ("/bot", "/bot"), ("/second", "/second")]:
+    for name, expected in [("/user", "/bot"), ("/bot", "/bot"), ("/bot_2", "/bot_2")]:
         assert resolve({}, GradioChat.contract, config=config, endpoint=name).text.name == expected
     with pytest.raises(ContractError, match=r"No chat goes through /third\. The Space has: /user"):
         resolve({}, GradioChat.contract, config=config, endpoint="/third")
