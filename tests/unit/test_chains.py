@@ -153,6 +153,20 @@ def test_a_system_prompt_that_a_button_takes_over_is_not_folded_as_well() -> Non
     assert play(exchange, "Be brief.") == [("Be brief.",), ("Hi", [])]
 
 
+def test_an_option_is_taken_over_by_its_own_event_and_by_no_other_that_reads_it() -> None:
+    respond = event(0, "respond", [BOX, BOARD, HEAT, KEPT], [BOARD, KEPT], (BOX, "submit"))
+    events = [
+        event(1, "respond_1", [BOX, BOARD, HEAT, KEPT], [BOARD, KEPT], (BUTTON, "click")),
+        event(2, "regenerate", [KEPT], [KEPT], (BUTTON, "click")),
+        event(3, "again", [KEPT, HEAT], [BOARD, KEPT], after=2),
+    ]
+    assert not chat(respond, *events).exchange(TURNS[2:], {"Heat": 2}, ()).before
+    warm = event(4, "warm", [HEAT, KEPT], [KEPT], (HEAT, "change"))
+    exchange = chat(respond, *events, warm).exchange(TURNS[2:], {"Heat": 2}, ())
+    assert [call.endpoint for call in exchange.before] == [4]
+    assert play(exchange, None) == [(2,), ("Hi", [], 2)]
+
+
 def test_a_button_among_the_inputs_is_sent_as_the_page_does() -> None:
     found = chat(event(0, "respond", [BUTTON, BOX, BOARD], [BOARD], (BOX, "submit")))
     assert play(found.exchange(TURNS[2:], {}, ())) == [(None, "Hi", [])]
