@@ -79,7 +79,7 @@ CHAT_RANKING: Sequence[ChatRule] = (  # the rules that narrow the chats of an un
     ),
     lambda chat: not chat.roles.images,
     lambda chat: not chat.name.startswith("/lambda"),
-    lambda chat: chat.name in _CHATS,
+    lambda chat: re.sub(r"_\d+$", "", chat.name) in _CHATS,  # Gradio numbers a name that is used twice
     lambda chat: bool(_TALKS.search(chat.name)),
 )
 
