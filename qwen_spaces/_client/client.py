@@ -90,7 +90,7 @@ class SpaceClient:
         endpoint = found.for_request(len(request.images))
         messages, images, turns, resumed = request.unsent(stateful=endpoint.stateful)
         with _save(images) as paths:
-            names = [image.named(place) for place, image in enumerate(images)]
+            names = [image.named(place, len(images)) for place, image in enumerate(images)]
             files = [connection.file(path, name) for path, name in zip(paths, names, strict=True)]
             exchange = endpoint.exchange(messages, request.options, files, resumed=resumed, turns=turns)
             try:

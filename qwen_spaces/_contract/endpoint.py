@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._addresses import is_local, is_on_hugging_face
-from .._types.images import Image, shown_address
+from .._types.images import Image, named_image, shown_address
 from .._types.messages import Message, folded, pairs, split, system_prompt
 from ..errors import ContractError, InvalidImageError
 from .api import HistoryForm
@@ -137,8 +137,8 @@ def check_addresses(images: Sequence[Image], place: str) -> None:
     for number, image in enumerate(images if is_on_hugging_face(place) else ()):
         if image.url and is_local(urllib.parse.urlsplit(image.url).hostname or ""):
             raise InvalidImageError(
-                f"Image {number} is at {shown_address(image.url)}, which the Space cannot fetch: it is an "
-                "address of this machine or its network. Pass the file itself."
+                f"{named_image(number, len(images))} is at {shown_address(image.url)}, which the Space "
+                "cannot fetch: it is an address of this machine or its network. Pass the file itself."
             )
 
 

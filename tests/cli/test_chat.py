@@ -53,7 +53,7 @@ def test_an_image_goes_with_the_next_message(servers: Servers, tmp_path: Path) -
     code, text, errors = chat(servers, *lines, model="qvq-72b")
     assert code == 2
     assert "9x7" in text
-    assert errors.startswith("Error: Image 0 cannot be read")
+    assert errors.startswith("Error: The image cannot be read")
     assert errors.count("\n") == 1
 
 

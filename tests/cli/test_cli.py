@@ -162,7 +162,7 @@ def test_a_space_without_a_chat_is_an_error(servers: Servers) -> None:
     ("arguments", "code", "why"),
     [
         (["ask", "-m", "qwen-25", "Hi"], 2, "Did you mean 'qwen-2.5'?"),
-        (["ask", "-i", "no.png", "-m", "qvq-72b", "Hi"], 2, "Image 0 cannot be read"),
+        (["ask", "-i", "no.png", "-m", "qvq-72b", "Hi"], 2, "The image cannot be read"),
         (["ask", "--local", "--src", "http://127.0.0.1:9", "Hi"], 2, "exclude each other"),
         (["ask", "--json", "--jsonl", "Hi"], 2, "exclude each other"),
         (["ask"], 2, "nothing to ask"),

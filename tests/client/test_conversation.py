@@ -210,7 +210,7 @@ def test_a_file_that_cannot_be_written_whole_stays_as_it_was(
         (
             '{"qwen_spaces": 1, "messages": [{"role": "user", "content": [{"type": "image_url", '
             '"image_url": {"url": "data:image/png;base64,AAAA"}}]}]}',
-            "Image 0 is not an image",
+            "The image is not an image",
         ),
         ('{"qwen_spaces": 1, "messages": 5}', "holds no conversation"),
     ],
