@@ -73,6 +73,11 @@ def find(cls: type[Facade], name: str) -> tuple[type[Facade], Address | None]:
     return next(known, OTHERS[-1]), address
 
 
+def vision_aliases() -> list[str]:
+    """Return the aliases of the Spaces that take images."""
+    return sorted({facade.alias for facade in FACADES.values() if facade.max_images != 0})
+
+
 def find_source(src: str | None) -> Address | None:
     """Return the address `src`, ``None`` if it is missing or blank."""
     return None if src is None or not _text(src, "src goes by an address") else _address(src)
