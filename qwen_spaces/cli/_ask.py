@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from ._options import Command, Setup, shared_options
 from ._output import JsonOutput
-from ._terminal import StatusLine
+from ._stdin import checked, stdin
+from ._terminal import StatusLine, echo, is_terminal
 
 
 @click.command(cls=Command)
-@click.argument("prompt", required=False)
+@click.argument("prompt", nargs=-1)
 @shared_options
 @click.option("--json", "as_json", is_flag=True, help="Write the complete answer as one JSON object.")
 @click.option("--jsonl", "as_lines", is_flag=True, help="Write each event as a line of JSON as it arrives.")
 @click.option("--no-stream", is_flag=True, help="Write the answer when it is complete.")
-def ask(prompt: str | None, as_json: bool, as_lines: bool, no_stream: bool, **shared: Any) -> None:
+def ask(prompt: tuple[str, ...], as_json: bool, as_lines: bool, no_stream: bool, **shared: Any) -> None:
     """Ask PROMPT and stream the answer.
 
     Text on stdin goes before PROMPT, with an empty line between them, or replaces it. A PROMPT
@@ -52,7 +54,8 @@ def ask(prompt: str | None, as_json: bool, as_lines: bool, no_stream: bool, **sh
                 output.show(event)
 
 
-def _full_prompt(argument: str | None) -> str:
+def _full_prompt(words: Sequence[str]) -> str:
+    argument = checked(" ".join(words), "The prompt")
     parts = [argument] if argument and argument != "-" else []
     if argument == "-" or (sys.stdin and not sys.stdin.isatty()):
         parts.insert(0, _read_stdin())
@@ -63,9 +66,10 @@ def _full_prompt(argument: str | None) -> str:
 
 
 def _read_stdin() -> str:
+    if is_terminal(sys.stdin):
+        echo("Type the text; Ctrl-D on a new line ends it.", dim=True, err=True)
+        return checked(sys.stdin.read().rstrip("\n"), "Stdin")
     with StatusLine() as status:
         status.show("Reading stdin")
-        try:
-            return sys.stdin.read().rstrip("\n") if sys.stdin else ""
-        except UnicodeDecodeError as error:
-            raise click.UsageError(f"Stdin is not text: {error}.") from error
+        source = stdin()
+        return checked(source.read().rstrip("\n") if source else "", "Stdin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import re
@@ -53,13 +54,28 @@ class SafeStream:
         return getattr(self.raw, name)
 
 
+class _Replacements:
+    """An error handler of codecs: a "?" is better than no answer, but not without a word."""
+
+    def __init__(self) -> None:
+        self.count = 0  # characters that stdout could not encode
+
+    def __call__(self, error: UnicodeError) -> tuple[str, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        self.count += error.end - error.start
+        return "?" * (error.end - error.start), error.end
+
+
 @contextlib.contextmanager
 def safe_streams() -> Iterator[None]:
     """Filter everything that this process writes to stderr, and to stdout if it is a terminal."""
     original = sys.stdout, sys.stderr
-    for stream in original:
+    replaced = _Replacements()
+    codecs.register_error("qwen_spaces.replace", replaced)
+    for stream, errors in zip(original, ("qwen_spaces.replace", "replace"), strict=True):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a "?" is better than no answer
+            stream.reconfigure(errors=errors)
     if sys.stdout is not None and sys.stdout.isatty():
         sys.stdout = cast("TextIO", SafeStream(sys.stdout))
     if sys.stderr is not None:
@@ -67,6 +83,12 @@ def safe_streams() -> Iterator[None]:
     try:
         yield
     finally:
+        if replaced.count and sys.stderr is not None:
+            lacks = f"{replaced.count} character{'s' * (replaced.count > 1)} of the text"
+            sys.stderr.write(
+                f'The encoding of stdout, {original[0].encoding}, lacks {lacks}, written as "?". '
+                "PYTHONIOENCODING=utf-8 keeps them.\n"
+            )
         sys.stdout, sys.stderr = original
 
 
