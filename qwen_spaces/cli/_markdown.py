@@ -17,9 +17,9 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text as StyledText
 
+from .._markup.terminal import strip_controls
 from .._types.events import Reply, Text
 from ._output import Output
-from ._safety import strip_controls
 from ._terminal import max_width, size, without_echo, write
 
 FRAME_INTERVAL = 1 / 30  # seconds

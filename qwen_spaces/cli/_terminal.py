@@ -13,7 +13,8 @@ from typing import Any, TextIO
 
 import click
 
-from ._safety import strip_controls, unfiltered
+from .._markup.terminal import strip_controls
+from ._safety import unfiltered
 
 REFRESH_INTERVAL = 0.1  # seconds
 SHOW_ELAPSED_AFTER = 2.0  # seconds

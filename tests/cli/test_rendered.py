@@ -14,11 +14,11 @@ import pytest
 from pytest_mock import MockerFixture
 
 from qwen_spaces import Reply, Status, Text
+from qwen_spaces._markup.terminal import strip_controls
 from qwen_spaces._types.events import Done, Reasoning
 from qwen_spaces.cli._markdown import MarkdownOutput, block_starts, render
 from qwen_spaces.cli._options import Setup
 from qwen_spaces.cli._output import Output, PlainOutput
-from qwen_spaces.cli._safety import strip_controls
 from qwen_spaces.cli._terminal import StatusLine, max_width
 
 from ..support.terminal import COLUMNS, stage
