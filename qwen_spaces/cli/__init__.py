@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -25,6 +27,16 @@ class _Group(click.Group):
                 return super().main(*args, **kwargs)
             finally:
                 _report_losses(replaced.count)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in self.commands or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = get_close_matches(name, self.commands, n=1)
+        command = shlex.join([near[0], *args[1:]] if near else ["ask", *args])
+        raise click.UsageError(f"There is no command {name!r}. Did you mean: qwen-spaces {command}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
         with exit_on_error():

@@ -28,6 +28,11 @@ def is_terminal(stream: TextIO | None) -> bool:
     return os.name != "nt" or "WT_SESSION" in os.environ
 
 
+def styles() -> bool:
+    """Return whether output may be styled (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR")
+
+
 def size(stream: TextIO | None = None) -> tuple[int, int]:
     """Return the columns and rows of the terminal `stream`, stdout by default."""
     columns, rows = 0, 0
@@ -57,7 +62,7 @@ def echo(text: str = "", *, nl: bool = True, err: bool = False, **style: Any) ->
         return
     if err or stream.isatty():
         text = strip_controls(text)
-    if style and is_terminal(stream):
+    if style and styles() and is_terminal(stream):
         text = click.style(text, **style)
     write(text + "\n" * nl, err=err)
 
@@ -117,7 +122,8 @@ class StatusLine:
         while max_width(text) > columns:
             text = text[:-1]
         frame = SPINNER[int(now / REFRESH_INTERVAL) % len(SPINNER)]
-        write(f"\r\x1b[2m{frame} {text}{timing}\x1b[0m\x1b[K", err=True)
+        line = f"{frame} {text}{timing}"
+        write(f"\r{click.style(line, dim=True) if styles() else line}\x1b[K", err=True)
 
 
 @contextlib.contextmanager
