@@ -290,6 +290,19 @@ def test_an_image_dropped_onto_a_terminal_is_sent(servers: Servers, tmp_path: Pa
         assert "The next message has 1 image." in shown
 
 
+def test_ctrl_x_ctrl_e_opens_the_editor(servers: Servers, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho "written in an editor" > "$1"\n')
+    editor.chmod(0o700)
+    home = {"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path), "EDITOR": str(editor), "VISUAL": ""}
+    with Terminal([*COMMAND, "chat", "--src", servers["qwen-2.5"]], home) as terminal:
+        terminal.wait_for(">>>")
+        terminal.type("\x18\x05")
+        terminal.wait_for(">>> written in an editor")
+        terminal.type("\r")
+        terminal.wait_for('You asked: "written in an editor"')
+
+
 def test_ctrl_d_exits(terminal: Terminal) -> None:
     terminal.wait_for("Type a message, or /help")
     terminal.type("\x04")
