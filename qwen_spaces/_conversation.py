@@ -79,7 +79,8 @@ class Conversation:
 
         Args:
             prompt: the user's message.
-            images: as for `QwenSpace.stream`. The history keeps them, a file as its bytes.
+            images: as for `QwenSpace.stream`. The history keeps them, a file as its bytes. If the Space takes
+                fewer than the conversation has, only the newest are sent.
 
         Raises:
             InvalidMessagesError: the prompt is empty.
@@ -129,18 +130,10 @@ class Conversation:
         path = Path(path)
         saved = {"qwen_spaces": FORMAT, "messages": [_plain(message) for message in self._messages]}
         text = json.dumps(saved, ensure_ascii=False, indent=1) + "\n"
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", errors="replace", dir=path.parent, delete=False
-        ) as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                os.replace(file.name, path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(file.name)
-                raise
+        try:
+            _replace(path, text)
+        except OSError as error:  # with the name of the user's file, not of the temporary one
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Replace the messages with those of a file from `save`.
@@ -165,6 +158,22 @@ class Conversation:
                 f"{path} has format {reprlib.repr(version)}, of a newer qwen_spaces. Update yours to read it."
             )
         self.messages = messages
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file atomically."""
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", errors="replace", dir=path.parent, delete=False
+    ) as file:
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(file.name)
+            raise
 
 
 def _plain(message: Message) -> dict[str, object]:

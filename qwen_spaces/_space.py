@@ -13,7 +13,7 @@ from ._client.status import SpaceStatus
 from ._contract.endpoint import check_addresses, check_images
 from ._contract.options import check_options
 from ._conversation import Conversation
-from ._facade.registry import FACADES, Facade, find, find_source
+from ._facade.registry import FACADES, Facade, find, find_source, vision_aliases
 from ._facade.settings import MAX_CHARS, RETRIES, check_settings
 from ._facade.signatures import P, Streams, show_options, with_parameters_of
 from ._markup import markdown as markup
@@ -22,7 +22,7 @@ from ._stream.task import Task
 from ._stream.text_stream import TextStream
 from ._types.events import Reply
 from ._types.images import Images, as_images
-from ._types.messages import Messages, as_messages
+from ._types.messages import Messages, as_messages, with_newest_images
 from ._types.timeouts import Timeouts
 from .errors import UnknownSpaceError, UnsupportedOptionError
 
@@ -282,9 +282,10 @@ class QwenSpace(Facade, Closeable):
         on_reply: Callable[[Reply], None] | None = None,
         memory: SessionStore | None = None,
     ) -> TextStream:
-        turns = as_messages(messages, system)
+        # The limit of the Space must not end a conversation.
+        turns = with_newest_images(as_messages(messages, system), self.max_images if on_reply else None)
         uploads = (*(image for message in turns for image in message.images), *as_images(images))
-        check_images(len(uploads), self.max_images, self.name)
+        check_images(len(uploads), self.max_images, self.name, vision_aliases)
         check_addresses(uploads, self.src)
         request = Request(turns, self._check_options(options), uploads, memory, on_reply)
         return TextStream(self._client, request, timeouts=self.timeouts, space=self.name)

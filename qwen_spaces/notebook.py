@@ -13,6 +13,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 
 from ._conversation import Conversation
 from ._display.live_reply import InterruptedCell, LiveReply
+from ._display.tracebacks import short_traceback
 from ._space import QwenSpace
 from ._types.events import Reply
 from .errors import QwenSpacesError
@@ -81,7 +82,7 @@ class QwenMagics(Magics):
         try:
             reply = live.result()
         except QwenSpacesError as error:
-            raise _NoAnswerError("No answer: the reason is above.") from error
+            raise _NoAnswerError(short_traceback(error)) from error
         except KeyboardInterrupt:
             raise InterruptedCell from None
         if given.output:

@@ -23,6 +23,7 @@ from .._contract.options import describe_option
 from .._stream.mailbox import Mailbox
 from .._types.events import Status
 from .._types.images import Image
+from .._types.messages import with_newest_images
 from ..errors import (
     AuthenticationError,
     ConnectError,
@@ -89,8 +90,11 @@ class SpaceClient:
             return
         endpoint = found.for_request(len(request.images))
         messages, images, turns, resumed = request.unsent(stateful=endpoint.stateful)
+        if request.on_reply:  # a conversation, which a Space's limit must not end
+            messages = with_newest_images(messages, endpoint.max_images)
+            images = [image for message in messages for image in message.images]
         with _save(images) as paths:
-            names = [image.named(place) for place, image in enumerate(images)]
+            names = [image.named(place, len(images)) for place, image in enumerate(images)]
             files = [connection.file(path, name) for path, name in zip(paths, names, strict=True)]
             exchange = endpoint.exchange(messages, request.options, files, resumed=resumed, turns=turns)
             try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .._addresses import is_local, is_on_hugging_face
-from .._types.images import Image, shown_address
+from .._types.images import Image, named_image, shown_address
 from .._types.messages import Message, folded, pairs, split, system_prompt
 from ..errors import ContractError, InvalidImageError
 from .api import HistoryForm
@@ -34,6 +34,11 @@ class Endpoint:
     placeholder: str = ""  # the text of an answer that has not begun
     html: bool = False  # whether the Space makes HTML of its answers
     stateful: bool = False  # whether the Space keeps the earlier turns of a session
+
+    @property
+    def max_images(self) -> int | None:
+        """The most images of a request; ``None``, for the facade has checked them."""
+        return None
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -125,11 +130,15 @@ def parameter_of(name: str) -> str:
     return name.partition(".")[0]
 
 
-def check_images(count: int, most: int | None, space: str) -> None:
-    """Raise `InvalidImageError` where there are more images than a Space takes."""
+def check_images(
+    count: int, most: int | None, space: str, others: Callable[[], Sequence[str]] = list
+) -> None:
+    """Raise `InvalidImageError` if a Space takes fewer images; `others` lists Spaces that take some."""
     if most is not None and count > most:
         takes = {0: "no images", 1: "one image"}.get(most, f"at most {most} images")
-        raise InvalidImageError(f"{space} takes {takes} in a request; {count} were given.")
+        given = "one was" if count == 1 else f"{count} were"
+        hint = f" These do: {', '.join(others())}." if most == 0 and others() else ""
+        raise InvalidImageError(f"{space} takes {takes} in a request; {given} given.{hint}")
 
 
 def check_addresses(images: Sequence[Image], place: str) -> None:
@@ -137,8 +146,8 @@ def check_addresses(images: Sequence[Image], place: str) -> None:
     for number, image in enumerate(images if is_on_hugging_face(place) else ()):
         if image.url and is_local(urllib.parse.urlsplit(image.url).hostname or ""):
             raise InvalidImageError(
-                f"Image {number} is at {shown_address(image.url)}, which the Space cannot fetch: it is an "
-                "address of this machine or its network. Pass the file itself."
+                f"{named_image(number, len(images))} is at {shown_address(image.url)}, which the Space "
+                "cannot fetch: it is an address of this machine or its network. Pass the file itself."
             )
 
 

@@ -8,11 +8,10 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import click
-
 from .._markup import markdown as markup
-from .._types.events import Status
 from ..errors import QwenSpacesError, StreamCancelledError
+from .plain import PlainDisplay, waiting
+from .tracebacks import shorten_traceback
 
 if TYPE_CHECKING:
     from .._stream.text_stream import TextStream
@@ -53,27 +52,8 @@ class CellDisplay:
         endings = [_dim("Interrupted.")] if error else []
         if isinstance(error, QwenSpacesError) and not isinstance(error, StreamCancelledError):
             endings = [_box(error)]
+            shorten_traceback(error, "No answer: the reason is above.")
         self.draw(stream, *endings)
-
-
-class PlainDisplay:
-    """An answer on an output that cannot be redrawn, such as a terminal."""
-
-    def __init__(self) -> None:
-        self._printed = 0  # characters
-        self._ended = False
-
-    def draw(self, stream: TextStream) -> None:
-        new = stream.text[self._printed :]
-        self._printed += len(new)
-        click.echo(new, nl=False)
-
-    def end(self, stream: TextStream, error: BaseException | None = None) -> None:  # noqa: ARG002
-        """Print the rest of the answer; the caller raises the error."""
-        self.draw(stream)
-        if self._printed and not self._ended:
-            click.echo()
-        self._ended = True
 
 
 def current_display() -> CellDisplay | PlainDisplay:
@@ -89,19 +69,6 @@ def shell() -> Any:
     """Return the IPython shell that runs this program, ``None`` if there is none."""
     ipython = sys.modules.get("IPython")  # a shell has imported it
     return ipython.get_ipython() if ipython else None
-
-
-def waiting(status: Status | None, seconds: float) -> str:
-    """Return the status of a request in words, `seconds` after its start.
-
-    Example:
-        >>> waiting(Status("queued", position=3, queue_size=8, eta=20.4), 5.2)
-        'Waiting in the queue, at place 4 of 8, about 20 s to go, 5 s so far ...'
-    """
-    status = status or Status("connecting")
-    to_go = f", about {status.eta:.0f} s to go" if status.eta else ""
-    so_far = f", {seconds:.0f} s so far" if seconds >= 1 else ""
-    return f"{status}{to_go}{so_far} ..."
 
 
 def _folded(reasoning: str, *, unfolded: bool) -> Bundle:

@@ -13,7 +13,8 @@ import anyio
 
 from .._types.events import Reply
 from ..errors import QwenSpacesError, SpaceTimeoutError
-from .displays import CellDisplay, PlainDisplay, current_display, shell
+from .displays import CellDisplay, current_display, shell
+from .plain import PlainDisplay
 
 if TYPE_CHECKING:
     from .._stream.text_stream import TextStream

@@ -12,6 +12,7 @@ from .._contract.contract import Contract
 from .._contract.options import OptionSpec
 from ..errors import UnknownSpaceError
 
+_HOST = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 FACADES: dict[str, type[Facade]] = {}  # alias -> facade
 OTHERS: list[type[Facade]] = []  # for any other address; the last one wins
 
@@ -73,9 +74,22 @@ def find(cls: type[Facade], name: str) -> tuple[type[Facade], Address | None]:
     return next(known, OTHERS[-1]), address
 
 
+def vision_aliases() -> list[str]:
+    """Return the aliases of the Spaces that take images."""
+    return sorted({facade.alias for facade in FACADES.values() if facade.max_images != 0})
+
+
 def find_source(src: str | None) -> Address | None:
     """Return the address `src`, ``None`` if it is missing or blank."""
-    return None if src is None or not _text(src, "src goes by an address") else _address(src)
+    if src is None or not (text := _text(src, "src goes by an address")):
+        return None
+    if address := parse_address(text):
+        return address
+    near = did_you_mean(text) or (FACADES[text.lower()].space_id if text.lower() in FACADES else None)
+    if near is None and _HOST.fullmatch(text):
+        near = f"http://{text}:7860"
+    hint = f" Did you mean {near!r}?" if near else ""
+    raise UnknownSpaceError(f"src goes by 'owner/name' or a URL, not by {reprlib.repr(redact(text))}.{hint}")
 
 
 def _text(given: object, what: str) -> str:
@@ -90,7 +104,8 @@ def _address(text: str) -> Address:
     from difflib import get_close_matches  # slow to import
 
     near = did_you_mean(text) or next(iter(get_close_matches(text.strip().lower(), FACADES, n=1)), None)
-    hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(FACADES)}."
+    known = sorted({facade.alias for facade in FACADES.values()})
+    hint = f"Did you mean {near!r}?" if near else f"Known: {', '.join(known)}."
     raise UnknownSpaceError(
         f"No Space is called {reprlib.repr(redact(text))}. {hint} Any other Gradio chat goes by 'owner/name' "
         "or its URL."

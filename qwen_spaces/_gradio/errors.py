@@ -230,7 +230,7 @@ def _app_error(error: exceptions.AppError, space: str, sent: Sent) -> errors.Qwe
     match kind_of(title, message):
         case "quota":
             return errors.QuotaExceededError(
-                f"{text} Pass a token of an account with quota left, or wait.",
+                f"{text} Log in to an account with quota left (hf auth login), pass its token, or wait.",
                 retry_after=seconds_to_wait(message),
             )
         case "queue":

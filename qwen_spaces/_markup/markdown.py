@@ -105,6 +105,8 @@ def _is_harmless(text: str) -> bool:
         return False
     if mathematics.reaches_out(text) or ('"' in text and ("$" in text or "\\" in text)):
         return False  # a quote in a formula ends an attribute in JupyterLab
+    if ("\\(" in text or "\\[" in text) and mathematics.has_single(text):
+        return False
     marks = _ANY_FENCE.findall(text)
     fences = _PLAIN_FENCE.findall(text)
     return len(fences) == len(marks) and len(fences) % 2 == 0 and not any(fences[1::2])

@@ -12,18 +12,29 @@ from collections.abc import Callable
 
 _MAX_CHARS = 4000  # of a formula or code span; bounds the search for its end
 _BODY = rf"(?:[^$\\`\n]|\\[^\n]|\\?\n(?![ \t]*\n)){{1,{_MAX_CHARS}}}?"
+# Between dollars there is no other formula: "$5 for \(x\), $6 for \(y\)" has two.
+_DOLLARS = _BODY.replace(r"\\[^\n]", r"\\[^\n()\[\]]")
 # Code comes first, for a dollar in it does not start a formula.
 _FOUND = re.compile(
     r"(?P<code>^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?P<fence>`{3,}|~{3,})[^`\n]*\n"
     r"(?:.*\n)*?(?:[ \t>]*(?P=fence)[`~]*[ \t]*$|.*\Z)"
     rf"|(?<!`)(?P<ticks>`+)(?!`)(?:[^\n]|\n(?![ \t]*\n)){{1,{_MAX_CHARS}}}?(?<!`)(?P=ticks)(?!`)|`+)"
-    rf"|\$\$(?P<display>{_BODY})\$\$|\$(?P<inline>{_BODY})\$"
+    rf"|\$\$(?P<display>{_DOLLARS})\$\$|\$(?P<inline>{_DOLLARS})\$"
     rf"|\\\\\((?P<round>{_BODY})\\\\\)|\\\\\[(?P<square>{_BODY})\\\\\]"
+    rf"|\\\((?P<single_round>{_BODY})\\\)|\\\[(?P<single_square>{_BODY})\\\]"
     rf"|(?P<environment>\\begin\{{(?P<name>[a-zA-Z]+\*?)\}}{_BODY}\\end\{{(?P=name)\}})"
     r"|\\[\s\S]",
     re.MULTILINE,
 )
-_DELIMITERS = {"display": "$$", "inline": "$", "round": "$", "square": "$$", "environment": ""}
+_DELIMITERS = {
+    "display": "$$",
+    "inline": "$",
+    "round": "$",
+    "square": "$$",
+    "single_round": "$",  # as models write; JupyterLab knows neither this
+    "single_square": "$$",  # nor this
+    "environment": "",
+}
 
 # Links, styles (also those of a font or a frame), attributes, extensions, and computed names.
 _COMMAND = re.compile(
@@ -63,6 +74,11 @@ def split(text: str, show: Callable[[str], str]) -> str:
     parts[::2] = map(show, map(reveal, parts[::2]))
     parts[1::2] = (_published(reveal(part)) or show(reveal(part)) for part in parts[1::2])
     return "".join(parts)
+
+
+def has_single(text: str) -> bool:
+    r"""Return whether `text` has a formula in ``\(...\)`` or ``\[...\]``, which JupyterLab does not know."""
+    return any(match.lastgroup in ("single_round", "single_square") for match in _FOUND.finditer(text))
 
 
 def reaches_out(text: str) -> bool:

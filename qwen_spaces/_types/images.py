@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import io
 import ipaddress
 import os
 import re
@@ -14,7 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from ..errors import InvalidImageError, MissingExtraError
+from ..errors import InvalidImageError
+from .image_bytes import (
+    HEADER,
+    SUFFIXES,
+    array_to_picture,
+    from_base64,
+    from_data_uri,
+    picture_to_png,
+    suffix_of,
+)
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -32,19 +39,6 @@ ImageLike: TypeAlias = (
 )
 Images: TypeAlias = "ImageLike | Sequence[ImageLike] | None"
 
-# First bytes -> file suffix, from which Gradio takes the format of an upload.
-_SIGNATURES = (
-    (0, b"\x89PNG\r\n\x1a\n", "png"),
-    (0, b"\xff\xd8\xff", "jpg"),
-    (0, b"GIF8", "gif"),
-    (8, b"WEBP", "webp"),
-    (0, b"BM", "bmp"),
-    (0, b"II*\x00", "tiff"),
-    (0, b"MM\x00*", "tiff"),
-    (4, b"ftypavif", "avif"),
-    (4, b"ftyphei", "heic"),
-)
-_HEADER = 16  # bytes, enough for every signature
 # Messages of apps that cannot fetch an address (Gradio 4.44 to 6.31, safehttpx 0.1.7, httpx, Pillow).
 _UNFETCHED = re.compile(
     r"failed validation|unable to resolve hostname|failed to download|could not (?:be )?(?:fetch|download)"
@@ -52,6 +46,7 @@ _UNFETCHED = re.compile(
     r"|cannot identify image file",
     re.IGNORECASE,
 )
+_SHOWN_CHARS = 200  # of a path or an address in a message
 _LIMIT = re.compile(r"maximum (?:allowed )?(?:file )?size of (\d{1,15}) bytes", re.IGNORECASE)
 
 
@@ -82,9 +77,10 @@ class Image:
         kind = {"jpg": "jpeg"}.get(self.suffix, self.suffix)
         return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
-    def named(self, place: int) -> str:
-        """Return the name of the image in error messages; `place` is its index."""
-        return f"Image {place}, {str(self.path)!r}," if self.path else f"Image {place}"
+    def named(self, place: int, count: int) -> str:
+        """Return the name of the image in error messages: the one at index `place` of `count`."""
+        where = named_image(place, count)
+        return f"{where}, {_shown(self.path)}," if self.path else where
 
     def to_upload(self, folder: Path, name: str = "image") -> str | Path:
         """Return the address, the path, or the path of a new file called `name` in `folder`."""
@@ -98,9 +94,9 @@ class Image:
 def as_images(given: Images) -> tuple[Image, ...]:
     """Return the images that the user passed: one, a list of several, or ``None``.
 
-    Each is a path, an address (``https:``, ``http:``), a ``data:`` URI, bytes, a binary file, a PIL image
-    or a numpy array of shape (height, width), (height, width, 3) or (height, width, 4), of type ``uint8``
-    or of floats from 0 to 1.
+    Each is a path, an address (``https:``, ``http:``), a ``data:`` URI or its base64 alone, bytes, a binary
+    file, a PIL image or a numpy array of shape (height, width), (height, width, 3) or (height, width, 4), of
+    type ``uint8`` or of floats from 0 to 1. A PIL image is turned upright, as its EXIF data says.
 
     Raises:
         InvalidImageError: one cannot be read or is not an image; the error has its index.
@@ -115,7 +111,18 @@ def as_images(given: Images) -> tuple[Image, ...]:
     alone = isinstance(given, (str, bytes, bytearray, os.PathLike)) or not isinstance(given, Iterable)
     if alone or hasattr(given, "read") or hasattr(given, "__array_interface__"):
         given = [given]  # type: ignore[list-item]
-    return tuple(_image(f"Image {index}", item) for index, item in enumerate(given))  # type: ignore[arg-type]
+    images = list(given)  # type: ignore[arg-type]
+    return tuple(_image(named_image(index, len(images)), item) for index, item in enumerate(images))
+
+
+def named_image(place: int, count: int) -> str:
+    """Return the name, in error messages, of the image at index `place` of `count`.
+
+    Example:
+        >>> named_image(0, 1), named_image(0, 2)
+        ('The image', 'Image 0')
+    """
+    return "The image" if count == 1 else f"Image {place}"
 
 
 def check_size(what: str, size: int, limit: object, space: str) -> None:
@@ -154,7 +161,7 @@ def shown_address(address: str) -> str:
     """
     parts = urllib.parse.urlsplit(address)
     netloc = parts.netloc.rpartition("@")[2]
-    return repr(urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, "", ""))[:200])
+    return repr(urllib.parse.urlunsplit((parts.scheme, netloc, parts.path, "", ""))[:_SHOWN_CHARS])
 
 
 def _bytes(size: float) -> str:
@@ -174,9 +181,9 @@ def _image(where: str, given: object) -> Image:
     if hasattr(given, "read"):
         return _from_bytes(where, _read(where, given))
     if hasattr(given, "__array_interface__") and not hasattr(given, "save"):
-        given = _from_array(where, given)
+        given = array_to_picture(where, given)
     if hasattr(given, "save"):
-        return _from_pil(where, given)
+        return Image(data=picture_to_png(where, given), suffix="png")
     raise InvalidImageError(
         f"{where} is a {type(given).__name__}; an image is a path, an address, bytes, a binary file, "
         "a data: URI, a PIL image or a numpy array."
@@ -187,7 +194,9 @@ def _from_text(where: str, text: str) -> Image:
     if text.lower().startswith(("http://", "https://")):
         return Image(url=_checked_url(where, text))
     if text.lower().startswith("data:"):
-        return _from_bytes(where, _data_uri(where, text))
+        return _from_bytes(where, from_data_uri(where, text))
+    if (data := from_base64(text)) is not None:
+        return _from_bytes(where, data)
     return _from_path(where, Path(text))
 
 
@@ -208,24 +217,28 @@ def _from_path(where: str, path: Path) -> Image:
     try:
         path = path.expanduser()
         with path.open("rb") as file:
-            header = file.read(_HEADER)
+            header = file.read(HEADER)
     except (OSError, ValueError, RuntimeError) as error:  # `expanduser` knows no such user
         reason = getattr(error, "strerror", None) or error
-        raise InvalidImageError(f"{where} cannot be read from {str(path)!r}: {reason}.") from error
-    return Image(path=path.absolute(), suffix=_suffix(f"{where}, {str(path)!r},", header))
+        raise InvalidImageError(f"{where} cannot be read from {_shown(path)}: {reason}.") from error
+    return Image(path=path.absolute(), suffix=_suffix(f"{where}, {_shown(path)},", header))
+
+
+def _shown(path: Path) -> str:
+    """Return a path for an error message; what is no path at all may be very long."""
+    text = str(path)
+    return repr(text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}...")
 
 
 def _from_bytes(where: str, data: bytes) -> Image:
-    return Image(data=data, suffix=_suffix(where, data[:_HEADER]))
+    return Image(data=data, suffix=_suffix(where, data[:HEADER]))
 
 
 def _suffix(where: str, header: bytes) -> str:
-    for offset, signature, suffix in _SIGNATURES:
-        if header[offset : offset + len(signature)] == signature:
-            return suffix
-    known = ", ".join(dict.fromkeys(suffix.upper() for _, _, suffix in _SIGNATURES))
+    if suffix := suffix_of(header):
+        return suffix
     problem = "is not an image" if header else "is empty"
-    raise InvalidImageError(f"{where} {problem} (known formats: {known}).")
+    raise InvalidImageError(f"{where} {problem} (known formats: {', '.join(SUFFIXES).upper()}).")
 
 
 def _read(where: str, file: Any) -> bytes:
@@ -236,42 +249,3 @@ def _read(where: str, file: Any) -> bytes:
     if not isinstance(data, bytes):
         raise InvalidImageError(f"{where} is a file opened as text; open it with mode 'rb'.")
     return data
-
-
-def _data_uri(where: str, uri: str) -> bytes:
-    head, comma, payload = uri.partition(",")
-    try:
-        if not comma or not head.lower().endswith(";base64"):
-            raise ValueError("not of the form data:image/...;base64,...")
-        return base64.b64decode(urllib.parse.unquote(payload), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidImageError(f"{where} is a data: URI that cannot be read: {error}.") from None
-
-
-def _from_array(where: str, array: Any) -> object:
-    try:
-        import PIL.Image
-    except ModuleNotFoundError as error:
-        message = "An image as an array needs Pillow: pip install 'qwen-spaces[images]'"
-        raise MissingExtraError(message) from error
-    try:
-        if array.dtype.kind == "f":
-            array = (array.clip(0, 1) * 255).round().astype("uint8")
-        return PIL.Image.fromarray(array)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise InvalidImageError(
-            f"{where} is an array that is not an image ({error}); the shape is (height, width[, 3 or 4]), "
-            "the type uint8, or float from 0 to 1."
-        ) from error
-
-
-def _from_pil(where: str, picture: Any) -> Image:
-    buffer = io.BytesIO()
-    try:
-        # PNG has only these modes; convert the others (CMYK, YCbCr, F ...).
-        if picture.mode not in ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"):
-            picture = picture.convert("RGB")
-        picture.save(buffer, format="PNG")
-    except Exception as error:
-        raise InvalidImageError(f"{where} cannot be written as PNG: {error}.") from error
-    return Image(data=buffer.getvalue(), suffix="png")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast, get_args
 
@@ -96,6 +96,24 @@ def check_messages(given: Iterable[object], form: str = "a list of messages") ->
     messages = [_message(index, item) for index, item in enumerate(given)]
     images = iter(as_images([image for message in messages for image in message.images]))
     return tuple(replace(each, images=tuple(itertools.islice(images, len(each.images)))) for each in messages)
+
+
+def with_newest_images(messages: Sequence[Message], limit: int | None) -> tuple[Message, ...]:
+    """Return the messages without the oldest images beyond `limit`; those of the last message stay.
+
+    Example:
+        >>> one, two = Message("user", "A", ["http://a"]), Message("user", "B", ["http://b"])
+        >>> [len(message.images) for message in with_newest_images([one, two], 1)]
+        [0, 1]
+    """
+    if limit is None:
+        return tuple(messages)
+    kept: list[Message] = []
+    for message in reversed(messages):
+        images = message.images if not kept else message.images[max(0, len(message.images) - limit) :]
+        limit = max(0, limit - len(images))
+        kept.insert(0, message if images == message.images else replace(message, images=images))
+    return tuple(kept)
 
 
 def system_prompt(messages: Iterable[Message]) -> str | None:
@@ -212,6 +230,11 @@ def _text(given: object, where: str) -> str:
     try:
         given.encode()
     except UnicodeEncodeError as error:
+        if "\udc80" <= given[error.start] <= "\udcff":  # by the error handler "surrogateescape"
+            raise InvalidMessagesError(
+                f"{where} has a byte at character {error.start} that was not in the expected encoding. Read "
+                "the text with its own, such as encoding='latin-1'."
+            ) from None
         raise InvalidMessagesError(
             f"{where} has half a surrogate pair at character {error.start}, which no text encoding can carry."
         ) from None

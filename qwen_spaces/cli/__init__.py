@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -12,18 +15,41 @@ from ._errors import exit_on_error
 from ._safety import safe_streams
 from ._serve import serve
 from ._spaces import replica, spaces, status
+from ._terminal import echo
 
 
 class _Group(click.Group):
     """Filters the output of its commands, and reports an error in one line."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        with safe_streams():
-            return super().main(*args, **kwargs)
+        with safe_streams() as replaced:
+            try:
+                return super().main(*args, **kwargs)
+            finally:
+                _report_losses(replaced.count)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name in self.commands or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = get_close_matches(name, self.commands, n=1)
+        command = shlex.join([near[0], *args[1:]] if near else ["ask", *args])
+        raise click.UsageError(f"There is no command {name!r}. Did you mean: qwen-spaces {command}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
         with exit_on_error():
             return super().invoke(ctx)
+
+
+def _report_losses(count: int) -> None:
+    if count:
+        echo(
+            f"The encoding of stdout, {sys.stdout.encoding}, lacks {count} character{'s' * (count > 1)} of "
+            'the text, written as "?". PYTHONIOENCODING=utf-8 keeps them.',
+            err=True,
+        )
 
 
 @click.group(

@@ -23,13 +23,16 @@ EXIT_CODES = (
     (click.ClickException, 2),
     (Exception, 1),
 )
+UNREACHABLE = "the network and the proxy."  # the end of the error of a failed connection
 CTRL_C = 130
 BROKEN_PIPE = 141  # 128 + SIGPIPE, as shells report it
 SECRET = "qwen_spaces.secret"  # noqa: S105  (a key of the context)
+REMOTE = "qwen_spaces.remote"  # another: whether the Space could be replaced by its replica
 CLI_TERMS = (  # Python terms in an error's advice -> command-line options
     (re.compile(r"timeouts=Timeouts\(\w+=\.\.\.\)"), "--timeout SECONDS"),
     (re.compile(r"\bsrc=\.\.\."), "--src"),
     (re.compile(r"\bendpoint=\.\.\."), "--endpoint"),
+    (re.compile(r"^src(?= goes by)"), "--src"),
     (re.compile(r"\bimages=\[path\]"), "--image PATH"),
 )
 
@@ -44,6 +47,8 @@ def report(error: Exception) -> int:
     """Write the error to stderr as one line, and return its exit code."""
     context = click.get_current_context()
     text = f"Error: {' '.join(_describe(error).split())}"
+    if isinstance(error, ConnectError) and text.endswith(UNREACHABLE) and context.meta.get(REMOTE):
+        text += " --local answers offline, from a replica."
     if is_terminal(sys.stderr):
         text = textwrap.fill(text, size(sys.stderr)[0], break_long_words=False, break_on_hyphens=False)
     if context.find_root().params.get("debug"):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-
-import click
 
 from .._space import available_spaces
 from ..errors import MissingExtraError
+from ._lines import EXIT_HINT, PATH_COMMANDS, history_file
 from ._safety import unfiltered
 
 try:
@@ -24,10 +22,9 @@ try:
     from prompt_toolkit.output import create_output
     from prompt_toolkit.shortcuts import CompleteStyle
 except ImportError as _error:
-    raise MissingExtraError("A chat in a terminal needs: pip install 'qwen-spaces[cli]'") from _error
+    raise MissingExtraError("pip install 'qwen-spaces[cli]'") from _error
 
 INPUT_HINT = "Type a message, or /help"
-EXIT_HINT = "Press Ctrl-C again, or Ctrl-D, to exit"
 
 
 class CommandCompleter(Completer):
@@ -40,7 +37,7 @@ class CommandCompleter(Completer):
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         command, space, argument = document.text_before_cursor.partition(" ")
-        if space and command in ("/image", "/save", "/load"):
+        if space and command in PATH_COMMANDS:
             return self._paths.get_completions(Document(argument), complete_event)
         return self._words.get_completions(document, complete_event) if command else ()
 
@@ -62,6 +59,8 @@ class PromptReader(Iterator[str]):
             complete_while_typing=False,
             placeholder=lambda: [("ansibrightblack", "" if get_app().is_done else self._hint)],
             history=_history(),
+            enable_open_in_editor=True,
+            tempfile_suffix=".md",
             output=create_output(unfiltered(terminal)),
         )
 
@@ -100,10 +99,5 @@ class PromptReader(Iterator[str]):
 
 
 def _history() -> History:
-    file = Path(click.get_app_dir("qwen-spaces")) / "history"
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-    except OSError:
-        return InMemoryHistory()
-    return FileHistory(file)
+    file = history_file()
+    return FileHistory(file) if file else InMemoryHistory()

@@ -17,10 +17,10 @@ from rich.rule import Rule
 from rich.syntax import Syntax
 from rich.text import Text as StyledText
 
+from .._markup.terminal import strip_controls
 from .._types.events import Reply, Text
 from ._output import Output
-from ._safety import strip_controls
-from ._terminal import max_width, size, without_echo, write
+from ._terminal import max_width, size, styles, without_echo, write
 
 FRAME_INTERVAL = 1 / 30  # seconds
 CODE_THEME = "ansi_dark"  # the terminal's own sixteen colours, which suit its background
@@ -84,7 +84,7 @@ class MarkdownOutput(Output):
         """Draw again from the block with that line, below the old drawing, which may have scrolled away."""
         while self._blocks[-1] > line:
             self._blocks.pop()
-        note = click.style("The Space revised its answer from here on:", dim=True)
+        note = click.style("The Space revised its answer from here on:", dim=styles())
         self._replace_tail(["", note] + [""] * (self._blocks == [0]), [])
 
     def _draw(self, *, complete: bool = False) -> None:

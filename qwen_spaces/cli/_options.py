@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from .._space import QwenSpace, available_spaces
 from .._types.timeouts import Timeouts
-from ._errors import keep_secret
+from ..errors import QwenSpacesError
+from ._errors import REMOTE, keep_secret
 from ._output import Output, PlainOutput
 from ._terminal import StatusLine, is_terminal
 
@@ -41,6 +43,8 @@ class Setup:
     def __post_init__(self) -> None:
         if self.local and self.src:
             raise click.UsageError("--local and --src exclude each other.")
+        if context := click.get_current_context(silent=True):
+            context.meta[REMOTE] = not (self.local or self.src)
 
     @contextlib.contextmanager
     def space(self) -> Iterator[QwenSpace]:
@@ -109,6 +113,18 @@ def complete_model(_ctx: click.Context, _param: click.Parameter, incomplete: str
     ]
 
 
+def complete_option(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete NAME=VALUE of an option of the Space, for the Tab key."""
+    try:
+        options = QwenSpace(ctx.params.get("model") or Setup.model).options
+    except QwenSpacesError:
+        return []
+    pairs = []
+    for name, values in options.items():
+        pairs += [f"{name}="] if isinstance(values, Mapping) else [f"{name}={value}" for value in values]
+    return [CompletionItem(pair) for pair in pairs if pair.startswith(incomplete)]
+
+
 def parse_pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Return the NAME=VALUE pairs of a repeated option."""
     pairs = {}
@@ -120,9 +136,17 @@ def parse_pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, 
     return pairs
 
 
-src_option: Decorator = click.option(
-    "--src", metavar="URL", help="URL or owner/name of the Space, if not the usual one."
-)
+def _forget_source(ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Ignore a source in the environment, which belongs to the model there, beside -m or --local."""
+    explicit = any(
+        ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in ("model", "local")
+    )
+    from_environment = ctx.get_parameter_source("src") is ParameterSource.ENVIRONMENT
+    return None if from_environment and explicit else value
+
+
+SRC_HELP = "URL or owner/name of the Space, if not the usual one."
+src_option: Decorator = click.option("--src", metavar="URL", help=SRC_HELP)
 endpoint_option: Decorator = click.option(
     "--endpoint", metavar="NAME", help="The api name of the chat, such as /chat, where a Space has several."
 )
@@ -137,6 +161,8 @@ _SHARED_OPTIONS: tuple[Decorator, ...] = (
         "--model",
         default=Setup.model,
         show_default=True,
+        envvar="QWEN_SPACES_MODEL",
+        show_envvar=True,
         shell_complete=complete_model,
         help="Alias, Space id owner/name, or URL; `qwen-spaces spaces` lists the aliases.",
     ),
@@ -146,6 +172,7 @@ _SHARED_OPTIONS: tuple[Decorator, ...] = (
         "--image",
         "images",
         multiple=True,
+        type=click.Path(),  # for the Tab key
         metavar="PATH",
         help="Path or URL of an image, for a Space that takes images. May be repeated.",
     ),
@@ -156,9 +183,17 @@ _SHARED_OPTIONS: tuple[Decorator, ...] = (
         multiple=True,
         metavar="NAME VALUE",
         callback=parse_pairs,
+        shell_complete=complete_option,
         help="An option of the Space, as in -o size 7B or -o size=7B. May be repeated.",
     ),
-    src_option,
+    click.option(
+        "--src",
+        metavar="URL",
+        envvar="QWEN_SPACES_SRC",
+        show_envvar=True,
+        callback=_forget_source,
+        help=SRC_HELP,
+    ),
     endpoint_option,
     token_option,
     click.option("--local", is_flag=True, help="Answer from a replica; nothing leaves this machine."),

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from .._types.events import Done, Event, Reasoning, Reply, Status, Text
-from ..errors import QwenSpacesError
+from ..errors import QwenSpacesError, UnexpectedOutputError
 from ._terminal import StatusLine, echo, is_terminal
 
 
@@ -38,6 +38,8 @@ class Output:
         elif isinstance(event, Reasoning):
             if self._shows_reasoning:
                 self._status.clear()
+                if not self._last_text:
+                    echo("Thinking", dim=True, bold=True, err=True)
                 self._last_text = event.text
                 echo(event.text, dim=True, err=True, nl=False)
         elif isinstance(event, Done):
@@ -91,6 +93,32 @@ class PlainOutput(Output):
         if text:
             echo(text, nl=False)
             self._last = text[-1]
+
+
+class CodeOutput(Output):
+    """Writes the first code block of the complete answer, or else the answer to stderr."""
+
+    def end(self, reply: Reply | None) -> None:
+        if reply is None:
+            return
+        code = first_code_block(reply.text)
+        if code is None:
+            echo(reply.text, err=True)
+            raise UnexpectedOutputError("The answer, above, has no code block.", partial_text=reply.text)
+        echo(code, nl=not code.endswith("\n"))
+
+
+def first_code_block(text: str) -> str | None:
+    r"""Return the content of the first fenced code block of Markdown.
+
+    Example:
+        >>> first_code_block("So:\n```python\nprint(1)\n```\n")
+        'print(1)\n'
+    """
+    from markdown_it import MarkdownIt
+
+    blocks = (token.content for token in MarkdownIt().parse(text) if token.type == "fence")
+    return next(blocks, None)
 
 
 class JsonOutput(Output):

@@ -15,7 +15,7 @@ import click
 from .._contract.options import describe_option
 from .._space import QwenSpace, available_spaces
 from .._types.timeouts import Timeouts
-from ..errors import QwenSpacesError
+from ..errors import ConnectError, QwenSpacesError
 from ._options import (
     Decorator,
     alias_of,
@@ -47,11 +47,14 @@ def spaces(check: bool, as_json: bool, token: str | None) -> None:
     """  # noqa: D301  (click reads the \b)
     facades = available_spaces()
     checks = anyio.run(_check_all, [facade.aliases[0] for facade in facades], token) if check else {}
+    problem = _common_problem(checks)
     if as_json:
         objects = [{**_facts(facade), **checks.get(facade.aliases[0], {})} for facade in facades]
         echo(json.dumps(objects, indent=2))
     else:
-        _echo_table(facades, checks)
+        _echo_table(facades, {} if problem else checks)
+    if problem:
+        raise ConnectError(problem)
 
 
 @click.command()
@@ -77,7 +80,8 @@ def status(name: str, *, as_json: bool, **settings: Any) -> None:
     if as_json:
         echo(json.dumps({"space": space.name, **facts}, indent=2))
         return
-    facts["history"] = facts["history"] or "folded into the prompt"
+    kept = "in its session" if space.contract.stateful else "folded into the prompt"
+    facts["history"] = facts["history"] or kept
     facts["parameters"] = ", ".join(
         f"{ours}={theirs}" if ours != theirs else ours for ours, theirs in facts["parameters"].items()
     )
@@ -116,6 +120,12 @@ def replica(ctx: click.Context, /, name: str, port: int, host: str, **_: Any) ->
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
 
 
+def _common_problem(checks: Mapping[str, dict[str, Any]]) -> str:
+    """Return why no Space can be reached, ``""`` if there is no one reason."""
+    problems = {result.get("error", "") for result in checks.values()}
+    return problems.pop() if len(problems) == 1 else ""
+
+
 def _facts(facade: type[QwenSpace]) -> dict[str, Any]:
     return {
         "alias": facade.aliases[0],
@@ -138,9 +148,13 @@ def _echo_table(facades: Sequence[type[QwenSpace]], checks: Mapping[str, dict[st
         rows.append((facade.aliases[0], facade.space_id, takes, "apart" if facade.reasons else "-"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    echo(lines[0], bold=True)
-    for facade, line in zip(facades, lines[1:], strict=True):
-        echo(line)
+    is_narrow = max(map(len, lines)) > size()[0] and is_terminal(sys.stdout)
+    if not is_narrow:
+        echo(lines[0], bold=True)
+    for facade, row, line in zip(facades, rows[1:], lines[1:], strict=True):
+        echo(row[0] if is_narrow else line, bold=is_narrow)
+        if is_narrow:
+            echo(_wrap(f"{row[1]}, takes {row[2]}{', reasoning apart' * facade.reasons}", 4))
         if check := checks.get(facade.aliases[0]):
             if check["reachable"]:
                 color = "green"

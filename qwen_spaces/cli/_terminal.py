@@ -13,7 +13,8 @@ from typing import Any, TextIO
 
 import click
 
-from ._safety import strip_controls, unfiltered
+from .._markup.terminal import strip_controls
+from ._safety import unfiltered
 
 REFRESH_INTERVAL = 0.1  # seconds
 SHOW_ELAPSED_AFTER = 2.0  # seconds
@@ -25,6 +26,11 @@ def is_terminal(stream: TextIO | None) -> bool:
     if stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
         return False
     return os.name != "nt" or "WT_SESSION" in os.environ
+
+
+def styles() -> bool:
+    """Return whether output may be styled (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR")
 
 
 def size(stream: TextIO | None = None) -> tuple[int, int]:
@@ -56,7 +62,7 @@ def echo(text: str = "", *, nl: bool = True, err: bool = False, **style: Any) ->
         return
     if err or stream.isatty():
         text = strip_controls(text)
-    if style and is_terminal(stream):
+    if style and styles() and is_terminal(stream):
         text = click.style(text, **style)
     write(text + "\n" * nl, err=err)
 
@@ -116,7 +122,8 @@ class StatusLine:
         while max_width(text) > columns:
             text = text[:-1]
         frame = SPINNER[int(now / REFRESH_INTERVAL) % len(SPINNER)]
-        write(f"\r\x1b[2m{frame} {text}{timing}\x1b[0m\x1b[K", err=True)
+        line = f"{frame} {text}{timing}"
+        write(f"\r{click.style(line, dim=True) if styles() else line}\x1b[K", err=True)
 
 
 @contextlib.contextmanager

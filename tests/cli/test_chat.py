@@ -12,9 +12,12 @@ import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
+from qwen_spaces import QwenSpace
+from qwen_spaces.cli._attachments import split_dropped
 from qwen_spaces.cli._chat import COMMANDS
 from qwen_spaces.cli._keyboard import CommandCompleter
 
+from ..support.cases import case
 from ..support.commands import COMMAND, invoke
 from ..support.images import picture
 from ..support.servers import Servers
@@ -53,7 +56,7 @@ def test_an_image_goes_with_the_next_message(servers: Servers, tmp_path: Path) -
     code, text, errors = chat(servers, *lines, model="qvq-72b")
     assert code == 2
     assert "9x7" in text
-    assert errors.startswith("Error: Image 0 cannot be read")
+    assert errors.startswith("Error: The image cannot be read")
     assert errors.count("\n") == 1
 
 
@@ -65,6 +68,96 @@ def test_retry_repeats_an_answered_and_a_failed_message(servers: Servers) -> Non
     before, after = text.split('You asked: "two"')
     assert before.count('You asked: "one"') == before.count("This is turn 1.") == 2
     assert "This is turn 2." in after
+
+
+def test_a_failed_retry_leaves_the_old_answer(servers: Servers, tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    lines = "one", "/model qwen-2.5 --src http://127.0.0.1:9", "/retry", f"/save {file}", "/retry"
+    code, _, errors = chat(servers, *lines)
+    assert code == 3
+    assert errors.count("cannot be reached") == 2
+    user, answer = json.loads(file.read_text())["messages"]
+    assert user["content"] == "one"
+    assert "This is turn 1." in answer["content"]
+
+
+def test_new_starts_a_conversation_with_the_same_system_prompt(servers: Servers) -> None:
+    code, text, errors = chat(servers, "/system Be brief.", "one", "/new", "two", "/retry")
+    assert (code, errors) == (0, "")
+    last = text.split('You asked: "two"')[1]
+    assert "This is turn 1." in last
+    assert "Be brief." in last
+
+
+def test_the_newest_image_is_sent_where_a_space_takes_one(servers: Servers, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        (tmp_path / f"my cat {number}.png").write_bytes(picture("PNG", (10 * number, 5), "green"))
+    lines = [f"/image {tmp_path}/my cat 1.png", "one", f"/image {tmp_path}/my cat 2.png"]
+    lines += [f"/image {tmp_path}/my cat 3.png", "two", "/new", "three", "/image it's.png"]
+    code, text, errors = chat(servers, *lines, model="qvq-72b")
+    before, after = text.split("User: one")
+    assert "10x5" in before
+    assert "30x5" in after
+    assert "20x5" not in text
+    replaced, newest, quote = errors.splitlines()
+    assert replaced.endswith(
+        f"takes one image: {tmp_path}/my cat 3.png is sent, not {tmp_path}/my cat 2.png."
+    )
+    assert newest == "qvq-72b takes one image: the newest is sent. /new starts afresh."
+    assert quote == "Error: /image it's.png: No closing quotation."
+    assert code == 2
+
+
+def test_a_chat_with_images_continues_with_a_text_space(servers: Servers, tmp_path: Path) -> None:
+    image = tmp_path / "cat.png"
+    image.write_bytes(picture("PNG", (9, 7), "green"))
+    lines = [f"/image {image}", "one", f"/image {image}", f"/model qwen-2.5 --src {servers['qwen-2.5']}"]
+    _, text, errors = chat(servers, *lines, "two", f"/image {image}", model="qvq-72b")
+    assert "This is turn 2." in text
+    gone, refused = errors.splitlines()
+    assert gone == "qwen-2.5 takes no images, so those of this chat are not sent."
+    assert "/model continues with a Space that does: qvq-72b, " in refused
+
+
+def test_model_leaves_ones_own_server_only_if_told(servers: Servers) -> None:
+    own = servers["qwen-2-72b"]
+    lines = ["one", "/model qwen-2-72b", f"/model qwen-2-72b --src {own}", "two", "/model 'x", "/model a b"]
+    _, text, errors = chat(servers, *lines)
+    assert "This is turn 2." in text
+    leaves, unclosed, two = errors.splitlines()
+    assert "qwen-2-72b would be at Hugging Face. To stay, write /model qwen-2-72b --src http" in leaves
+    assert "/model Qwen/Qwen2-72B-Instruct" in leaves
+    assert "No closing quotation" in unclosed
+    assert "write /model NAME or" in two
+
+
+def test_model_reports_options_that_the_other_space_does_not_get(servers: Servers) -> None:
+    own = servers["qwen-2.5"]
+    lines = f"/model qwen-2.5 --src {own}\none\n"
+    code, text, errors = invoke("chat", "-o", "size=7B", "--src", own, stdin=lines)
+    assert (code, errors) == (0, "The options of the Space before are gone: size.\n")
+    assert "Model: 72B." in text
+
+
+def test_the_paths_of_images_in_a_message_are_attachments(tmp_path: Path) -> None:
+    for name in ("cat.png", "my cat.png", "it's.png"):
+        (tmp_path / name).write_bytes(picture("PNG", (9, 7), "green"))
+    (tmp_path / "notes.txt").write_text("No image.")
+    cat, mine = f"{tmp_path}/cat.png", f"{tmp_path}/my cat.png"
+    escaped = mine.replace(" ", "\\ ")
+    for text, paths, rest in (
+        (f"{cat} ", [cat], ""),
+        (f"'{mine}' What's this? It's mine.", [mine], "What's this? It's mine."),
+        (f"What is {escaped}", [mine], "What is"),
+        (f'"{mine}" {cat}', [mine, cat], ""),
+        (f"file://{mine.replace(' ', '%20')}", [mine], ""),
+        (f'"{tmp_path}/it\'s.png"', [f"{tmp_path}/it's.png"], ""),
+        (f"{tmp_path}/notes.txt and {tmp_path}/no.png", [], f"{tmp_path}/notes.txt and {tmp_path}/no.png"),
+        ("cat.png", [], "cat.png"),
+        ("What's a \\ in 'C'?", [], "What's a \\ in 'C'?"),
+    ):
+        with case(text):
+            assert split_dropped(text) == (paths, rest)
 
 
 def test_undo_forgets_the_last_turn(servers: Servers) -> None:
@@ -169,6 +262,47 @@ def test_a_chat_in_a_terminal(terminal: Terminal, servers: Servers, prompt: str,
     assert stat.S_IMODE(history.stat().st_mode) == 0o600
 
 
+def test_a_stopped_retry_leaves_the_old_answer(terminal: Terminal, servers: Servers, prompt: str) -> None:
+    terminal.type("one\r")
+    terminal.wait_for(lambda shown: shown.count(">>>") == 2)
+    ahead = QwenSpace("qwen-2.5", src=servers["one-slot"]).stream(f"{prompt} [[forever]]")
+    next(iter(ahead))  # now it has the only slot
+    with ahead:
+        terminal.type(f"/model qwen-2.5 --src {servers['one-slot']}\r")
+        terminal.wait_for(lambda shown: shown.count(">>>") == 3)
+        terminal.type("/retry\r")
+        terminal.wait_for("Waiting in the queue")
+        terminal.type("\x03")
+        terminal.wait_for("Stopped. The earlier answer stays. /retry tries again.")
+    terminal.type("/undo\r")
+    terminal.wait_for("Forgot: one")
+
+
+def test_an_image_dropped_onto_a_terminal_is_sent(servers: Servers, tmp_path: Path) -> None:
+    image = tmp_path / "my cat.png"
+    image.write_bytes(picture("PNG", (9, 7), "green"))
+    home = {"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    command = [*COMMAND, "chat", "-m", "qvq-72b", "--src", servers["qvq-72b"]]
+    with Terminal(command, home) as terminal:
+        terminal.wait_for(">>>")
+        terminal.type(f"'{image}' What is this?\r")
+        shown = terminal.wait_for("9x7")
+        assert "The next message has 1 image." in shown
+
+
+def test_ctrl_x_ctrl_e_opens_the_editor(servers: Servers, tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho "written in an editor" > "$1"\n')
+    editor.chmod(0o700)
+    home = {"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path), "EDITOR": str(editor), "VISUAL": ""}
+    with Terminal([*COMMAND, "chat", "--src", servers["qwen-2.5"]], home) as terminal:
+        terminal.wait_for(">>>")
+        terminal.type("\x18\x05")
+        terminal.wait_for(">>> written in an editor")
+        terminal.type("\r")
+        terminal.wait_for('You asked: "written in an editor"')
+
+
 def test_ctrl_d_exits(terminal: Terminal) -> None:
     terminal.wait_for("Type a message, or /help")
     terminal.type("\x04")
@@ -176,11 +310,41 @@ def test_ctrl_d_exits(terminal: Terminal) -> None:
     assert terminal.screen.rows()[1:] == [">>>", ""]
 
 
-def test_without_the_extra_a_terminal_shows_what_to_install(servers: Servers) -> None:
-    program = "import sys; sys.modules['prompt_toolkit'] = None; from qwen_spaces.cli import main; main()"
-    with Terminal([sys.executable, "-c", program, "chat", "--src", servers["qwen-2.5"]]) as terminal:
-        assert terminal.wait() == 2
-        assert "pip install 'qwen-spaces[cli]'" in terminal.screen.text().replace("\n", " ")
+@pytest.fixture
+def bare(servers: Servers, tmp_path: Path) -> Iterator[Terminal]:
+    """A chat in a terminal without the extra `cli`."""
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(('prompt_toolkit', 'rich')));"
+        "from qwen_spaces.cli import main; main()"
+    )
+    home = {"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    with Terminal([sys.executable, "-c", program, "chat", "--src", servers["qwen-2.5"]], home) as terminal:
+        terminal.wait_for(">>>")
+        yield terminal
+
+
+def test_without_the_extra_a_chat_reads_lines(bare: Terminal, tmp_path: Path) -> None:
+    assert "pip install 'qwen-spaces[cli]' adds" in bare.screen.text().replace("\n", " ")
+    bare.type("one\\\ntwo\n")
+    shown = bare.wait_for(lambda shown: shown.count(">>>") == 2)
+    assert "... two" in shown
+    assert "This is turn 1." in shown
+    bare.type("/sa\t")
+    bare.wait_for("/save")
+    bare.type("\x03")
+    bare.wait_for("Press Ctrl-C again, or Ctrl-D, to exit")
+    bare.type("\x1b[A")  # the line before
+    bare.wait_for(lambda shown: shown.splitlines()[-1].endswith("two"))
+    bare.type("\x03")
+    assert bare.wait() == 0
+    file = tmp_path / "qwen-spaces" / "lines"
+    assert "two" in file.read_text(encoding="utf-8")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_without_the_extra_ctrl_d_exits(bare: Terminal) -> None:
+    bare.type("\x04")
+    assert bare.wait() == 0
 
 
 def test_a_chat_piped_in_needs_no_extra(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:

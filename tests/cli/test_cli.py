@@ -162,7 +162,7 @@ def test_a_space_without_a_chat_is_an_error(servers: Servers) -> None:
     ("arguments", "code", "why"),
     [
         (["ask", "-m", "qwen-25", "Hi"], 2, "Did you mean 'qwen-2.5'?"),
-        (["ask", "-i", "no.png", "-m", "qvq-72b", "Hi"], 2, "Image 0 cannot be read"),
+        (["ask", "-i", "no.png", "-m", "qvq-72b", "Hi"], 2, "The image cannot be read"),
         (["ask", "--local", "--src", "http://127.0.0.1:9", "Hi"], 2, "exclude each other"),
         (["ask", "--json", "--jsonl", "Hi"], 2, "exclude each other"),
         (["ask"], 2, "nothing to ask"),
@@ -186,9 +186,53 @@ def test_an_error_is_one_line_and_an_exit_code(arguments: list[str], code: int, 
 
 
 def test_binary_stdin_is_an_error() -> None:
-    code, _, errors = invoke("ask", stdin=b"\xff\xfe\x00")
+    code, _, errors = invoke("ask", stdin=b"caf\xe9 \xff\xfe\x00")
     assert code == 2
-    assert "Stdin is not text" in errors
+    assert "Stdin is not UTF-8 text: byte 0xe9 at character 3. If it is Latin-1, convert it: iconv" in errors
+    code, _, errors = invoke("ask", "caf\udce9")
+    assert "The prompt is not UTF-8 text: byte 0xe9" in errors
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_a_line_of_a_chat_in_another_encoding_is_an_error_and_the_others_are_sent(
+    servers: Servers, locale: str
+) -> None:
+    ended = shell(
+        f"printf 'one\\ncaf\\xe9\\ntwo\\n' | qwen-spaces chat --src {servers['qwen-2.5']}",
+        LC_ALL=locale,
+        PYTHONPATH=str(Path(__file__).parents[2]),
+    )
+    assert ended.returncode == 2
+    assert "This is turn 2." in ended.stdout
+    assert ended.stderr.count("\n") == 1
+    assert "A line of stdin is not UTF-8 text: byte 0xe9 at character 3" in ended.stderr
+
+
+def test_characters_that_a_pipe_cannot_carry_are_counted(servers: Servers) -> None:
+    ended = shell(
+        f"qwen-spaces ask --src {servers['qwen-2.5']} '世界 ok'",
+        PYTHONIOENCODING="latin-1",
+        PYTHONPATH=str(Path(__file__).parents[2]),
+    )
+    assert 'You asked: "?? ok"' in ended.stdout
+    assert ended.stderr == (
+        'The encoding of stdout, iso8859-1, lacks 2 characters of the text, written as "?". '
+        "PYTHONIOENCODING=utf-8 keeps them.\n"
+    )
+
+
+def test_a_prompt_needs_no_quotes(servers: Servers) -> None:
+    code, text, _ = invoke("ask", "why", "is", "--src", servers["qwen-2.5"], "the", "sky", "blue")
+    assert code == 0
+    assert 'You asked: "why is the sky blue"' in text
+
+
+def test_a_dash_on_a_terminal_says_what_it_waits_for(servers: Servers) -> None:
+    with Terminal([*COMMAND, "ask", "--plain", "--src", servers["qwen-2.5"], "-"]) as terminal:
+        terminal.wait_for("Type the text; Ctrl-D on a new line ends it.")
+        terminal.type("one\ntwo\n\x04")
+        assert terminal.wait() == 0
+        assert 'You asked: "one' in terminal.screen.text()
 
 
 def test_partial_text_is_written_before_the_error(servers: Servers) -> None:

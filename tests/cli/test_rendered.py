@@ -14,11 +14,11 @@ import pytest
 from pytest_mock import MockerFixture
 
 from qwen_spaces import Reply, Status, Text
+from qwen_spaces._markup.terminal import strip_controls
 from qwen_spaces._types.events import Done, Reasoning
 from qwen_spaces.cli._markdown import MarkdownOutput, block_starts, render
 from qwen_spaces.cli._options import Setup
 from qwen_spaces.cli._output import Output, PlainOutput
-from qwen_spaces.cli._safety import strip_controls
 from qwen_spaces.cli._terminal import StatusLine, max_width
 
 from ..support.terminal import COLUMNS, stage
@@ -144,10 +144,10 @@ def test_the_reasoning_stands_before_the_answer() -> None:
     with stage() as screen, output_for() as output:
         output.show(Reasoning("Let me "))
         output.show(Reasoning("see."))
-        assert screen.rows() == ["Let me see."]
+        assert screen.rows() == ["Thinking", "Let me see."]
         output.show(Text("**Yes.**", 0))
         output.show(Done(Reply("**Yes.**", "Let me see.")))
-    assert screen.rows() == ["Let me see.", "", "Yes.", ""]
+    assert screen.rows() == ["Thinking", "Let me see.", "", "Yes.", ""]
     with stage() as screen, output_for(reasoning=False) as output:
         output.show(Reasoning("Hidden."))
         output.show(Text("No.", 0))
@@ -162,7 +162,7 @@ def test_a_space_cannot_steer_the_terminal(plain: bool) -> None:
         output.show(Reasoning(evil))
         output.show(Text(evil, 0))
         output.show(Done(Reply(evil)))
-    assert screen.rows() == ["a[2J]0;titlebc2Jd", "", "a[2J]0;titlebc2Jd", ""]
+    assert screen.rows() == ["Thinking", "a[2J]0;titlebc2Jd", "", "a[2J]0;titlebc2Jd", ""]
 
 
 def test_revised_plain_text_is_followed_by_the_full_answer() -> None:

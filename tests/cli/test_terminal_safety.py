@@ -23,10 +23,11 @@ from hypothesis import strategies as st
 
 import qwen_spaces.cli
 from qwen_spaces import Reply, Status, Text, Timeouts
+from qwen_spaces._markup.terminal import strip_controls
 from qwen_spaces._types.events import Done, Reasoning
 from qwen_spaces.cli import _Group, main
 from qwen_spaces.cli._options import Setup
-from qwen_spaces.cli._safety import SafeStream, safe_streams, strip_controls
+from qwen_spaces.cli._safety import SafeStream, safe_streams
 
 from ..support.cases import case
 from ..support.commands import COMMAND, invoke

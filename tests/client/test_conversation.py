@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import pickle
@@ -79,8 +80,30 @@ def test_the_image_of_an_earlier_turn_stays(servers: Servers) -> None:
     assert "PNG" in again
     assert "10x20" in again
     assert "User: What is this?" in again
-    with pytest.raises(InvalidImageError, match="2 were given"):
-        chat.ask("And this?", images=picture("PNG", (10, 20), "blue"))
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["facade", "by its address"])
+def test_a_space_that_takes_one_image_gets_the_newest(servers: Servers, known: bool) -> None:
+    src = servers["qvq-72b"]
+    chat = (QwenSpace("qvq-72b", src=src) if known else QwenSpace(src)).conversation()
+    red, blue = picture("PNG", (10, 20), "red"), picture("PNG", (30, 40), "blue")
+    assert "10x20" in chat.ask("What is this?", images=red).text
+    assert "30x40" in (newer := chat.ask("And this?", images=blue).text)
+    assert "10x20" not in newer.partition("Image")[2]
+    assert "30x40" in chat.ask("Which colour?").text
+    assert [len(message.images) for message in chat.messages] == [1, 0, 1, 0, 0, 0]
+    with pytest.raises(InvalidImageError, match="takes one image in a request; 2 were given"):
+        chat.ask("And these?", images=[red, blue])
+
+
+def test_a_text_space_continues_a_conversation_with_images(servers: Servers) -> None:
+    seen = QwenSpace("qvq-72b", src=servers["qvq-72b"]).conversation()
+    seen.ask("What is this?", images=picture("PNG", (10, 20), "red"))
+    for name in ("qwen-2.5", servers["qwen-2.5"]):
+        chat = QwenSpace(name, src=servers["qwen-2.5"]).conversation()
+        chat.messages = seen.messages
+        assert "This is turn 2." in chat.ask("And now?").text
+        assert len(chat.messages[0].images) == 1
 
 
 def test_earlier_images_are_sent_as_they_are_and_only_saving_encodes_them(
@@ -187,11 +210,12 @@ def test_a_file_that_cannot_be_written_whole_stays_as_it_was(
     path.write_text("something older")
 
     def full(_: int) -> None:
-        raise OSError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         talk.save(path)
+    assert caught.value.filename == str(path)
     assert path.read_text() == "something older"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -210,7 +234,7 @@ def test_a_file_that_cannot_be_written_whole_stays_as_it_was(
         (
             '{"qwen_spaces": 1, "messages": [{"role": "user", "content": [{"type": "image_url", '
             '"image_url": {"url": "data:image/png;base64,AAAA"}}]}]}',
-            "Image 0 is not an image",
+            "The image is not an image",
         ),
         ('{"qwen_spaces": 1, "messages": 5}', "holds no conversation"),
     ],

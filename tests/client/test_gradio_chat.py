@@ -233,7 +233,7 @@ def test_images_go_where_they_are_taken(spaces: Mapping[str, GradioChat], mode: 
 @pytest.mark.parametrize(
     ("name", "images", "why"),
     [
-        ("settings", [RED], "takes no images in a request; 1 were given"),
+        ("settings", [RED], "takes no images in a request; one was given"),
         ("counsel", [RED], "takes no images"),
         ("eye", [RED, BLUE], "takes one image in a request; 2 were given"),
     ],

@@ -115,7 +115,7 @@ def test_a_space_on_hugging_face_does_not_get_an_address_of_this_network() -> No
             with case(space_id, host):
                 space = QwenSpace("qvq-72b", src=space_id)
                 with pytest.raises(
-                    InvalidImageError, match=r"Image 0 is at .*cannot fetch.* Pass the file itself"
+                    InvalidImageError, match=r"The image is at .*cannot fetch.* Pass the file itself"
                 ):
                     space.stream("Hi", images=f"http://{host}/cat.png")
                 space.stream("Hi", images="https://example.org/cat.png")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_spaces import Event, QwenSpace, Status, Text
-from qwen_spaces._display.displays import waiting
+from qwen_spaces._display.plain import waiting
 from qwen_spaces._gradio.statuses import MAX_REASON, Statuses, logged
 from qwen_spaces._stream.mailbox import MAX_MESSAGES, Mailbox
 

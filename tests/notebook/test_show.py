@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pickle
 import re
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -18,11 +20,13 @@ from IPython.core.interactiveshell import InteractiveShell
 from qwen_spaces import QwenSpace, Reply, SpaceError, SpaceTimeoutError, Status, Timeouts
 from qwen_spaces._display.displays import NO_MATH
 from qwen_spaces._display.live_reply import DisplayedReply, LiveReply, Shown
+from qwen_spaces._display.plain import PlainDisplay
 
 from ..support.modes import run_async
 from ..support.page import Page, new_page, stream_of, thinking
 from ..support.servers import Servers
 from ..support.streams import scripted_stream
+from ..support.terminal import COLUMNS, Terminal, stage
 
 A_SECOND = 15  # updates in it, at most
 
@@ -114,11 +118,9 @@ def test_an_error_is_a_box_below_the_text_so_far(way: str, page: Page) -> None:
     box = list(page.outputs.values())[1]["text/html"]
     assert "<b>SpaceError</b><br>&lt;b&gt;a Space&lt;/b&gt; failed.<br>Ask again." in box
     assert ended.error is (None if way == LAST_LINE else error)
-    if way == LAST_LINE:
-        assert ended.text == ""
-    else:
-        assert "Traceback" in ended.text
-        assert "ExceptionGroup" not in ended.text
+    assert ended.text == ("" if way == LAST_LINE else "No answer: the reason is above.\n")
+    assert "_render_traceback_" not in vars(SpaceError("another, which was not shown"))
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 @WAYS
@@ -272,8 +274,70 @@ def test_without_ipython_an_error_is_only_raised(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr() == ("Half\n", "")
 
 
+def test_without_a_terminal_a_revised_answer_is_printed_again_in_full(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    display = PlainDisplay()
+    stream: Any = SimpleNamespace(text="", reasoning="Hm.", status=None)
+    for stream.text in ("", "One two", "One and two", "One and two and"):
+        display.draw(stream)
+    display.end(stream)
+    assert capsys.readouterr() == (
+        "One two\nOne and two and\n",
+        "The Space revised its answer. The full answer:\n",
+    )
+
+
+def test_a_terminal_shows_the_status_the_reasoning_and_no_controls() -> None:
+    queued = Status("queued", position=3, queue_size=8, reason="")
+    steps = [queued, thinking("Hm."), thinking("Hm. Yes."), thinking("Hm. Yes.", "It \x1b[31mis")]
+    with stage() as screen:
+        LiveReply(stream_of(*steps, "It \x1b[31mis red.", pace=0.2)).result()
+    assert screen.rows() == ["Thinking", "Hm. Yes.", "", "It [31mis red.", ""]
+
+
+def test_a_terminal_shows_and_erases_the_status() -> None:
+    with stage() as screen:
+        display = PlainDisplay()
+        stream: Any = SimpleNamespace(text="", reasoning="", status=Status("queued", reason="世界 " * 60))
+        display.draw(stream)
+        (row,) = screen.rows()
+        assert row.startswith("Another try follows: 世")
+        assert len(row) < COLUMNS
+        stream.text = "Hello"
+        display.draw(stream)
+        display.end(stream)
+    assert screen.rows() == ["Hello", ""]
+
+
 class TerminalInteractiveShell(InteractiveShell):
     """By its name, one that cannot redraw its output."""
+
+
+IPYTHON = """
+from qwen_spaces import QwenSpace
+space = QwenSpace("qwen-2.5", src={url!r})
+"""
+
+
+def test_ipython_shows_a_rewritten_answer_whole_and_an_error_on_one_line(
+    servers: Servers, tmp_path: Path
+) -> None:
+    start = tmp_path / "start.py"
+    start.write_text(IPYTHON.format(url=servers["qwen-2.5"]))
+    command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-i", str(start)]
+    with Terminal(command, {"IPYTHONDIR": str(tmp_path)}) as terminal:
+        terminal.wait_for("In [1]:")
+        terminal.type('space.show("Hi [[rewrite]] [[pace=0.05]]")\r')
+        shown = terminal.wait_for("In [2]:")
+        assert 'You asked: "Hi [[rewrite]]' in shown
+        assert shown.index('You asked: "') > shown.find("The Space revised its answer. The full answer:")
+        terminal.type('reply = await space.show("Fail [[gr-error=No tokens]]")\r')
+        shown = terminal.wait_for("In [3]:").split("In [2]:")[1]
+        assert "SpaceError:" in shown
+        assert "No tokens" in shown
+        assert "Traceback" not in shown
+        assert shown.count("\n") < 8
 
 
 def test_in_a_terminal_the_text_is_printed(

@@ -200,7 +200,7 @@ def closed() -> io.BytesIO:
     ],
 )
 def test_a_wrong_image_is_a_typed_error(make: Callable[[], Any]) -> None:
-    with pytest.raises(InvalidImageError, match="Image 0"):
+    with pytest.raises(InvalidImageError, match="The image"):
         as_images(make())
 
 

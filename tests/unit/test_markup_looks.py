@@ -30,6 +30,13 @@ def test_what_is_harmless_is_published_as_it_is() -> None:
             assert markdown(text) == text
 
 
+def test_latex_between_single_backslashes_is_published_between_dollars() -> None:
+    """As Qwen writes it, and JupyterLab does not know it."""
+    assert markdown("It is \\(x^2\\), \\[\ny\n\\]") == "It is $x^2$, $$y$$"
+    assert markdown("$5 for \\(x\\), $6 for \\(y\\)") == "&dollar;5 for $x$, &dollar;6 for $y$"
+    assert markdown("`\\(x\\)` and \\(y") == "`\\(x\\)` and \\(y"
+
+
 # Published beside a tag, so that all of it is made anew: Markdown -> what its HTML has.
 KEPT = {
     "heading": ("# A\n\n### B *c*\n\nD\n===", ["<h1>A</h1>", "<h3>B <em>c</em></h3>", "<h1>D</h1>"]),
@@ -51,6 +58,12 @@ KEPT = {
     ),
     "mathematics": ("It is $x < y$ and $$z > 1$$.", ["$x \\lt  y$", "$$z \\gt  1$$"]),
     "parentheses": ("It is \\\\(x^2\\\\), \\\\[y\\\\].", ["$x^2$", "$$y$$"]),
+    "one backslash": (
+        "It is \\( x_1 * x_2 \\) or \\[\n  y_1 * y_2\n\\].",
+        ["$x_1 * x_2$", "$$y_1 * y_2$$"],
+    ),
+    "one backslash in code": ("`\\(x\\)`\n\n```\n\\[y\\]\n```", ["<code>\\(x\\)</code>", "\\[y\\]\n"]),
+    "money beside it": ("$5 for \\(x\\), $6 for \\(y\\)", ["$5 for $x$, $6 for $y$"]),
     "emphasis": ("**a** *b* ~~c~~", ["<strong>a</strong>", "<em>b</em>", "<s>c</s>"]),
     "quote": ("> a\n> b", ["<blockquote>\n<p>a\nb</p>"]),
     "link": (

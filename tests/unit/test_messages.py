@@ -106,6 +106,10 @@ def test_an_image_that_cannot_be_read_is_named_by_its_place_in_all_messages() ->
             "Message 0 is the system's and has an image",
         ),
         ([USER, {"role": "user", "content": "\ud83d"}], "Message 1 has half a surrogate pair at character 0"),
+        (
+            [{"role": "user", "content": "caf\udce9"}],
+            "Message 0 has a byte at character 3 .* encoding='latin-1'",
+        ),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else None,
 )
