@@ -19,7 +19,7 @@ from ._types.events import Reply
 from .errors import QwenSpacesError
 
 
-class NoAnswerError(QwenSpacesError):
+class _NoAnswerError(QwenSpacesError):
     """The error of a cell that shows it already, so IPython prints one line and no traceback."""
 
     def _render_traceback_(self) -> list[str]:
@@ -82,7 +82,7 @@ class QwenMagics(Magics):
         try:
             reply = live.result()
         except QwenSpacesError as error:
-            raise NoAnswerError(short_traceback(error)) from error
+            raise _NoAnswerError(short_traceback(error)) from error
         except KeyboardInterrupt:
             raise InterruptedCell from None
         if given.output:

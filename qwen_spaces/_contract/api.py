@@ -79,7 +79,6 @@ class ApiEndpoint:
 
     name: str  # such as "/model_chat"
     parameters: tuple[Parameter, ...]  # as the API info lists them
-    returns: tuple[Schema, ...]  # the schemas of its outputs
     streams: bool = False  # more than one output for a call
     is_twin: bool = False  # "/chat_1" beside "/chat": Gradio numbers a name that is used twice
     index: int | None = None  # of its event in the config
@@ -121,18 +120,36 @@ def parse_api(info: ApiInfo, config: Mapping[str, Any] | None = None) -> tuple[A
     components = {
         each.get("id"): each for each in config.get("components") or () if isinstance(each, Mapping)
     }
+    events = list(itertools.islice(config.get("dependencies") or (), MAX_EVENTS))
+    by_id = {event.get("id"): event for event in events}
     found: dict[str, ApiEndpoint] = {}
-    for place, event in enumerate(itertools.islice(config.get("dependencies") or (), MAX_EVENTS)):
-        name = event.get("api_name")
-        private = event.get("api_visibility") == "private" or not isinstance(name, str)
-        if not private and event.get("backend_fn", True) is not False:
-            found.setdefault(f"/{name}", _parse_event(event, place, components, info))
+    for place, event in enumerate(events):
+        if not _is_hidden(event):
+            begun = {**event, **_visible_trigger(event, by_id)}
+            found.setdefault(f"/{event['api_name']}", _parse_event(begun, place, components, info))
     alone = {name: _parse_endpoint(name, endpoint) for name, endpoint in info.items() if name not in found}
     every = {**alone, **found}
     # In the order of the API info, then of the config.
     return tuple(
         replace(every[name], is_twin=_is_twin(name, every)) for name in dict.fromkeys((*info, *every))
     )
+
+
+def _is_hidden(event: Mapping[str, Any]) -> bool:
+    """Return whether an event is a script of the page, or is kept from API clients."""
+    private = event.get("api_visibility") == "private" or not isinstance(event.get("api_name"), str)
+    return private or event.get("backend_fn", True) is False
+
+
+def _visible_trigger(event: Mapping[str, Any], by_id: Mapping[Any, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what starts an event: of hidden ones that it follows, the trigger of the first."""
+    seen: set[Any] = set()
+    while (before := by_id.get(event.get("trigger_after"))) and _is_hidden(before):
+        if before.get("id") in seen:
+            break
+        seen.add(before.get("id"))
+        event = before
+    return {"targets": event.get("targets"), "trigger_after": event.get("trigger_after")}
 
 
 def history_form(schema: Schema) -> HistoryForm:
@@ -157,13 +174,12 @@ def _parse_endpoint(name: str, endpoint: Mapping[str, Any]) -> ApiEndpoint:
     numbers = itertools.count(-1 - 1000 * zlib.crc32(name.encode()), -1)
     inputs = tuple(_parse_parameter(row, next(numbers)) for row in endpoint.get("parameters", []))
     rows = [mapping(row) for row in endpoint.get("returns") or ()]
-    returns = tuple(mapping(row.get("type")) for row in rows)
     outputs = tuple(
         Parameter("", mapping(row.get("type")), str(row.get("component")), False, None, id=next(numbers))
         for row in rows
     )
     return ApiEndpoint(
-        name, inputs, returns, inputs=inputs, outputs=outputs, writes=frozenset(each.id for each in outputs)
+        name, inputs, inputs=inputs, outputs=outputs, writes=frozenset(each.id for each in outputs)
     )
 
 
@@ -172,39 +188,54 @@ def _parse_event(
 ) -> ApiEndpoint:
     name = f"/{event['api_name']}"
     listed = mapping(info.get(name))
-    rows = iter(listed.get("parameters") or ())
-    inputs = []
-    for number in event.get("inputs") or ():
-        component = _parse_component(mapping(components.get(number)), number)
-        # The API info lists the inputs that it does not skip, in the same order (Gradio 4.44 to 6.31).
-        row = None if component.skipped else next(rows, None)
-        inputs.append(component if row is None else _parse_parameter(row, number, component))
-    shown = iter(listed.get("returns") or ())
-    outputs = []
-    for number in event.get("outputs") or ():
-        component = _parse_component(mapping(components.get(number)), number)
-        row = None if component.skipped else next(shown, None)
-        # A component may pass for another one in the API info, as a chatbot of an app's own does.
-        outputs.append(component if row is None else replace(component, component=str(row.get("component"))))
-    seen = tuple(output for output in outputs if not output.skipped)
-    parameters = tuple(each for each in inputs if not each.skipped)
-    if len(listed.get("parameters") or ()) > len(parameters):  # the config lacks what the API info has
-        inputs = list(_parse_endpoint(name, listed).inputs)
-        parameters = tuple(inputs)
-    returns = tuple(mapping(mapping(output).get("type")) for output in listed.get("returns") or ())
+
+    def components_of(side: str) -> list[Parameter]:
+        return [_parse_component(mapping(components.get(each)), each) for each in event.get(side) or ()]
+
+    inputs = _merge_inputs(components_of("inputs"), name, listed)
+    outputs = _merge_outputs(components_of("outputs"), listed)
     return ApiEndpoint(
         name=name,
-        parameters=parameters,
-        returns=returns or tuple(output.schema for output in seen),
+        parameters=_without_skipped(inputs),
         streams=bool(mapping(event.get("types")).get("generator")),
         index=event.get("id", place),
         inputs=tuple(inputs),
-        outputs=seen,
+        outputs=_without_skipped(outputs),
         writes=frozenset(output.id for output in outputs),
         targets=tuple((target[0], str(target[1])) for target in event.get("targets") or ()),
         after=event.get("trigger_after"),
         is_public=event.get("api_visibility", "public") == "public" and event.get("show_api") is not False,
     )
+
+
+def _without_skipped(components: list[Parameter]) -> tuple[Parameter, ...]:
+    return tuple(each for each in components if not each.skipped)
+
+
+def _merge_inputs(own: list[Parameter], name: str, listed: Mapping[str, Any]) -> list[Parameter]:
+    """Return the inputs of an event with what the API info knows of them.
+
+    It lists those that it does not skip, in the same order (Gradio 4.44 to 6.31).
+    """
+    rows = listed.get("parameters") or ()
+    if len(rows) > sum(not each.skipped for each in own):  # the config lacks what the API info has
+        return list(_parse_endpoint(name, listed).inputs)
+    left = iter(rows)
+    found = [(each, None if each.skipped else next(left, None)) for each in own]
+    return [each if row is None else _parse_parameter(row, each.id, each) for each, row in found]
+
+
+def _merge_outputs(own: list[Parameter], listed: Mapping[str, Any]) -> list[Parameter]:
+    """Return the outputs, each under the kind that it has in the API info.
+
+    A component may pass for another one there, as an app's own chatbot does.
+    """
+    left = iter(listed.get("returns") or ())
+    found = [(each, None if each.skipped else next(left, None)) for each in own]
+    return [
+        each if row is None else replace(each, component=str(mapping(row).get("component")))
+        for each, row in found
+    ]
 
 
 def _parse_component(component: Mapping[str, Any], number: int) -> Parameter:

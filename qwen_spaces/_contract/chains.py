@@ -51,11 +51,15 @@ class Chain:
         return frozenset(fresh)
 
     @cached_property
+    def states(self) -> frozenset[int]:
+        """The ids of the states that it reads."""
+        return frozenset(each.id for each in self.inputs if each.is_state)
+
+    @cached_property
     def kept_states(self) -> frozenset[int]:
         """The ids of the states that it reads and writes, such as a history that the server keeps."""
-        states = frozenset(each.id for each in self.inputs if each.is_state)
         written = frozenset[int]().union(*(step.writes for step in (*self.steps, *self.tail)))
-        return states & self.fresh & written  # what an earlier step writes first is only handed on
+        return self.states & self.fresh & written  # what an earlier step writes first is only handed on
 
     @property
     def is_sent(self) -> bool:
@@ -84,16 +88,21 @@ def find_setters(
 ) -> list[ApiEndpoint]:
     """Return the events by which the page takes over a value that the user sets, such as ``upload``.
 
-    They read the component, and write one of the `wanted` ids; they may follow another event.
+    They read the component, and write one of the `wanted` ids. What starts them happens to the component
+    itself, or is a click that takes over nothing else; any other click, such as "Regenerate", does more.
     """
     by_index = {each.index: each for each in endpoints if each.index is not None}
 
-    def is_set(endpoint: ApiEndpoint | None) -> bool:
+    def is_set(endpoint: ApiEndpoint) -> bool:
+        own = {each.id for each in endpoint.inputs if not each.is_state and not each.is_chatbot}
+        if own == {component} and any(event == "click" for _, event in endpoint.targets):
+            return True
         for _ in range(_MAX_STEPS):
-            if endpoint is None or any(event in _SETS for _, event in endpoint.targets):
+            before = None if endpoint.after is None else by_index.get(endpoint.after)
+            if before is None:
                 break
-            endpoint = None if endpoint.after is None else by_index.get(endpoint.after)
-        return endpoint is not None
+            endpoint = before
+        return any(target == component and event in _SETS for target, event in endpoint.targets)
 
     return [
         each

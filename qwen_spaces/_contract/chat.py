@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from .._types.messages import Message, system_prompt
-from .api import ApiEndpoint, Parameter, history_form
+from .api import ApiEndpoint, HistoryForm, Parameter, history_form
 from .chains import find_setters
 from .endpoint import check_images, fold, render
 from .exchange import Call, Exchange
@@ -68,7 +69,8 @@ class Chat(ChatShape):
         self._set_messages(values, messages, files, resumed=resumed is not None)
         sets = {self.roles.options[name].id: value for name, value in options.items()}
         # A page goes on if an event of its opening fails.
-        loaders = [] if resumed else [self._call(each)._replace(optional=True) for each in self.loaders]
+        openings = self.loaders if resumed is None else []
+        loaders = [self._call(each)._replace(optional=True) for each in openings]
         before = [*loaders, *self._setters(sets, messages, files)]
         values.update(sets)
         if self.roles.images and files:
@@ -112,20 +114,16 @@ class Chat(ChatShape):
         roles, form = self.roles, self.history
         takes_system = roles.system is not None or bool(self.system_boxes)
         turns, prompt = fold(messages, history=form is not None or resumed, system=takes_system or resumed)
-        if roles.takes_all and roles.chat is not None:
-            form = history_form(roles.chat.schema)
-            before = list(values[roles.chat.id]) if resumed else render(turns, form)  # type: ignore[call-overload]
-            # A page shows None where the answer will be.
-            last = [[prompt, None]] if form == "pairs" else render([Message("user", prompt)], form)
-            values[roles.chat.id] = [*before, *last]
-            return
+        if roles.system is not None and (system := system_prompt(messages)) is not None:
+            values[roles.system.id] = system
         if roles.prompt is not None:
             multimodal = {"text": prompt, "files": list(files)}
             values[roles.prompt.id] = multimodal if roles.prompt.is_multimodal else prompt
-        if roles.chat is not None and form is not None and not resumed:
-            values[roles.chat.id] = render(turns, form)
-        if roles.system is not None and (system := system_prompt(messages)) is not None:
-            values[roles.system.id] = system
+        if roles.chat is not None:
+            chat: Any = values[roles.chat.id] if form is None or resumed else render(turns, form)
+            if roles.takes_all:
+                chat = _with_prompt(chat, prompt, history_form(roles.chat.schema))
+            values[roles.chat.id] = chat
 
     def _initial_values(self) -> dict[int, object]:
         """Return what the page shows at first in all components that the chain reads."""
@@ -143,21 +141,27 @@ class Chat(ChatShape):
         self, sets: Mapping[int, object], messages: Sequence[Message], files: Sequence[object]
     ) -> Iterator[Call]:
         """Yield the calls by which the page takes over options, the system prompt and images."""
-        states = frozenset(each.id for each in self.chain.inputs if each.is_state)
-        given: list[tuple[int, object, frozenset[int]]] = [
-            (each, value, states) for each, value in sets.items()
-        ]
+        given = list(sets.items())
         if self.roles.system is None and (system := system_prompt(messages)) is not None:
-            given += [(each.id, system, states) for each in self.system_boxes[:1]]
-        if self.roles.images and files:
-            given += [(each, value, states) for each, value in self._place_images(files).items()]
-        elif files and self.uploads:
-            upload, wanted = self.uploads[0], frozenset(each.id for each in self.chain.inputs)
-            groups = [list(files)] if upload.is_list else list(files)
-            given += [(upload.id, value, wanted) for value in groups]
-        for component, value, wanted in given:
-            for setter in find_setters(self.endpoints, component, wanted, self.chain)[:1]:
-                yield self._call(setter, {component: value})
+            given += [(each.id, system) for each in self.system_boxes[:1]]
+        if files and self.roles.images:
+            given += self._place_images(files).items()
+        for component, value in given:
+            yield from self._setter(component, value, self.chain.states)
+        if files and not self.roles.images:
+            yield from self._upload(files)
+
+    def _upload(self, files: Sequence[object]) -> Iterator[Call]:
+        """Yield the calls that hand images to the chain from a component beside it."""
+        for upload in self.uploads[:1]:
+            wanted = frozenset(each.id for each in self.chain.inputs)
+            for value in [list(files)] if upload.is_list else files:
+                yield from self._setter(upload.id, value, wanted)
+
+    def _setter(self, component: int, value: object, wanted: frozenset[int]) -> Iterator[Call]:
+        """Yield the call, if there is one, by which the page takes over the value of a component."""
+        for setter in find_setters(self.endpoints, component, wanted, self.chain)[:1]:
+            yield self._call(setter, {component: value})
 
     def _place_images(self, files: Sequence[object]) -> dict[int, object]:
         first = self.roles.images[0]
@@ -174,6 +178,11 @@ class Chat(ChatShape):
             outputs=tuple(each.id for each in step.outputs),
             sets=sets or {},
         )
+
+
+def _with_prompt(chat: Any, prompt: str, form: HistoryForm) -> list[Any]:
+    """Return a chat with the prompt as its last message; a page shows None where the answer will be."""
+    return [*chat, *([[prompt, None]] if form == "pairs" else render([Message("user", prompt)], form))]
 
 
 def _page_value(component: Parameter) -> object:

@@ -104,15 +104,14 @@ def _parse_mapping(part: Mapping[str, Any], depth: int) -> Snapshot:
     if "component" in part and "content" not in part:
         shows_text = part["component"] in _TEXT_COMPONENTS and isinstance(part.get("value"), str)
         return Snapshot(part["value"]) if shows_text else Snapshot(files=tuple(_find_files(part)))
-    own = next((part[key] for key in _TEXT_KEYS if part.get(key) is not None), None)
+    own = _first(part, _TEXT_KEYS)
     if own is None:
         return _parse_other(part)
     snapshot = parse_content(own, depth=depth + 1)
-    reasoning = next((part[key] for key in _REASONING_KEYS if isinstance(part.get(key), str)), "")
-    files = (*snapshot.files, *_find_files(part.get("files")))
+    files = tuple(dict.fromkeys((*snapshot.files, *_find_files(part.get("files")))))
     if part.get("type") == "tool" or _is_thought(part):
         return Snapshot("", "\n\n".join(filter(None, (snapshot.text, snapshot.reasoning))), files)
-    return Snapshot(snapshot.text, reasoning or snapshot.reasoning, files)
+    return Snapshot(snapshot.text, _reasoning(part) or snapshot.reasoning, files)
 
 
 def _parse_other(part: Mapping[str, Any]) -> Snapshot:
@@ -120,14 +119,22 @@ def _parse_other(part: Mapping[str, Any]) -> Snapshot:
     if files := tuple(_find_files(part)):
         return Snapshot(files=files)
     if any(key in part for key in _TEXT_KEYS):
-        return Snapshot()
-    reasoning = next((part[key] for key in _REASONING_KEYS if isinstance(part.get(key), str)), "")
-    if reasoning:
+        return Snapshot("", _reasoning(part))
+    if reasoning := _reasoning(part):
         return Snapshot("", reasoning)
     texts = [value for key, value in part.items() if isinstance(value, str) and key not in _NO_TEXT_KEYS]
     if len(texts) == 1:
         return Snapshot(texts[0])
     raise UnexpectedOutputError(f"The Space answered with {brief(part)}, which is no chat text.")
+
+
+def _first(part: Mapping[str, Any], keys: Sequence[str]) -> object:
+    return next((part[key] for key in keys if part.get(key) is not None), None)
+
+
+def _reasoning(part: Mapping[str, Any]) -> str:
+    found = _first(part, _REASONING_KEYS)
+    return found if isinstance(found, str) else ""
 
 
 def _is_thought(part: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -17,6 +18,7 @@ from .roles import assign
 from .steps import fit_steps
 
 _CHATS = ("/chat", "/model_chat", "/respond", "/generate", "/predict")
+_TALKS = re.compile(r"chat|ask|answer|respon|reply|talk|bot|message|generat|predict|complet|stream", re.I)
 _NO_CHAT = (
     "/update_",
     "/clear",
@@ -77,7 +79,8 @@ CHAT_RANKING: Sequence[ChatRule] = (  # the rules that narrow the chats of an un
     ),
     lambda chat: not chat.roles.images,
     lambda chat: not chat.name.startswith("/lambda"),
-    lambda chat: chat.name in _CHATS,
+    lambda chat: re.sub(r"_\d+$", "", chat.name) in _CHATS,  # Gradio numbers a name that is used twice
+    lambda chat: bool(_TALKS.search(chat.name)),
 )
 
 
@@ -92,18 +95,23 @@ def resolve(
     endpoints = parse_api(info, config)
     if contract.discover:
         return _discover(endpoints, endpoint)
-    has = _list([each for each in endpoints if each.name in info])
-    if missing := [step.endpoint for step in contract.steps if step.endpoint not in info]:
+    found = _match_facade([each for each in endpoints if each.name in info], contract, endpoint)
+    return Found(found, found)
+
+
+def _match_facade(endpoints: Sequence[ApiEndpoint], contract: Contract, wanted: str | None) -> Endpoint:
+    """Return the one of the API's endpoints that a facade knows."""
+    has = _list(endpoints)
+    names = {each.name for each in endpoints}
+    if missing := [step.endpoint for step in contract.steps if step.endpoint not in names]:
         raise ContractError(f"There is no endpoint {', '.join(missing)}. {has}")
-    candidates = [found for each in endpoints if each.name in info and (found := _match(each, contract))]
-    candidates = [each for each in candidates if endpoint in (None, each.api.name)]
-    candidates = _narrow(candidates, ranking(contract))
+    fitting = [found for each in endpoints if (found := _match(each, contract))]
+    candidates = _narrow([each for each in fitting if wanted in (None, each.api.name)], ranking(contract))
     if len(candidates) != 1:
         problem = "Several endpoints could be the chat" if candidates else "No endpoint takes a chat message"
         raise ContractError(f"{problem}. {has}")
     chosen = candidates[0].endpoint
-    chosen = dataclasses.replace(chosen, steps=fit_steps(chosen.steps, endpoints))
-    return Found(chosen, chosen)
+    return dataclasses.replace(chosen, steps=fit_steps(chosen.steps, endpoints))
 
 
 def _discover(endpoints: Sequence[ApiEndpoint], wanted: str | None) -> Found:
@@ -123,14 +131,18 @@ def _find_chats(
     endpoints: Sequence[ApiEndpoint], wanted: str | None, *, chat_alone: bool = False
 ) -> list[Chat]:
     chains = find_chains(endpoints)
-    if wanted is not None:
-        through = [chain for chain in chains if wanted in [step.name for step in chain.steps]]
-        alone = [Chain((each,)) for each in endpoints if each.name == wanted and answer_outputs(each)]
-        chains = through or alone
-    else:
+    if wanted is None:
         chains = [chain for chain in chains if not chain.last.name.startswith(_NO_CHAT)]
+    else:
+        chains = _chains_through(wanted, chains, endpoints)
     roles = ((chain, assign(chain, endpoints, chat_alone=chat_alone)) for chain in chains)
     return [Chat(chain, found, endpoints) for chain, found in roles if found]
+
+
+def _chains_through(wanted: str, chains: Sequence[Chain], endpoints: Sequence[ApiEndpoint]) -> list[Chain]:
+    """Return the chains with the endpoint of that name, else the endpoint alone."""
+    through = [chain for chain in chains if wanted in [step.name for step in chain.steps]]
+    return through or [Chain((each,)) for each in endpoints if each.name == wanted and answer_outputs(each)]
 
 
 def _pick(chats: list[Chat], rules: Sequence[ChatRule], has: str) -> Chat:

@@ -8,6 +8,7 @@ from html import unescape
 from html.parser import HTMLParser
 
 _BREAK = re.compile(r"<br ?/?>")
+_CURSORS = ("▌", "▋", "█")
 _BREAK_BEFORE_BLOCK = re.compile(r"<br ?/?><pre>")
 _RENDERED = re.compile(r"\s*<(p|h[1-6]|ul|ol|blockquote|table)>")
 _BLOCK = re.compile(
@@ -59,10 +60,13 @@ def text_of(answer: str) -> str:
     It is such HTML if line breaks are ``<br>`` and never newlines, or if all of it is in the elements that a
     Markdown renderer makes (`mdtex2html` in the demos of ChatGLM, Qwen 1 and their relatives).
 
+    A block at the end is the cursor that FastChat, LLaVA and others show while they write.
+
     Example:
-        >>> text_of("<p>1 &lt; 2</p>"), text_of("a < b")
+        >>> text_of("<p>1 &lt; 2</p>"), text_of("a < b▌")
         ('1 < 2', 'a < b')
     """
+    answer = answer[:-1] if answer.endswith(_CURSORS) else answer
     if _BREAK.search(answer) and "\n" not in _BLOCK.sub("", answer).strip():
         return markdown_of(_BLOCK.sub(_as_demo, _BREAK_BEFORE_BLOCK.sub("<pre>", answer)))
     return page_text(answer) if _RENDERED.match(answer) and answer.rstrip().endswith(">") else answer

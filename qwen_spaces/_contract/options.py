@@ -39,7 +39,8 @@ def check_options(
     """
     has = f"{owner} has: {', '.join(known) or 'none'}."
     if missing := sorted(set(required) - set(options)):
-        raise UnsupportedOptionError(f"{space} needs the option {missing[0]!r}. {has}")
+        kind = describe_option(known.get(missing[0], {}))
+        raise UnsupportedOptionError(f"{space} needs the option {missing[0]!r}, which takes {kind}. {has}")
     if unknown := [option for option in options if option not in known]:
         raise UnsupportedOptionError(f"{space} has no option {unknown[0]!r}. {has}")
     return {option: _check_value(option, value, known[option], space) for option, value in options.items()}

@@ -63,26 +63,16 @@ def assign(chain: Chain, endpoints: Sequence[ApiEndpoint], *, chat_alone: bool =
     With `chat_alone`, the prompt may go into the history, as its last message.
     """
     inputs = [each for each in chain.inputs if not each.is_state]
-    chat = _find_chat(inputs, chain)
     texts = [each for each in inputs if each.is_multimodal or each.is_typed]
-    prompt, certain = _find_prompt([each for each in texts if not _is_system(each)], chain, endpoints)
-    if prompt is None and not (chat and (chat_alone or _normal(chat.name) == "messages")):
-        # Where the only text is called a system prompt, it is what the user types.
-        prompt, certain = _find_prompt(texts, chain, endpoints)
-        if prompt is None:
-            return None
-    system = next((each for each in texts if each is not prompt and _is_system(each)), None)
+    chat = _find_chat(inputs, chain)
+    takes_all = chat is not None and (chat_alone or _normal(chat.name) == "messages")
+    prompt, certain = _choose_prompt(texts, chain, endpoints, takes_all=takes_all)
+    if prompt is None and not takes_all:
+        return None
+    system = _find_system(texts, prompt)
     images = _find_images(inputs, prompt)
-    taken = {each.id for each in (prompt, chat, system, *images) if each is not None}
-    return Roles(
-        prompt,
-        chat,
-        system,
-        images,
-        _name_options([each for each in inputs if each.id not in taken and each.id in chain.fresh]),
-        certain,
-        takes_all=prompt is None,
-    )
+    options = _name_options(inputs, chain.fresh - _ids(prompt, chat, system, *images))
+    return Roles(prompt, chat, system, images, options, certain, takes_all=prompt is None)
 
 
 def takes_images(component: Parameter) -> bool:
@@ -108,6 +98,24 @@ def _find_chat(inputs: Sequence[Parameter], chain: Chain) -> Parameter | None:
     ]
     # That which the answer goes to, if there are several.
     return next((each for each in chats if each.id in chain.last.writes), chats[0] if chats else None)
+
+
+def _choose_prompt(
+    texts: Sequence[Parameter], chain: Chain, endpoints: Sequence[ApiEndpoint], *, takes_all: bool
+) -> tuple[Parameter | None, bool]:
+    prompt, certain = _find_prompt([each for each in texts if not _is_system(each)], chain, endpoints)
+    if prompt is None and not takes_all:
+        # Where the only text is called a system prompt, it is what the user types.
+        return _find_prompt(texts, chain, endpoints)
+    return prompt, certain
+
+
+def _find_system(texts: Sequence[Parameter], prompt: Parameter | None) -> Parameter | None:
+    return next((each for each in texts if each is not prompt and _is_system(each)), None)
+
+
+def _ids(*components: Parameter | None) -> frozenset[int]:
+    return frozenset(each.id for each in components if each is not None)
 
 
 def _find_prompt(
@@ -152,15 +160,10 @@ def _find_images(inputs: Sequence[Parameter], prompt: Parameter | None) -> tuple
     return tuple(found or [each for each in inputs if takes_images(each)])
 
 
-def _name_options(inputs: Iterable[Parameter]) -> dict[str, Parameter]:
+def _name_options(inputs: Iterable[Parameter], wanted: frozenset[int]) -> dict[str, Parameter]:
     options: dict[str, Parameter] = {}
     for each in inputs:
-        if (
-            each.skipped
-            or each.kind in _NO_OPTIONS
-            or each.is_chatbot
-            or each.props.get("interactive") is False
-        ):
+        if each.id not in wanted or not _is_option(each):
             continue
         name = each.name
         if re.fullmatch(r"param_\d+", name) and each.label:  # a lambda's, which Gradio numbers
@@ -169,6 +172,11 @@ def _name_options(inputs: Iterable[Parameter]) -> dict[str, Parameter]:
             name += "_"
         options[name] = each
     return options
+
+
+def _is_option(component: Parameter) -> bool:
+    fixed = component.skipped or component.is_chatbot or component.props.get("interactive") is False
+    return not fixed and component.kind not in _NO_OPTIONS
 
 
 def _is_system(component: Parameter) -> bool:

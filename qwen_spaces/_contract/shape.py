@@ -121,9 +121,12 @@ class ChatShape:
     @cached_property
     def system_boxes(self) -> list[Parameter]:
         """The components beside the chain that take a system prompt and hand it to the chain."""
-        states = frozenset(each.id for each in self.chain.inputs if each.is_state)
         boxes = {each.id: each for endpoint in self.endpoints for each in endpoint.inputs if is_system(each)}
-        return [each for each in boxes.values() if find_setters(self.endpoints, each.id, states, self.chain)]
+        return [
+            each
+            for each in boxes.values()
+            if find_setters(self.endpoints, each.id, self.chain.states, self.chain)
+        ]
 
     @cached_property
     def uploads(self) -> list[Parameter]:

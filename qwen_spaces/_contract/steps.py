@@ -14,7 +14,7 @@ def fit_steps(steps: Iterable[Step], endpoints: Sequence[ApiEndpoint]) -> tuple[
 
     Example:
         >>> step = Step("/add", {"prompt": "text"}, blanks=("audio", "video"))
-        >>> fit_steps([step], [ApiEndpoint("/add", (), ())])
+        >>> fit_steps([step], [ApiEndpoint("/add", ())])
         (Step(endpoint='/add', names={'prompt': 'text'}, blanks=()),)
     """
     has = {endpoint.name: endpoint.by_name for endpoint in endpoints}

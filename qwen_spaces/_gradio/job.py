@@ -129,7 +129,10 @@ class JobClient(Client):  # type: ignore[misc]
         statuses, generating = Statuses(), False
         for message in self._messages():
             kind = message["msg"]
-            if status := statuses.read(message, answering=generating):
+            # Not at each token: what follows the first one is no status.
+            if not (generating and kind == "process_generating") and (
+                status := statuses.read(message, answering=generating)
+            ):
                 self._mailbox.set_status(status)
             if kind == "process_completed":
                 diffs.flush()

@@ -32,6 +32,7 @@ CLI_TERMS = (  # Python terms in an error's advice -> command-line options
     (re.compile(r"timeouts=Timeouts\(\w+=\.\.\.\)"), "--timeout SECONDS"),
     (re.compile(r"\bsrc=\.\.\."), "--src"),
     (re.compile(r"^src(?= goes by)"), "--src"),
+    (re.compile(r"\bendpoint=\.\.\."), "--endpoint"),
     (re.compile(r"\bimages=\[path\]"), "--image PATH"),
 )
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .._stream.text_stream import TextStream
 
-PROVIDER = "qwen-spaces"
+_PROVIDER = "qwen-spaces"
 _IGNORED = ("temperature", "max_tokens")  # LangChain's standard parameters that no Space has
 
 
@@ -100,7 +100,7 @@ class ChatQwenSpace(BaseChatModel):
 
     @property
     def _llm_type(self) -> str:
-        return PROVIDER
+        return _PROVIDER
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class ChatQwenSpace(BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=self._stops(stop), **kwargs)
-        params["ls_provider"] = PROVIDER
+        params["ls_provider"] = _PROVIDER
         return params
 
     def _generate(
@@ -261,7 +261,7 @@ def _result(name: str, reply: Reply) -> ChatResult:
 
 def _metadata(name: str, reply: Reply | None) -> dict[str, Any]:
     """Return the metadata of an answer; a cut answer has no `reply`."""
-    metadata: dict[str, Any] = {"model_name": name, "model_provider": PROVIDER}
+    metadata: dict[str, Any] = {"model_name": name, "model_provider": _PROVIDER}
     if reply is not None:
         metadata |= {"metrics": asdict(reply.metrics), "rewritten": reply.rewritten}
     return metadata

@@ -29,12 +29,12 @@ from .._types.events import Done, Event, Reasoning, Text
 from .._types.images import as_images
 from ..errors import QwenSpacesError
 
-KEY = "huggingface"  # as in `llm keys set huggingface`
-IMAGES = frozenset(f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "avif", "heic"))
-REVISED = "\n\nThe Space revised its answer. The full answer:\n\n"
+_KEY = "huggingface"  # as in `llm keys set huggingface`
+_IMAGES = frozenset(f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "avif", "heic"))
+_REVISED = "\n\nThe Space revised its answer. The full answer:\n\n"
 
 
-class FailedError(llm.ModelError, click.ClickException):
+class _FailedError(llm.ModelError, click.ClickException):
     """An error of the Space. `llm chat` shows a traceback of all errors but click's."""
 
 
@@ -44,11 +44,13 @@ def register_models(register: Callable[..., None]) -> None:
     for facade in available_spaces():
         attributes = {
             "model_id": facade.aliases[0],
-            "attachment_types": frozenset() if facade.max_images == 0 else IMAGES,
+            "attachment_types": frozenset() if facade.max_images == 0 else _IMAGES,
             "Options": _options(facade),
         }
         # Each model has its own class: `llm models list --options` explains the options of a class only once.
-        models = [type(facade.__name__, (kind,), attributes)() for kind in (SpaceModel, AsyncSpaceModel)]
+        models = [
+            type(facade.__name__, (kind,), attributes)() for kind in (_SyncSpaceModel, _AsyncSpaceModel)
+        ]
         register(*models, aliases=facade.aliases[1:])
 
 
@@ -56,7 +58,7 @@ class _SpaceModel:
     """The common base of the sync and the async model of a Space."""
 
     can_stream = True
-    needs_key: str | None = KEY  # `get_key` makes it optional
+    needs_key: str | None = _KEY  # `get_key` makes it optional
     key: str | None
     model_id: str
 
@@ -71,11 +73,11 @@ class _SpaceModel:
         options: Any = {name: value for name, value in dict(prompt.options).items() if value is not None}
         src = options.pop("src", None)
         if key is None and "://" not in (src or ""):  # the saved key is sent to Hugging Face only
-            key = llm.get_key(alias=KEY)
+            key = llm.get_key(alias=_KEY)
         return _space(os.getpid(), self.model_id, src, key).stream(_messages(prompt), **options)
 
 
-class SpaceModel(_SpaceModel, llm.KeyModel):
+class _SyncSpaceModel(_SpaceModel, llm.KeyModel):
     """A Space as a model of `llm`."""
 
     def execute(
@@ -93,10 +95,10 @@ class SpaceModel(_SpaceModel, llm.KeyModel):
                 for event in answer.events():
                     yield from output.convert(event)
         except QwenSpacesError as error:
-            raise FailedError(str(error)) from error
+            raise _FailedError(str(error)) from error
 
 
-class AsyncSpaceModel(_SpaceModel, llm.AsyncKeyModel):
+class _AsyncSpaceModel(_SpaceModel, llm.AsyncKeyModel):
     """A Space as an async model of `llm`."""
 
     async def execute(
@@ -116,7 +118,7 @@ class AsyncSpaceModel(_SpaceModel, llm.AsyncKeyModel):
                     for part in output.convert(event):
                         yield part
         except QwenSpacesError as error:
-            raise FailedError(str(error)) from error
+            raise _FailedError(str(error)) from error
 
 
 class _Output:
@@ -140,7 +142,7 @@ class _Output:
             metrics = dataclasses.asdict(reply.metrics)
             self._response.response_json = {"rewritten": reply.rewritten, "metrics": metrics}
             if not self._live:
-                yield StreamEvent("text", f"{REVISED}{reply.text}" if self._length else reply.text)
+                yield StreamEvent("text", f"{_REVISED}{reply.text}" if self._length else reply.text)
 
 
 def _options(facade: type[QwenSpace]) -> type[llm.Options]:

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..chats import APPS, KINDS, ChatApp
+from ..chats import APPS, ChatApp
 from ..support.servers import ServerProcess, Servers
 from .environments import installed, python_for
 from .rows import Row, find_row, heading
@@ -77,18 +77,10 @@ def find_rows(apps: Sequence[ChatApp], versions: Sequence[int], pythons: Mapping
         try:
             for app in apps:
                 if gradio in app.versions:
-                    yield row_of(app, servers, gradio)
+                    yield find_row(app, servers)
         finally:
             servers.stop()
             process.stop()
-
-
-def row_of(app: ChatApp, servers: Servers, gradio: int) -> Row:
-    try:
-        url = servers[f"chats/{app.name}"]
-    except AssertionError as error:
-        return Row(app.name, KINDS[app.kind], str(gradio), failures={"all": str(error)})
-    return find_row(app, url, servers.gradio)
 
 
 def summary(rows: Sequence[Row]) -> str:

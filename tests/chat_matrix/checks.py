@@ -86,7 +86,7 @@ def check_chain(chat: Chat) -> str:
     if not hasattr(status, "steps"):
         expected = expected[-1:]
     shown, wanted = " > ".join(found), " > ".join(expected)
-    require(found == expected, f"the chain should be {wanted}, and is {shown}")
+    require(found in (expected, chat.expected.or_chain), f"the chain should be {wanted}, and is {shown}")
     return shown
 
 

@@ -43,7 +43,7 @@ def made(gradio: int) -> Path:
     if not ready.exists():
         print(f"Installing Gradio {gradio} into {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *pins], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *pins], check=True, stdout=sys.stderr)
         ready.touch()
     return python
 

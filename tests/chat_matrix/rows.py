@@ -8,6 +8,7 @@ from typing import Any
 from qwen_spaces import QwenSpace
 
 from ..chats import KINDS, ChatApp
+from ..support.servers import Servers
 from .checks import CHECKS, NOTHING, Chat, checks_of
 
 WIDTHS = {"chain": 30, "ask": 4, "stream": 8, "second turn": 11, "history": 8, "system": 8, "images": 6}
@@ -48,24 +49,30 @@ def heading() -> str:
     return " ".join([*names, *(f"{name:<{width}}" for name, width in WIDTHS.items())]).rstrip()
 
 
-def find_row(app: ChatApp, url: str, gradio: str) -> Row:
-    """Make all checks at an app that is served."""
-    row = Row(app.name, KINDS[app.kind], gradio)
+def find_row(app: ChatApp, servers: Servers) -> Row:
+    """Serve an app, and make all checks at it."""
+    row, name = Row(app.name, KINDS[app.kind], servers.gradio), f"chats/{app.name}"
     try:
-        space = open_space(app, url)
-    except Exception as error:
+        url = servers[name]
+        try:
+            with open_space(app, url) as space:
+                fill(row, Chat(app, url, int(row.gradio.partition(".")[0]), space))
+        finally:
+            servers.drop(name)
+    except Exception as error:  # before the first check, which none of them lets out
         row.cells = dict.fromkeys(checks_of(app.expected), "FAIL")
         row.failures["all"] = f"{type(error).__name__}: {error}"
-        return row
-    with space:
-        chat = Chat(app, url, int(gradio.partition(".")[0]), space)
-        for name in checks_of(app.expected):
-            try:
-                row.cells[name] = CHECKS[name](chat)
-            except Exception as error:
-                row.cells[name] = "FAIL"
-                row.failures[name] = f"{type(error).__name__}: {error}"
     return row
+
+
+def fill(row: Row, chat: Chat) -> None:
+    """Make the checks, and keep what each shows, or why it fails."""
+    for name in checks_of(chat.expected):
+        try:
+            row.cells[name] = CHECKS[name](chat)
+        except Exception as error:
+            row.cells[name] = "FAIL"
+            row.failures[name] = f"{type(error).__name__}: {error}"
 
 
 def open_space(app: ChatApp, url: str) -> QwenSpace:

@@ -4,7 +4,7 @@ They are our own: what others wrote showed which shapes there are. Each is built
 where that shape exists there, and runs without this package.
 """
 
-from . import answers, chains, extras, files, histories, images, login, names, others, states, ties
+from . import answers, asides, chains, extras, files, histories, images, login, names, others, states, ties
 from .app import APPS, KINDS, ChatApp, Expected, Place, Refusal
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Place",
     "Refusal",
     "answers",
+    "asides",
     "chains",
     "extras",
     "files",

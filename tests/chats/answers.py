@@ -277,3 +277,18 @@ def label_for_an_answer() -> Any:
         line, label = gr.Textbox(), gr.Label()
         line.submit(classify, line, label)
     return demo
+
+
+@chat(2, Expected(chain=by_interface("/respond"), conversation="native"), versions=(5, 6))
+def additional_outputs() -> Any:
+    """A ChatInterface that fills a Code beside its answer."""
+
+    def respond(message: str, history: list[Any]) -> Iterator[tuple[str, str]]:
+        for text in answer(message, count(history)):
+            yield text, "print('beside')"
+
+    with gr.Blocks() as demo:
+        code = gr.Code(render=False)
+        gr.ChatInterface(respond, additional_outputs=[code], **role_messages())
+        code.render()
+    return demo

@@ -43,6 +43,7 @@ class Expected:
     Attributes:
         chain: the endpoints of a message in their order, the one that answers last; where Gradio names them
             in different ways, the lowest major version -> the chain from there on. Empty where there is none.
+        or_chain: another chain that does as well, such as one with a step that changes only the page.
         refusal: the error of a request; with `endpoint`, of one without it.
         endpoint: the endpoint to choose, where several fit.
         text: the reply's text, with the model's for ``{answer}``.
@@ -59,6 +60,7 @@ class Expected:
     """
 
     chain: Chain | Mapping[int, Chain] = ()
+    or_chain: Chain = ()
     refusal: Refusal | None = None
     endpoint: str = ""
     text: str = "{answer}"

@@ -152,12 +152,9 @@ def options_of_the_second_step() -> Any:
     return demo
 
 
-@chat(
-    1,
-    Expected(chain=("/bot",), history="native", conversation="native"),
-)
+@chat(1, Expected(chain=("/bot",), history="native", conversation="native"))
 def no_first_step() -> Any:
-    """/bot(history) alone: a script in the page adds the message, and so must its caller."""
+    """/bot(history) alone: a script in the page adds the message."""
 
     def bot(history: list[Any]) -> Iterator[list[Any]]:
         yield from reply(history)
@@ -183,4 +180,70 @@ def two_triggers() -> Any:
         board, line, send = chatbot(), gr.Textbox(), gr.Button("Send")
         event = gr.on([line.submit, send.click], submit, [board, line], [board, line])
         event.then(bot, board, board).then(None, None, None, js="() => {}")
+    return demo
+
+
+@chat(
+    1,
+    Expected(chain=("/respond",), or_chain=("/lock", "/respond"), history="native", conversation="native"),
+)
+def locked_meanwhile() -> Any:
+    """A step before the answer, and one after it, change only how the page looks."""
+
+    def lock() -> Any:
+        return gr.Button(interactive=False)
+
+    def respond(message: str, history: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+        for board in reply(with_user(history, message)):
+            yield "", board
+
+    def unlock() -> Any:
+        return gr.Button(interactive=True)
+
+    with gr.Blocks() as demo:
+        board, line, send = chatbot(), gr.Textbox(), gr.Button("Send")
+        started = line.submit(lock, None, send)
+        started.then(respond, [line, board], [line, board]).then(unlock, None, send)
+    return demo
+
+
+@chat(1, Expected(chain=("/respond",), history="native", conversation="native"))
+def emptied_afterwards() -> Any:
+    """The answer comes first, and a lambda empties the box after it."""
+
+    def respond(history: list[Any], message: str) -> Iterator[list[Any]]:
+        yield from reply(with_user(history, message))
+
+    with gr.Blocks() as demo:
+        board, line = chatbot(), gr.Textbox()
+        line.submit(respond, [board, line], board).then(lambda: "", None, line)
+    return demo
+
+
+@chat(
+    1,
+    Expected(
+        chain=("/check", "/user", "/bot"),
+        or_chain=("/user", "/bot"),
+        history="native",
+        conversation="native",
+    ),
+)
+def checked_first() -> Any:
+    """A first step without outputs, which only refuses an empty message; the others follow its success."""
+
+    def check(message: str) -> None:
+        if not message.strip():
+            raise gr.Error("Write something first.")
+
+    def user(message: str, history: list[Any]) -> tuple[str, list[Any]]:
+        return "", with_user(history, message)
+
+    def bot(history: list[Any]) -> Iterator[list[Any]]:
+        yield from reply(history)
+
+    with gr.Blocks() as demo:
+        board, line = chatbot(), gr.Textbox()
+        checked = line.submit(check, line, None)
+        checked.success(user, [line, board], [line, board]).success(bot, board, board)
     return demo

@@ -97,6 +97,29 @@ def additional_inputs() -> Any:
 
 @chat(
     4,
+    Expected(
+        chain=("/respond",),
+        history="native",
+        conversation="native",
+        defaults={"session": "s-1"},
+    ),
+)
+def hidden_textbox() -> Any:
+    """A text box that nobody sees, with a value, before the one in which the user writes."""
+
+    def respond(session: str, text: str, history: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+        for words in answer(text, count(history), session=session):
+            yield "", with_answer(with_user(history, text), words)
+
+    with gr.Blocks() as demo:
+        session = gr.Textbox("s-1", visible=False)
+        board, text = chatbot(), gr.Textbox()
+        text.submit(respond, [session, text, board], [text, board])
+    return demo
+
+
+@chat(
+    4,
     Expected(refusal=Refusal("UnsupportedOptionError", r"needs.*size|size.*(number|integer|numeric)")),
     versions=(5, 6),
 )

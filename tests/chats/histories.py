@@ -114,3 +114,19 @@ def chatbot_for_show() -> Any:
         board, memory, line = chatbot(), gr.State([]), gr.Textbox()
         line.submit(respond, [line, memory], [line, board, memory])
     return demo
+
+
+@chat(6, Expected(chain=("/respond",), history="native", conversation="native"))
+def greeting() -> Any:
+    """A Chatbot that begins with a greeting, which is no part of an answer."""
+
+    def respond(message: str, history: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+        for text in answer(message, count(history)):
+            yield "", with_answer(with_user(history, message), text)
+
+    hello = "How can I help?"
+    with gr.Blocks() as demo:
+        first = [[None, hello]] if major() < 6 else [{"role": "assistant", "content": hello}]
+        board, line = chatbot(value=first), gr.Textbox()
+        line.submit(respond, [line, board], [line, board])
+    return demo

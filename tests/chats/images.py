@@ -90,6 +90,21 @@ def picture_beside_chat() -> Any:
     return demo
 
 
+@chat(7, Expected(chain=("/send",), history="native", conversation="native", images=2))
+def files_beside_chat() -> Any:
+    """A chat with a File for several images among its inputs."""
+
+    def send(text: str, files: list[Any] | None, history: list[Any]) -> Iterator[tuple[str, None, Any]]:
+        for words in answer(text, count(history), images=len(files or [])):
+            yield "", None, with_answer(with_user(history, text), words)
+
+    with gr.Blocks() as demo:
+        board, text = chatbot(), gr.Textbox()
+        files = gr.File(file_count="multiple", file_types=["image"])
+        text.submit(send, [text, files, board], [text, files, board])
+    return demo
+
+
 @chat(7, Expected(chain=("/answer",), images=1, streams=False))
 def interface_with_picture() -> Any:
     """A gr.Interface with an image and a question."""

@@ -26,6 +26,11 @@ def undocumented() -> dict[str, Any]:
     return {"api_visibility": "undocumented"} if major() >= 6 else {"show_api": False}
 
 
+def private() -> dict[str, Any]:
+    """Return the argument of an event that keeps its endpoint from all clients."""
+    return {"api_visibility": "private"} if major() >= 6 else {"api_name": False}
+
+
 def role_messages() -> dict[str, Any]:
     """Return the argument with which a Chatbot or a ChatInterface takes messages with roles."""
     return {} if major() >= 6 else {"type": "messages"}

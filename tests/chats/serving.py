@@ -30,7 +30,7 @@ def serve(name: str) -> Iterator[str]:
     with contextlib.redirect_stdout(sys.stderr):  # where some versions print
         app = gr.mount_gradio_app(FastAPI(), demo, path="", **settings)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
     threading.Thread(target=server.run, args=([listener],), daemon=True).start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True

@@ -140,3 +140,53 @@ def box_and_button() -> Any:
         line.submit(user, [line, board], [line, board]).then(bot, board, board)
         send.click(user, [line, board], [line, board]).then(bot, board, board)
     return demo
+
+
+@chat(5, Expected(chain={4: ("/chat",), 6: ("/respond",)}, conversation="native"))
+def interface_and_tool() -> Any:
+    """A ChatInterface in one tab, and a gr.Interface from a text to a text in the other."""
+
+    def respond(message: str, history: list[Any]) -> Iterator[str]:
+        yield from answer(message, count(history))
+
+    def shorten(text: str) -> Iterator[str]:
+        yield text[:10]
+
+    with gr.Blocks() as demo:
+        with gr.Tab("Shorten"):
+            gr.Interface(shorten, gr.Textbox(), gr.Textbox())
+        with gr.Tab("Chat"):
+            gr.ChatInterface(respond, **role_messages())
+    return demo
+
+
+@chat(
+    5,
+    Expected(
+        chain=("/respond",),
+        history="native",
+        conversation="native",
+        defaults={"model": "small"},
+        option=("model", "large"),
+    ),
+)
+def events_while_typing() -> Any:
+    """Events of a menu and of typing, with texts as inputs and outputs, beside the chat."""
+
+    def respond(line: str, model: str, board: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+        for text in answer(line, count(board), model=model):
+            yield "", with_answer(with_user(board, line), text)
+
+    def explain(model: str) -> str:
+        return f"This is {model}."
+
+    def measure(text: str) -> str:
+        return f"{len(text)} characters"
+
+    with gr.Blocks() as demo:
+        model, about = gr.Dropdown(["small", "large"], value="small"), gr.Markdown()
+        board, line, size = chatbot(), gr.Textbox(), gr.Textbox(interactive=False)
+        model.change(explain, model, about)
+        line.change(measure, line, size)
+        line.submit(respond, [line, model, board], [line, board])
+    return demo

@@ -10,20 +10,13 @@ from ..chats import APPS, KINDS
 from ..support.servers import Servers
 
 
-@pytest.fixture(scope="module")
-def gradio(servers: Servers) -> int:
-    """The major version of the servers' Gradio, which comes with the first address."""
-    assert servers["chats/interface"]
-    return int(servers.gradio.partition(".")[0])
-
-
 @pytest.mark.parametrize("name", APPS)
-def test_all_holds_that_is_expected_of_the_app(name: str, gradio: int, servers: Servers) -> None:
-    app = APPS[name]
+def test_all_holds_that_is_expected_of_the_app(name: str, servers: Servers) -> None:
+    app, gradio = APPS[name], int(servers.gradio.partition(".")[0])
     if gradio not in app.versions:
         pytest.skip(f"Gradio {gradio} has no such app")
-    row = find_row(app, servers[f"chats/{name}"], servers.gradio)
-    assert row.failures == {}
+    row = find_row(app, servers)
+    assert not row.fails, row.line()
     assert set(row.cells) == set(checks_of(app.expected))
 
 

@@ -259,3 +259,31 @@ def test_an_app_with_no_chat_or_two_is_an_error_that_lists_all_endpoints(
         for use in (space.status, lambda: space.ask("Hi")):
             with pytest.raises(ContractError, match=why):
                 use()
+
+
+@pytest.mark.parametrize("name", ["/second", "second", " /second "])
+def test_one_of_two_chats_is_chosen_by_its_name(name: str, servers: Servers) -> None:
+    with QwenSpace(servers["two_chats"], endpoint=name) as space:
+        assert space.status().endpoint == "/second"
+        assert space.ask("Hi").text == "second Hi"
+    command = ("ask", "-m", servers["two_chats"], "Hi")
+    assert invoke(*command, "--endpoint", name) == (0, "second Hi\n", "")
+    code, text, errors = invoke(*command)
+    assert (code, text) == (3, "")
+    assert "choose one with --endpoint, of /first, /second" in errors
+
+
+def test_a_facade_is_told_its_endpoint(servers: Servers) -> None:
+    with QwenSpace("qwen-2-72b", src=servers["qwen-2-72b"], endpoint="/model_chat") as space:
+        assert space.status().endpoint == "/model_chat"
+    with (
+        QwenSpace("qwen-2-72b", src=servers["qwen-2-72b"], endpoint="/clear_session") as space,
+        pytest.raises(ContractError, match="No endpoint takes a chat message"),
+    ):
+        space.status()
+
+
+@pytest.mark.parametrize("endpoint", ["", "/", 7])
+def test_what_is_no_name_of_an_endpoint_is_refused(endpoint: Any) -> None:
+    with pytest.raises(UnsupportedOptionError, match="not the api name of an endpoint, such as '/chat'"):
+        QwenSpace("http://127.0.0.1:1", endpoint=endpoint)

@@ -517,3 +517,10 @@ def test_a_small_load_is_answered_refused_or_abandoned(servers: Servers) -> None
         load.run()
     assert load.problems == []
     assert load.counts["whole"] + load.counts["left"] >= 10
+
+
+def test_a_model_may_name_the_endpoint_of_its_space(servers: Servers) -> None:
+    app = create_app({"mine": servers["two_chats"]}, endpoints={"Mine": "/second"})
+    with serve_gateway(app) as url, openai_client(url) as client:
+        answer = client.chat.completions.create(**chat("Hi", model="mine"))
+    assert answer.choices[0].message.content == "second Hi"

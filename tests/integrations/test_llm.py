@@ -101,7 +101,7 @@ def test_without_streaming_it_is_one_piece(model: Any, src: str) -> None:
 
 def test_an_answer_that_was_rewritten_is_whole_at_the_end(model: Any, src: str) -> None:
     response = model.prompt("Hi [[rewrite]] [[pace=0.002]]", src=src)
-    before, answer = response.text().split(plugin.REVISED)
+    before, answer = response.text().split(plugin._REVISED)
     assert before.startswith("You(let me think)")
     assert answer == model.prompt("Hi [[rewrite]] [[pace=0.002]]", src=src, stream=False).text()
     assert response.json()["rewritten"] is True
@@ -265,7 +265,7 @@ def test_a_saved_key_goes_to_hugging_face_only_and_a_passed_one_to_the_space(mod
             assert seen
             return set.union(*map(tokens, seen))
 
-    (home / "keys.json").write_text(json.dumps({plugin.KEY: SAVED, "mine": PASSED}))
+    (home / "keys.json").write_text(json.dumps({plugin._KEY: SAVED, "mine": PASSED}))
     try:
         assert sent() == set()
         assert sent(key=PASSED) == sent(key="mine") == {f"Bearer {PASSED}"}

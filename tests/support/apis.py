@@ -39,3 +39,29 @@ def endpoint(*, puts_out: Any = (), **parameters: Any) -> dict[str, Any]:
 def streaming(*names: str) -> dict[str, Any]:
     """Return a config in which these endpoints stream."""
     return {"dependencies": [{"api_name": name.strip("/"), "types": {"generator": True}} for name in names]}
+
+
+def component(number: int, kind: str, schema: Any = None, **props: Any) -> dict[str, Any]:
+    """Return a component of a config."""
+    return {
+        "id": number,
+        "type": kind,
+        "props": props,
+        "skip_api": kind in ("state", "button"),
+        "api_info": schema or {},
+    }
+
+
+def event(number: int, name: Any, inputs: Any, outputs: Any, *targets: Any, **more: Any) -> dict[str, Any]:
+    """Return an event of a config; a target is a component's number and what happens to it."""
+    return {
+        "id": number,
+        "api_name": name,
+        "inputs": list(inputs),
+        "outputs": list(outputs),
+        "targets": [list(target) for target in targets],
+        "trigger_after": more.pop("after", None),
+        "types": {"generator": more.pop("streams", False)},
+        "backend_fn": more.pop("backend_fn", True),
+        **more,
+    }

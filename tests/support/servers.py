@@ -64,8 +64,9 @@ class Servers:
         self._connection = socket.create_connection(("127.0.0.1", port or self._process.port))
         self._events = Counter[tuple[str, str]]()
         self._changed = threading.Condition()
-        self.gradio = ""
+        self._gradio = ""
         self._urls: dict[str, str] = {}
+        self._errors: dict[str, str] = {}
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
@@ -74,8 +75,12 @@ class Servers:
             for line in lines:
                 message = json.loads(line)
                 with self._changed:
-                    if "url" in message:
-                        self._urls[message["name"]], self.gradio = message["url"], message["gradio"]
+                    if "gradio" in message:
+                        self._gradio = message["gradio"]
+                    elif "url" in message:
+                        self._urls[message["name"]] = message["url"]
+                    elif "error" in message:
+                        self._errors[message["name"]] = message["error"]
                     else:
                         self._events[message["event"], message["prompt"]] += 1
                     self._changed.notify_all()
@@ -85,8 +90,22 @@ class Servers:
         with self._changed:
             if name not in self._urls:
                 self._connection.sendall(f"{name}\n".encode())
-                assert self._changed.wait_for(lambda: name in self._urls, START), f"{name} does not start"
+                self._changed.wait_for(lambda: name in {**self._urls, **self._errors}, START)
+                assert name in self._urls, f"{name} does not start. {self._errors.get(name, '')}"
             return self._urls[name]
+
+    def drop(self, name: str) -> None:
+        """Stop what goes by that name, which nobody else uses: each app costs CPU while it waits."""
+        with self._changed:
+            del self._urls[name]
+            self._connection.sendall(f"-{name}\n".encode())
+
+    @property
+    def gradio(self) -> str:
+        """The version of Gradio that serves."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._gradio, START), "the servers do not answer"
+            return self._gradio
 
     def count(self, event: str, prompt: str) -> int:
         """How often a brain has reported the event."""

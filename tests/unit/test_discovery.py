@@ -68,7 +68,9 @@ def test_each_further_parameter_of_an_unknown_chat_is_an_option() -> None:
 def test_an_option_without_a_default_is_needed() -> None:
     found = discover(chat=chat(message=BOX, key=ARGUMENT))
     assert arguments(found, {"key": 7}) == {"message": "Hi", "key": 7}
-    with pytest.raises(UnsupportedOptionError, match=r"needs the option 'key'\. /chat has: key\."):
+    with pytest.raises(
+        UnsupportedOptionError, match=r"needs the option 'key', which takes a number\. /chat has: key\."
+    ):
         found.exchange(TURNS[2:], {}, ())
     with pytest.raises(UnsupportedOptionError, match=r"no option 'size'\. /chat has: none\."):
         discover(chat=chat(message=BOX)).exchange(TURNS[2:], {"size": "7B"}, ())

@@ -1,7 +1,8 @@
 """The servers of the tests, in their own process, which may run another Python and Gradio.
 
 Prints the port at which it can be reached, and ends when its stdin is closed. Each client sends the names of
-what it needs, a line each, and gets lines of JSON: the addresses, and the events of all replicas' brains.
+what it needs, a line each, and gets lines of JSON: the version of Gradio, the addresses or why there is none,
+and the events of all replicas' brains. A name after a minus is no longer needed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import socket
 import sys
 import threading
+import traceback
 from contextlib import AbstractContextManager
 from importlib.metadata import version
 from typing import Any
@@ -51,19 +53,32 @@ def accept(listener: socket.socket) -> None:
 
 def serve(client: socket.socket, running: dict[Any, Any], starting: threading.Lock) -> None:
     """Start what the client names, unless it runs, and give its address."""
+    send(client, gradio=version("gradio"))
     with client, client.makefile(encoding="utf-8") as lines:
         for line in lines:
-            name = line.strip()
+            name = line.strip().removeprefix("-")
             key = (name, client if name in OWN else None)
             with starting:
-                if key not in running:
-                    manager = server(name)
-                    running[key] = manager.__enter__(), manager
-            answer = {"name": name, "url": running[key][0], "gradio": version("gradio")}
-            with lock, contextlib.suppress(OSError):
-                client.sendall(json.dumps(answer).encode() + b"\n")
+                if line.startswith("-"):
+                    _, manager = running.pop(key)
+                    manager.__exit__(None, None, None)
+                    continue
+                try:
+                    if key not in running:
+                        manager = server(name)
+                        running[key] = manager.__enter__(), manager
+                except Exception as error:
+                    traceback.print_exc()
+                    send(client, name=name, error=f"{type(error).__name__}: {error}")
+                    continue
+            send(client, name=name, url=running[key][0])
     with lock:
         clients.remove(client)
+
+
+def send(client: socket.socket, **what: str) -> None:
+    with lock, contextlib.suppress(OSError):
+        client.sendall(json.dumps(what).encode() + b"\n")
 
 
 def server(name: str) -> AbstractContextManager[str]:
