@@ -31,8 +31,8 @@ REMOTE = "qwen_spaces.remote"  # another: whether the Space could be replaced by
 CLI_TERMS = (  # Python terms in an error's advice -> command-line options
     (re.compile(r"timeouts=Timeouts\(\w+=\.\.\.\)"), "--timeout SECONDS"),
     (re.compile(r"\bsrc=\.\.\."), "--src"),
-    (re.compile(r"\bendpoint=\.\.\."), "--endpoint"),
     (re.compile(r"^src(?= goes by)"), "--src"),
+    (re.compile(r"\bendpoint=\.\.\."), "--endpoint"),
     (re.compile(r"\bimages=\[path\]"), "--image PATH"),
 )
 
