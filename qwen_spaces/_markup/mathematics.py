@@ -39,7 +39,8 @@ _DELIMITERS = {
 # Links, styles (also those of a font or a frame), attributes, extensions, and computed names.
 _COMMAND = re.compile(
     r"\\(href|url|style|class|cssId|data|html(?:Class|Id|Style|Data)|unicode|bbox|fcolorbox|mmlToken"
-    r"|includegraphics|require|setOptions|csname)(?![A-Za-z])"
+    r"|includegraphics|require|setOptions|csname)"
+    r"(?:(?![A-Za-z])|(?=(?:https?|ftp)://|www\.))"  # where a renderer makes a link, it breaks the word
 )
 _PAIR = re.compile(r"\\[\s\S]")
 _COMMENT = re.compile(r"((?:^|[^\\])(?:\\\\)*)%[^\n]*")

@@ -68,6 +68,7 @@ TEXTS = COMPOSED | st.text() | st.text(st.sampled_from("<>&`~$\\[]()!'\"|*_-#:@\
 @settings(deadline=None, max_examples=50)
 @given(TEXTS)
 @example("`$`" * 3)
+@example("\\hrefhttps://a.example/")
 def test_nothing_of_any_text_is_live(text: str) -> None:
     for place in ("Reply", "SpaceStatus", "show"):
         for bundle in PLACES[place](text):
