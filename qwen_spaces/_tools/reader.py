@@ -135,8 +135,6 @@ class ToolAnswer(Accumulator):
 
     def conclude(self, outcome: Outcome, arrived: float) -> list[Event]:
         """Return the events for all that was held back."""
-        if not self.received:
-            return []
         events = super().update(Snapshot(outcome.text, self.reasoning, self.files), arrived)
         self.tool_calls, self.parsed = outcome.calls, outcome.parsed
         return [*events, *outcome.calls]
