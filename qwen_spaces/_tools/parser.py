@@ -76,8 +76,6 @@ class StreamParser:
         """
         rest = "".join(self._unsent)
         self._unsent, self._holds = [], True
-        if self._thinks:
-            return Parsed(rest, ())
         if not self._begun and (bare := tuple(_bare_calls(rest, self._names))):
             return Parsed("", bare)
         text, calls = _tagged_calls(rest, self._names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from qwen_spaces._tools.plan import make_plan
 from qwen_spaces._tools.reader import ToolAnswer
 from qwen_spaces._types.events import Text
 from qwen_spaces._types.tools import ToolCall
+
+from ..support.modes import PATIENCE
 
 NAMES = ("add", "find")
 Calls = list[tuple[str, dict[str, Any]]]
@@ -113,6 +116,7 @@ ADD = ("add", {"a": 1})
         (START + '{"name": "add", "arguments": "{\\"a\\": 1}"}' + END, "", [ADD]),
         (START + '{"type": "function", "function": ' + GOOD + "}" + END, "", [ADD]),
         (f"{START}{GOOD}\n{START}{GOOD}{END}", "", [ADD, ADD]),
+        (f'{START}{{"name": "add", "arguments": {{"a": "{END}"}}}}}}{END}', "", [("add", {"a": END})]),
         (f"{START}[{GOOD}, {GOOD}]{END}", "", [ADD, ADD]),
         (f"{GOOD}\n{GOOD}", "", [ADD, ADD]),
         (f"[{GOOD}]", "", [ADD]),
@@ -163,11 +167,12 @@ def test_each_call_has_an_id_of_its_own() -> None:
     "unit", [START, START + "{", START + '{"', GOOD, START + GOOD, '{"name":', "<think>", "["]
 )
 def test_a_hostile_answer_takes_no_time_to_parse(unit: str) -> None:
-    text = unit * (1_000_000 // len(unit))
+    text, begun = unit * (3_000_000 // len(unit)), time.monotonic()
     parser = StreamParser(["rob"])
     for start in range(0, len(text), 100):
         parser.feed(text[start : start + 100])
     parser.finish()
+    assert time.monotonic() - begun < PATIENCE  # of quadratic time, minutes
 
 
 answers = st.lists(st.one_of(prose, calls.map(lambda call: written(call, START + "{}" + END))), max_size=4)
@@ -184,6 +189,7 @@ def test_a_space_that_rewrites_leaves_one_text_and_its_calls(updates: list[tuple
         else:
             whole = text
             events += answer.update(Snapshot(text, ""), 1.0)
+        assert whole.startswith(answer.text)
     outcome = plan.judge(whole)
     events += answer.conclude(outcome, 2.0)
     shown = ""

@@ -11,6 +11,7 @@ import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_mock import MockerFixture
 
 from qwen_spaces import InvalidMessagesError, Message, ToolCall, UnsupportedOptionError
 from qwen_spaces._tools.plan import make_plan, render
@@ -251,10 +252,12 @@ def test_a_call_takes_the_place_of_the_format() -> None:
     assert (outcome.problem, outcome.parsed, len(outcome.calls)) == ("", None, 1)
 
 
-def test_a_schema_loads_nothing_from_elsewhere() -> None:
+def test_a_schema_loads_nothing_from_elsewhere(mocker: MockerFixture) -> None:
+    load = mocker.patch("urllib.request.urlopen", autospec=True)
     remote = {"type": "object", "properties": {"a": {"$ref": "https://example.org/schema.json"}}}
     plan = make_plan((), None, {"type": "json_schema", "json_schema": {"schema": remote}})
     assert "https://example.org/schema.json" in plan.judge('{"a": 1}').problem
+    load.assert_not_called()
 
 
 @given(st.text(max_size=50))
