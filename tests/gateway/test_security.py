@@ -107,7 +107,7 @@ def test_pages_of_other_sites_are_refused_unless_they_are_listed(servers: Server
 
 def test_a_loopback_gateway_answers_to_loopback_names_only(servers: Servers) -> None:
     places = {"qwen-2.5": servers["qwen-2.5"]}
-    with serve_gateway(create_app(places, loopback=True)) as url:
+    with serve_gateway(create_app(places)) as url:
         for host in (
             "evil.example",
             "evil.example:8000",
@@ -122,8 +122,13 @@ def test_a_loopback_gateway_answers_to_loopback_names_only(servers: Servers) -> 
                 assert (answer.status_code, answer.json()["error"]["code"]) == (421, "host_not_allowed")
         for host in ("localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000"):
             assert http.get(f"{url}/v1/models", headers={"Host": host}).is_success
-    with serve_gateway(create_app(places)) as url:
+    with serve_gateway(create_app(places, loopback=False)) as url:
         assert http.get(f"{url}/v1/models", headers={"Host": "box.example"}).is_success
+    with serve_gateway(create_app(places, api_key=KEY)) as url:  # a page has no key
+        headers: Any = {"Host": "box.example", **bearer(KEY)}
+        assert http.get(f"{url}/v1/models", headers=headers).is_success
+    with serve_gateway(create_app(places, api_key=KEY, loopback=True)) as url:
+        assert http.get(f"{url}/v1/models", headers=headers).status_code == 421
 
 
 # Limits ----------------------------------------------------------------------------------------------------
@@ -320,7 +325,7 @@ def test_the_gateway_answers_no_page() -> None:
     ):
         chat = f"{url}/v1/chat/completions"
         answers = [
-            *(http.get(url + path) for path in ("/", "/docs", "/redoc", "/openapi.json", "/healthz")),
+            *(http.get(url + path) for path in ("/docs", "/redoc", "/openapi.json", "/healthz")),
             *(http.get(f"{url}/v1/models{rest}") for rest in ("", "/qwen-2-72b", "/%3Cscript%3E")),
             http.get(chat),
             http.post(chat, content=payload.encode()),
@@ -329,7 +334,13 @@ def test_the_gateway_answers_no_page() -> None:
             http.post(chat, json=body),
             http.post(chat, json={**body, "stream": True}),
         ]
+        front = http.get(url).headers
     kinds = {answer.headers["content-type"].partition(";")[0] for answer in answers}
     assert [answer.status_code for answer in answers[-2:]] == [200, 200], answers[-1].text
     assert kinds == {"application/json", "text/event-stream"}
+    # `/` is text, which no browser takes for HTML.
+    assert (front["content-type"], front["x-content-type-options"]) == (
+        "text/plain; charset=utf-8",
+        "nosniff",
+    )
     assert answers[-2].json()["choices"][0]["message"]["content"] == payload
