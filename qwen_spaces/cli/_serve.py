@@ -11,7 +11,7 @@ import click
 
 from .._hosts import is_loopback, listen, url_of
 from .._space import available_spaces
-from .._types.timeouts import Timeouts
+from .._types.timeouts import Timeouts, is_seconds
 from ._errors import keep_secret
 from ._options import Function, alias_of, complete_model, parse_pairs, serve_replica
 from ._terminal import echo
@@ -58,7 +58,9 @@ def _timeout_options(function: Function) -> Function:
 def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float | None:
     if value.strip().lower() == "none":
         return None
-    seconds: float = click.FloatRange(min=0, min_open=True)(value, param, ctx)
+    seconds: float = click.FLOAT(value, param, ctx)
+    if not seconds > 0 or not is_seconds(seconds):
+        raise click.BadParameter("It is a number of seconds above 0, or none.")
     return seconds
 
 

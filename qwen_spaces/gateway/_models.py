@@ -63,9 +63,10 @@ class Models:
             for value in map(str, entry.space.options.get("model", ())):
                 self._entries.setdefault(value.lower(), entry._replace(name=value, options={"model": value}))
         for entry in self.entries():
-            if not entry.options:  # the id of its Space, as in `QwenSpace`, and where it is
-                for place in filter(None, (entry.space.space_id, entry.space.src)):
-                    self._entries.setdefault(place.lower(), entry)
+            if not entry.options:  # as in `QwenSpace`; a URL is not for clients
+                for place in (entry.space.space_id, entry.space.src):
+                    if place and "://" not in place:
+                        self._entries.setdefault(place.lower(), entry)
 
     def entries(self) -> list[ModelEntry]:
         """Return every model once."""
@@ -79,7 +80,7 @@ class Models:
                 return entry
         quoted, short = repr(name[:MAX_QUOTED]), key[:MAX_QUOTED].rpartition("/")[2]
         names = [entry.name for entry in self.entries()]
-        near = get_close_matches(key[:MAX_QUOTED], self._entries, n=1) or get_close_matches(short, names, n=1)
+        near = get_close_matches(short, names, n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         raise UnknownSpaceError(f"There is no model {quoted} here. {hint}There are: {', '.join(names)}.")
 

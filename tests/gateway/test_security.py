@@ -18,10 +18,9 @@ from typing import Any
 import click.testing
 import openai
 import pytest
+from pytest_mock import MockerFixture
 
-from qwen_spaces import (
-    MissingExtraError,
-)
+from qwen_spaces import MissingExtraError, Timeouts
 from qwen_spaces._gradio.connection import is_hugging_face
 from qwen_spaces.cli import main
 from qwen_spaces.gateway import _middleware as middleware
@@ -294,7 +293,28 @@ def test_what_cannot_be_served_is_an_error_of_one_line() -> None:
     assert "would let everybody in" in serve("--api-key", " ").output
     assert "MODEL=URL" in serve("--src", "http://127.0.0.1:7860").output
     assert "Did you mean 'qwen-2.5'" in serve("-m", "qwen-25").output
-    assert serve("--help").exit_code == 0
+    assert "--timeout-first" in serve("--help").output
+    for wrong in ("0", "-1", "soon", "nan", "inf"):
+        refused = serve("--timeout-gap", wrong, "--port", "0")
+        assert (refused.exit_code, "--timeout-gap" in refused.output) == (2, True), refused.output
+
+
+def test_each_phase_has_its_option(mocker: MockerFixture) -> None:
+    mocker.patch("qwen_spaces.gateway._server.run", autospec=True)
+    made = mocker.patch("qwen_spaces.gateway.create_app", autospec=True)
+    assert serve("--port", "0").exit_code == 0
+    assert made.call_args.kwargs["timeouts"] == Timeouts()
+    options = (
+        "--timeout-connect 1 --timeout-wake none --timeout-first 2.5 --timeout-gap NONE --timeout-total 9"
+    )
+    assert serve("--port", "0", *options.split()).exit_code == 0
+    assert made.call_args.kwargs["timeouts"] == Timeouts(1, None, 2.5, None, 9)
+
+
+def test_a_timeout_of_the_command_ends_an_answer(servers: Servers) -> None:
+    options = ("-m", "qwen-2.5", "--src", f"qwen-2.5={servers['qwen-2.5']}", "--timeout-first", "0.3")
+    with gateway(*options) as (_, url):
+        assert ask(url, "[[wait=30]]") == "space_timeout"
 
 
 def test_without_its_extra_the_gateway_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
