@@ -100,7 +100,7 @@ def create_app(
         app.add_middleware(
             GatewayCORSMiddleware,
             allow_origins=list(origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["*"],
             expose_headers=[IGNORED_HEADER, REQUEST_ID, "Retry-After"],
         )

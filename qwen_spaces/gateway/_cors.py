@@ -46,7 +46,7 @@ class GatewayCORSMiddleware(CORSMiddleware):
             refused.headers["Vary"] = "Origin"
             return refused
         if answer.status_code != 200:
-            message = "Pages may send GET and POST; this preflight requests another method."
+            message = "Pages may send GET, HEAD and POST; this preflight requests another method."
             return ErrorResponse(400, message, "preflight_failed", headers=headers)
         if PRIVATE_NETWORK in request_headers:
             headers["Access-Control-Allow-Private-Network"] = "true"

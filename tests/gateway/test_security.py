@@ -304,10 +304,9 @@ def test_each_phase_has_its_option(mocker: MockerFixture) -> None:
     made = mocker.patch("qwen_spaces.gateway.create_app", autospec=True)
     assert serve("--port", "0").exit_code == 0
     assert made.call_args.kwargs["timeouts"] == Timeouts()
-    options = (
-        "--timeout-connect 1 --timeout-wake none --timeout-first 2.5 --timeout-gap NONE --timeout-total 9"
-    )
-    assert serve("--port", "0", *options.split()).exit_code == 0
+    given = {"connect": 1, "wake": "none", "first": 2.5, "gap": "NONE", "total": 9}
+    options = [f"--timeout-{phase}={value}" for phase, value in given.items()]
+    assert serve("--port", "0", *options).exit_code == 0
     assert made.call_args.kwargs["timeouts"] == Timeouts(1, None, 2.5, None, 9)
 
 
