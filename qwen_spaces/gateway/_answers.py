@@ -144,20 +144,17 @@ class Answer:
             return event
         raise _cancelled()
 
-    def _chunks(self, event: Event, cut: Cut) -> Iterator[BaseModel]:
-        """Yield the chunks with the text or the reasoning of an event."""
-        if isinstance(event, Text) and self._stops:
-            if text := cut.feed(event.text):
-                yield from self._written(self._form.text, text)
-        elif isinstance(event, Text):
-            yield from self._written(self._form.text, event.text)
-        elif isinstance(event, Reasoning):
-            yield from self._written(self._form.reasoning, event.text)
+    def _chunks(self, event: Event, cut: Cut) -> list[BaseModel]:
+        """Return the chunks with the text or the reasoning of an event."""
+        if isinstance(event, Text):
+            text = cut.feed(event.text) if self._stops else event.text
+            return self._written(self._form.text, text) if text or not self._stops else []
+        return self._written(self._form.reasoning, event.text) if isinstance(event, Reasoning) else []
 
-    def _written(self, write: Callable[[str], BaseModel], text: str) -> Iterator[BaseModel]:
+    def _written(self, write: Callable[[str], BaseModel], text: str) -> list[BaseModel]:
         self._context.count(text)
-        for start in range(0, max(1, len(text)), MAX_CHUNK):  # an empty text is one chunk
-            yield write(text[start : start + MAX_CHUNK])
+        starts = range(0, max(1, len(text)), MAX_CHUNK)  # an empty text is one chunk
+        return [write(text[start : start + MAX_CHUNK]) for start in starts]
 
     def _ending(self, last: Event, cut: Cut) -> Iterator[BaseModel]:
         if cut.held:
