@@ -17,6 +17,7 @@ from ._stream.text_stream import TextStream
 from ._types.events import Done, Event, Metrics, Reasoning, Reply, Status, Text
 from ._types.messages import Message
 from ._types.timeouts import Timeouts
+from ._types.tools import ToolCall
 from .errors import (
     AuthenticationError,
     ConnectError,
@@ -109,6 +110,7 @@ __all__ = [
     "Text",
     "TextStream",
     "Timeouts",
+    "ToolCall",
     "UnexpectedOutputError",
     "UnknownSpaceError",
     "UnsupportedOptionError",

@@ -9,6 +9,7 @@ import reprlib
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from ._markup.markdown import markdown
 from ._stream.text_stream import TextStream
 from ._types.events import Reply
 from ._types.images import Images, as_images
-from ._types.messages import Message, as_messages, check_messages
+from ._types.messages import Message, Messages, as_messages, check_messages
+from ._types.tools import as_openai
 from .errors import InvalidMessagesError
 
 if TYPE_CHECKING:
@@ -74,11 +76,11 @@ class Conversation:
             turns = tuple(message for message in self._messages if message.role != "system")
             self._messages = (*prompt, *turns)
 
-    def stream(self, prompt: str, *, images: Images = ()) -> TextStream:
+    def stream(self, prompt: Messages, *, images: Images = ()) -> TextStream:
         """Stream the answer to the next message.
 
         Args:
-            prompt: the user's message.
+            prompt: the user's message, or several messages, such as the results of tools.
             images: as for `QwenSpace.stream`. The history keeps them, a file as its bytes.
 
         Raises:
@@ -86,20 +88,22 @@ class Conversation:
             InvalidImageError: an image cannot be sent.
         """
         given = tuple(image.in_memory() for image in as_images(images))
-        (message,) = as_messages(Message("user", prompt, given))
+        new = as_messages(Message("user", prompt, given) if isinstance(prompt, str) else prompt)
+        if given and not isinstance(prompt, str):
+            new = (*new[:-1], replace(new[-1], images=(*new[-1].images, *given)))
 
         def keep(reply: Reply) -> None:
             with self._lock:
-                self._messages = (*self._messages, message, reply.message)
+                self._messages = (*self._messages, *new, reply.message)
 
-        return self._open_stream((*self._messages, message), on_reply=keep)
+        return self._open_stream((*self._messages, *new), on_reply=keep)
 
-    def ask(self, prompt: str, *, images: Images = ()) -> Reply:
+    def ask(self, prompt: Messages, *, images: Images = ()) -> Reply:
         """Wait for the whole answer to the next message and return it; blocks. See `stream`."""
         with self.stream(prompt, images=images) as stream:
             return stream.result()
 
-    def show(self, prompt: str, *, images: Images = ()) -> LiveReply:
+    def show(self, prompt: Messages, *, images: Images = ()) -> LiveReply:
         """Show the answer to the next message in a notebook as it arrives. See `QwenSpace.show`."""
         from ._display.live_reply import LiveReply
 
@@ -169,6 +173,11 @@ class Conversation:
 
 def _plain(message: Message) -> dict[str, object]:
     """Return a message in the OpenAI form, with URLs for the images."""
+    if message.tool_calls:
+        calls = [as_openai(call) for call in message.tool_calls]
+        return {"role": message.role, "content": message.content, "tool_calls": calls}
+    if message.role == "tool":
+        return {"role": message.role, "tool_call_id": message.tool_call_id, "content": message.content}
     if not message.images:
         return {"role": message.role, "content": message.content}
     images = [{"type": "image_url", "image_url": {"url": url}} for url in message.image_urls]

@@ -20,10 +20,12 @@ from ._markup import markdown as markup
 from ._stream.closeable import Closeable
 from ._stream.task import Task
 from ._stream.text_stream import TextStream
+from ._tools import find_plan, prepare
 from ._types.events import Reply
 from ._types.images import Images, as_images
 from ._types.messages import Messages, as_messages
 from ._types.timeouts import Timeouts
+from ._types.tools import ResponseFormat, ToolChoice, Tools
 from .errors import UnknownSpaceError, UnsupportedOptionError
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from ._display.live_reply import LiveReply
     from ._facade import names
     from ._facade.settings import NoOptions, Settings
+    from ._tools.plan import Plan
 
 
 class QwenSpace(Facade, Closeable):
@@ -180,6 +183,9 @@ class QwenSpace(Facade, Closeable):
         *,
         system: str | None = None,
         images: Images = (),
+        tools: Tools = None,
+        tool_choice: ToolChoice = None,
+        response_format: ResponseFormat = None,
         **options: Unpack[NoOptions],
     ) -> TextStream:
         """Stream the answer to messages. Nothing is sent before the first read.
@@ -189,18 +195,26 @@ class QwenSpace(Facade, Closeable):
                 one is the user's.
             system: a system prompt. Without one the Space uses its own.
             images: one image or several: path, URL, bytes, binary file, ``data:`` URI, PIL image, array.
+            tools: typed functions with docstrings, or schemas in the OpenAI form; their calls are
+                `Reply.tool_calls`, and their results messages of role ``"tool"``. Needs the extra ``tools``.
+            tool_choice: ``"auto"``, ``"none"``, ``"required"`` or a tool's name.
+            response_format: a pydantic model, ``"json_object"``, or a JSON schema in the OpenAI form; the
+                answer is `Reply.parsed`. A bad answer, or one without a required call, is asked for once more
+                (unless `retries` is 0), and arrives only when it is complete.
             options: the Space's own, such as ``size="7B"``.
 
         Raises:
             InvalidMessagesError: the messages cannot be sent.
             InvalidImageError: an image cannot be sent, or there are more than the Space takes.
-            UnsupportedOptionError: the Space has no such option, or the option has no such value.
+            UnsupportedOptionError: the Space has no such option, or an argument has no such value.
+            MissingExtraError: tools or a format are asked for without the extra ``tools``.
 
         Example:
             async for delta in QwenSpace("qwen-2.5").stream("Why is the sky blue?"):
                 print(delta, end="", flush=True)
         """
-        return self._open(messages, system=system, images=images, options=dict(options))
+        plan = find_plan(tools, tool_choice, response_format)
+        return self._open(messages, system=system, images=images, plan=plan, options=dict(options))
 
     @with_parameters_of(stream)
     def ask(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> Reply:
@@ -230,16 +244,28 @@ class QwenSpace(Facade, Closeable):
 
         return LiveReply(self.stream(*args, **kwargs))
 
-    def conversation(self, system: str | None = None, **options: Unpack[NoOptions]) -> Conversation:
+    def conversation(
+        self,
+        system: str | None = None,
+        *,
+        tools: Tools = None,
+        tool_choice: ToolChoice = None,
+        response_format: ResponseFormat = None,
+        **options: Unpack[NoOptions],
+    ) -> Conversation:
         """Start a chat that keeps its history.
 
         Args:
             system: a system prompt for all turns.
-            options: as for `stream`, for all turns.
+            tools: as for `stream`, for all turns, as are all the others.
+            tool_choice: one for all turns; a required call is required in each.
+            response_format: of all answers.
+            options: as for `stream`.
         """
-        checked = self._check_options(options)
+        plan, checked = find_plan(tools, tool_choice, response_format), self._check_options(options)
         memory = SessionStore() if self.contract.stateful or self.contract.discover else None
-        return Conversation(functools.partial(self._open, options=checked, memory=memory), system=system)
+        opened = functools.partial(self._open, plan=plan, options=checked, memory=memory)
+        return Conversation(opened, system=system)
 
     def status(self) -> SpaceStatus:
         """Return the state of the Space, from its API and the Hub; blocks.
@@ -277,17 +303,19 @@ class QwenSpace(Facade, Closeable):
         messages: Messages,
         *,
         options: Mapping[str, object],
+        plan: Plan | None = None,
         system: str | None = None,
         images: Images = (),
         on_reply: Callable[[Reply], None] | None = None,
         memory: SessionStore | None = None,
     ) -> TextStream:
-        turns = as_messages(messages, system)
+        retry = bool(self._recipe["retries"])
+        turns, reader = prepare(as_messages(messages, system), plan, self.contract, retry=retry)
         uploads = (*(image for message in turns for image in message.images), *as_images(images))
         check_images(len(uploads), self.max_images, self.name)
         check_addresses(uploads, self.src)
         request = Request(turns, self._check_options(options), uploads, memory, on_reply)
-        return TextStream(self._client, request, timeouts=self.timeouts, space=self.name)
+        return TextStream(self._client, request, timeouts=self.timeouts, space=self.name, reader=reader)
 
 
 def available_spaces() -> list[type[QwenSpace]]:

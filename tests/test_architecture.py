@@ -22,7 +22,7 @@ LAYERS = [  # from the bottom up; a module imports from lower layers only
     {"_addresses", "_types", "replicas"},
     {"_contract"},
     {"_stream"},
-    {"_display", "_facade", "_gradio"},
+    {"_display", "_facade", "_gradio", "_tools"},
     {"_client", "_conversation"},
     {"_space"},
     {"gateway", "spaces"},

@@ -31,6 +31,7 @@ from qwen_spaces import (
     Text,
     TextStream,
     Timeouts,
+    ToolCall,
     available_spaces,
 )
 from qwen_spaces._display.live_reply import LiveReply
@@ -108,7 +109,7 @@ def a_script() -> None:
     for delta in space.stream("Hi"):
         assert_type(delta, str)
     for event in space.stream("Hi").events():
-        assert_type(event, Status | Reasoning | Text | Done)
+        assert_type(event, Status | Reasoning | Text | ToolCall | Done)
         if event.type == "status":
             assert_type(event, Status)
         elif event.type == "text":
@@ -137,7 +138,7 @@ async def a_notebook() -> None:
     chat.system = 7  # type: ignore[assignment]
     async with space.stream("Hi") as stream:
         async for event in stream.events():
-            assert_type(event, Status | Reasoning | Text | Done)
+            assert_type(event, Status | Reasoning | Text | ToolCall | Done)
     await space.ask("Hi")  # type: ignore[misc]
     async with QwenSpace("qvq-72b") as vision:
         assert_type(vision, QVQ_72B)

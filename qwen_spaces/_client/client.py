@@ -134,6 +134,7 @@ class SpaceClient:
                 hardware=connection.located.hardware,
                 queue_size=connection.queue_size(mailbox),
                 steps=tuple(StepStatus(*step) for step in endpoint.describe()),
+                tools="trained" if self._contract.trained else "instructed",
             )
 
     def close(self) -> None:

@@ -61,6 +61,7 @@ class Request:
     session_hash: str | None = None  # of a stateful Space, set by `unsent`
     turns: int = 0  # of that session, this one included
     values: Mapping[int, object] = field(default_factory=dict)  # of the page's components, at the end
+    answer: Message | None = None  # as the next request will send it, if not as in the reply
 
     def unsent(self, *, stateful: bool) -> Unsent:
         """Return what the Space lacks; all, unless it is stateful and has a session of this conversation."""
@@ -79,7 +80,7 @@ class Request:
     def complete(self, reply: Reply) -> None:
         """Keep the session of a stateful Space, and pass on the reply."""
         if self.sessions and self.session_hash:
-            messages = (*self.messages, reply.message)
+            messages = (*self.messages, self.answer or reply.message)
             self.sessions.keep(Session(self.session_hash, messages, self.turns, self.values))
         if self.on_reply:
             self.on_reply(reply)

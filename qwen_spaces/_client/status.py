@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .._contract.api import HistoryForm
 from .._markup import markdown as markup
@@ -47,6 +48,8 @@ class SpaceStatus:
         hardware: the Hub's, such as ``"a10g-small"``, if the Hub knows it.
         queue_size: requests that wait there, if the server reports it.
         steps: the calls of a request in their order; the last one answers.
+        tools: how tools are offered: ``"trained"``, in the format that the model was trained on, or
+            ``"instructed"``, with an explanation; then rely less on its calls.
     """
 
     url: str
@@ -59,6 +62,7 @@ class SpaceStatus:
     hardware: str | None = None
     queue_size: int | None = None
     steps: tuple[StepStatus, ...] = ()
+    tools: Literal["trained", "instructed"] = "instructed"
 
     def _repr_markdown_(self) -> str:
         line, code = markup.line, markup.code
@@ -74,6 +78,7 @@ class SpaceStatus:
             or None,
             "steps": "; ".join(code(str(step)) for step in self.steps) if len(self.steps) > 1 else None,
             "history": self.history or "folded into the prompt",
+            "tools": self.tools,
         }
         rows = [f"| {name} | {value} |" for name, value in facts.items() if value is not None]
         return "\n".join(["| | |", "| --- | --- |", *rows])

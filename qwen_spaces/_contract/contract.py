@@ -38,6 +38,7 @@ class Contract:
         placeholder: the text of an answer that has not begun.
         html: whether the Space makes HTML of its answers, as `html_text.markdown_of` describes it.
         stateful: whether the Space keeps the earlier turns of a session.
+        trained: whether the model was trained on Qwen's format of tool calls, and gets the turns as they are.
         discover: whether nothing is known about the Space, so that every other parameter is an option.
     """
 
@@ -51,6 +52,7 @@ class Contract:
     placeholder: str = ""
     html: bool = False
     stateful: bool = False
+    trained: bool = False
     discover: bool = False
 
     @property

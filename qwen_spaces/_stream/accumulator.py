@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._contract.content import Snapshot
 from .._contract.output import diff
 from .._types.events import Event, Reasoning, Text
+from .._types.tools import ToolCall
 
 
 class Accumulator:
@@ -15,6 +18,8 @@ class Accumulator:
         self._length = 0  # characters of all parts
         self.reasoning: str = ""
         self.files: tuple[str, ...] = ()  # the addresses of those beside the text
+        self.tool_calls: tuple[ToolCall, ...] = ()
+        self.parsed: Any = None  # the answer as the response format has it
         self.rewritten: bool = False  # text was changed that had been passed on
         self.deltas: int = 0
         self.first: float | None = None  # when the first delta arrived, in seconds of `time.monotonic()`
@@ -40,8 +45,13 @@ class Accumulator:
         self.files = new.files
         return events
 
-    def append(self, text: str, arrived: float) -> Event:
-        """Return the event that appends `text` to the answer."""
+    @property
+    def received(self) -> str:
+        """All text that has arrived."""
+        return self.text
+
+    def append(self, text: str, arrived: float) -> Event | None:
+        """Return the event that appends `text` to the answer; ``None`` if nothing is to be passed on yet."""
         event = self._count(Text(text, self._length), arrived)
         self._parts.append(text)
         self._length += len(text)

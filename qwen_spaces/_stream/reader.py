@@ -111,8 +111,8 @@ class Reader(Task):
                 self._events.append(status)
         if update.snapshot is not None:
             self._events.extend(self.answer.update(update.snapshot, update.arrived))
-        if update.appended:
-            self._events.append(self.answer.append(update.appended, update.arrived))
+        if update.appended and (event := self.answer.append(update.appended, update.arrived)):
+            self._events.append(event)
         if self._events:
             return
         if update.ended:
@@ -123,24 +123,27 @@ class Reader(Task):
 
     def _finish(self) -> None:
         """Raise the error that ended the request, or make the reply."""
+        answer = self.answer
         if self.mailbox.error is None and not (
-            self.answer.text or self.answer.reasoning or self.answer.files
+            answer.text or answer.reasoning or answer.files or answer.tool_calls
         ):
             self.mailbox.error = EmptyReplyError(
                 f"{self.space} reports success and said nothing. Its model may be overloaded: try again."
             )
         if (error := self.mailbox.error) is not None:
             if isinstance(error, StreamError):
-                error.partial_text = self.answer.text
+                error.partial_text = answer.received
             # Without the frames of earlier readers, which would pile up in its traceback.
             raise error.with_traceback(None)
         self.reply = Reply(
-            self.answer.text,
-            self.answer.reasoning,
-            self.answer.rewritten,
+            answer.text,
+            answer.reasoning,
+            answer.rewritten,
             metrics=self._metrics(),
             raw=self.mailbox.raw,
-            files=self.answer.files,
+            files=answer.files,
+            tool_calls=answer.tool_calls,
+            parsed=answer.parsed,
         )
         self._events.append(Done(self.reply))
         self._request.complete(self.reply)

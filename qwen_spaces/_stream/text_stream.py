@@ -38,8 +38,16 @@ class TextStream(Closeable):
             print(delta, end="", flush=True)
     """
 
-    def __init__(self, client: Client, request: Request, *, timeouts: Timeouts, space: str) -> None:
-        self._reader = Reader(client, request, timeouts=timeouts, space=space)
+    def __init__(
+        self,
+        client: Client,
+        request: Request,
+        *,
+        timeouts: Timeouts,
+        space: str,
+        reader: Callable[..., Reader] = Reader,
+    ) -> None:
+        self._reader = reader(client, request, timeouts=timeouts, space=space)
 
     def __repr__(self) -> str:
         state = "done" if self.done else "not started" if self._reader.started_at is None else "running"
@@ -75,7 +83,7 @@ class TextStream(Closeable):
         return self._whole().__await__()
 
     def events(self) -> StreamIterator[Event]:
-        """Status, reasoning and text as they come, then `Done`; for ``for`` and for ``async for``."""
+        """Status, reasoning, text and calls as they come, then `Done`; for ``for`` and for ``async for``."""
         return StreamIterator(self._reader, lambda event: event)
 
     def result(self, timeout: float | None = None) -> Reply:

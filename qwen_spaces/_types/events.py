@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 from .._markup.markdown import markdown
 from .messages import Message
 from .timeouts import Stage
+from .tools import ToolCall
 
 _TEXTS: dict[Stage, str] = {
     "connecting": "Connecting",
@@ -93,6 +94,8 @@ class Reply:
         metrics: the timings.
         raw: the Space's last output, as `gradio_client` returns it.
         files: the addresses of the files beside the text, such as images; nothing is downloaded.
+        tool_calls: the calls of tools that the model asks for.
+        parsed: the answer as the ``response_format`` has it: an object of a pydantic model, or JSON's value.
     """
 
     text: str
@@ -101,11 +104,13 @@ class Reply:
     metrics: Metrics = field(default_factory=Metrics)
     raw: Any = field(default=None, repr=False)
     files: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    parsed: Any = None
 
     @property
     def message(self) -> Message:
         """The answer as a message, for the next request."""
-        return Message("assistant", self.text)
+        return Message("assistant", self.text, tool_calls=self.tool_calls)
 
     def __str__(self) -> str:
         return self.text
@@ -139,4 +144,4 @@ class Done:
     type: Literal["done"] = field(default="done", init=False, repr=False)
 
 
-Event: TypeAlias = Status | Reasoning | Text | Done
+Event: TypeAlias = Status | Reasoning | Text | ToolCall | Done

@@ -10,8 +10,9 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from ..errors import InvalidMessagesError
 from .images import Image, as_images
+from .tools import ToolCall, as_tool_calls
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
@@ -20,9 +21,11 @@ class Message:
     """One turn of a conversation.
 
     Attributes:
-        role: ``"system"``, ``"user"`` or ``"assistant"``.
-        content: the text.
+        role: ``"system"``, ``"user"``, ``"assistant"`` or ``"tool"``.
+        content: the text; a tool's is its result.
         images: the user's images; a string is a URL (``https:``, ``http:``) or a ``data:`` URI.
+        tool_calls: the calls that the assistant asks for.
+        tool_call_id: the `ToolCall.id` of a tool's result.
 
     Example:
         >>> Message("user", "Why is the sky blue?").content
@@ -34,6 +37,8 @@ class Message:
     role: Role
     content: str
     images: tuple[Image, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
     def __init__(
         self,
@@ -42,11 +47,21 @@ class Message:
         images: Iterable[Image | str] = (),
         *,
         image_urls: Iterable[str] = (),
+        tool_calls: Iterable[ToolCall] = (),
+        tool_call_id: str = "",
     ) -> None:
         given = (*images, *image_urls)
         made = tuple(each if isinstance(each, Image) else Image(url=each) for each in given)
-        for name, value in (("role", role), ("content", content), ("images", made)):
+        values = (role, content, made, tuple(tool_calls), tool_call_id)
+        for name, value in zip(self.__slots__, values, strict=True):
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        shown = [f"role={self.role!r}, content={self.content!r}, images={self.images!r}"]
+        shown += [
+            f"{name}={value!r}" for name in ("tool_calls", "tool_call_id") if (value := getattr(self, name))
+        ]
+        return f"Message({', '.join(shown)})"
 
     @property
     def image_urls(self) -> tuple[str, ...]:
@@ -65,7 +80,7 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
 
     Raises:
         InvalidMessagesError: a message has an invalid role, content or image; or the last one is missing,
-            empty or not the user's. It names the message by index.
+            empty or neither the user's nor a tool's. It names the message by index.
         InvalidImageError: an image of a message cannot be sent.
 
     Example:
@@ -80,9 +95,11 @@ def as_messages(given: Messages, system: str | None = None) -> tuple[Message, ..
     if not messages:
         raise InvalidMessagesError("There are no messages to send.")
     last, where = messages[-1], f"Message {len(messages) - 1}"
-    if last.role != "user":
-        raise InvalidMessagesError(f"{where} is the last one and must be the user's, not {last.role!r}.")
-    if not (last.content.strip() or last.images):
+    if last.role not in ("user", "tool"):
+        raise InvalidMessagesError(
+            f"{where} is the last one and must be the user's or a tool's, not {last.role!r}."
+        )
+    if last.role == "user" and not (last.content.strip() or last.images):
         raise InvalidMessagesError(f"{where}, the one to answer, is empty.")
     if system is not None:
         messages = (Message("system", _text(system, "The system prompt")), *messages)
@@ -158,10 +175,14 @@ def _message(index: int, given: object) -> Message:
     role: object
     content: object
     images: tuple[Image, ...] = ()
+    calls: object = ()
+    call_id: object = ""
     if isinstance(given, Message):
         role, content, images = given.role, given.content, given.images
+        calls, call_id = given.tool_calls, given.tool_call_id
     elif isinstance(given, Mapping):
         role, content = given.get("role"), given.get("content")
+        calls, call_id = given.get("tool_calls"), given.get("tool_call_id")
     else:
         raise InvalidMessagesError(
             f"{where} is a {type(given).__name__}; it must be a Message or a dict with 'role' and 'content'."
@@ -177,7 +198,13 @@ def _message(index: int, given: object) -> Message:
     for image in images:
         if image.path is None and image.data is None:
             _check_url(image.url, where)
-    return Message(cast("Role", role), _text(content, where), images)
+    tool_calls = as_tool_calls(calls, where) if role == "assistant" else ()
+    if content is None and tool_calls:
+        content = ""
+    call_id = str(call_id or "") if role == "tool" else ""
+    return Message(
+        cast("Role", role), _text(content, where), images, tool_calls=tool_calls, tool_call_id=call_id
+    )
 
 
 def _parts(content: Iterable[object], where: str) -> tuple[str, tuple[Image, ...]]:

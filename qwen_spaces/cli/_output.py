@@ -42,7 +42,7 @@ class Output:
                 echo(event.text, dim=True, err=True, nl=False)
         elif isinstance(event, Done):
             self._reply = event.reply
-        elif self._stream:
+        elif isinstance(event, Text) and self._stream:
             self._end_reasoning()
             self._last_text = event.text
             self.text(event)
@@ -118,5 +118,6 @@ class JsonOutput(Output):
 
     def _as_dict(self, reply: Reply) -> dict[str, Any]:
         fields = dataclasses.asdict(dataclasses.replace(reply, raw=None))
-        del fields["raw"]
+        for unused in ("raw", "tool_calls", "parsed"):
+            del fields[unused]
         return {"space": self._space, **fields}

@@ -17,7 +17,11 @@ A prompt may contain triggers, in any combination:
 ``[[gr-error=TEXT]]``   ``gr.Error(TEXT)`` before the first text
 ``[[gr-error-after=K]]``  a ``gr.Error`` after K steps of text
 ``[[quota]]``           the ``gr.Error`` of ZeroGPU, before the first text
+``[[call=NAME]]``       calls that tool, if it is offered
+``[[call-form=FORM]]``  writes calls ``tagged``, ``bare``, ``fenced``, ``unclosed`` or ``broken``
 ======================  ==============================================================
+
+Where the system prompt offers tools, or asks for JSON, the answer is as `_tools` describes it.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ import gradio as gr
 
 from ._describe_image import describe
 from ._sample_text import chunks, code_points, long_text, words
+from ._tools import answer_with_tools
 
 __all__ = ["Brain", "Thought", "answer", "long_text"]
 
@@ -84,7 +89,8 @@ def answer(
         for thought in words(f"I am {model}, and I may think for {thinking} tokens."):
             yield Thought(thought)
             yield from _sleep(pace)
-    text = reply(system, history, prompt, images or (image,), model)
+    text = answer_with_tools(system, prompt, triggers)
+    text = text or reply(system, history, prompt, images or (image,), model)
     for count, step in enumerate(steps(triggers, text)):
         _fail_after(triggers, count)
         yield step

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .._stream.text_stream import TextStream
     from .._types.images import Images
     from .._types.messages import Messages
+    from .._types.tools import ResponseFormat, ToolChoice, Tools
 
 
 class GradioChat(QwenSpace):
@@ -31,7 +32,23 @@ class GradioChat(QwenSpace):
     if TYPE_CHECKING:
 
         def stream(
-            self, messages: Messages, *, system: str | None = None, images: Images = (), **options: Any
+            self,
+            messages: Messages,
+            *,
+            system: str | None = None,
+            images: Images = (),
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
+            **options: Any,
         ) -> TextStream: ...
 
-        def conversation(self, system: str | None = None, **options: Any) -> Conversation: ...
+        def conversation(
+            self,
+            system: str | None = None,
+            *,
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
+            **options: Any,
+        ) -> Conversation: ...

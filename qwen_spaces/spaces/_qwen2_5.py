@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .._stream.text_stream import TextStream
     from .._types.images import Images
     from .._types.messages import Messages
+    from .._types.tools import ResponseFormat, ToolChoice, Tools
 
 _General = Literal["72B", "32B", "14B", "7B", "3B", "1.5B", "0.5B"]
 _Special = Literal["Math-72B", "Math-7B", "Math-1.5B", "Coder-7B", "Coder-1.5B"]
@@ -43,6 +44,7 @@ class Qwen2_5(QwenSpace):  # noqa: N801  (the model's own name)
             "size": "72B",
             "system": "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
         },
+        trained=True,
     )
     alias = "qwen-2.5"
     options: ClassVar[Mapping[str, Sequence[object]]] = {"size": get_args(Size)}
@@ -57,7 +59,18 @@ class Qwen2_5(QwenSpace):  # noqa: N801  (the model's own name)
             *,
             system: str | None = None,
             images: Images = (),
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
             **options: Unpack[Options],
         ) -> TextStream: ...
 
-        def conversation(self, system: str | None = None, **options: Unpack[Options]) -> Conversation: ...
+        def conversation(
+            self,
+            system: str | None = None,
+            *,
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
+            **options: Unpack[Options],
+        ) -> Conversation: ...

@@ -17,6 +17,7 @@ class Qwen2_5_72B(QwenSpace):  # noqa: N801  (the model's own name)
         "Qwen/Qwen2.5-72B-Instruct",
         endpoints=("/model_chat",),
         defaults={"system": "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
+        trained=True,
     )
     alias = "qwen-2.5-72b"
     label = "Qwen Qwen-2.5-72B"

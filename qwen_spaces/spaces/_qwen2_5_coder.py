@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .._stream.text_stream import TextStream
     from .._types.images import Images
     from .._types.messages import Messages
+    from .._types.tools import ResponseFormat, ToolChoice, Tools
 
 Size = Literal["32B", "14B", "7B", "3B", "1.5B", "0.5B"]
 
@@ -53,6 +54,7 @@ class Qwen2_5_Coder(QwenSpace):  # noqa: N801  (the model's own name)
             "size": "32B",
             "system": "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
         },
+        trained=True,
     )
     alias = "qwen-2.5-coder"
     options: ClassVar[Mapping[str, OptionSpec]] = {
@@ -72,7 +74,18 @@ class Qwen2_5_Coder(QwenSpace):  # noqa: N801  (the model's own name)
             *,
             system: str | None = None,
             images: Images = (),
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
             **options: Unpack[Options],
         ) -> TextStream: ...
 
-        def conversation(self, system: str | None = None, **options: Unpack[Options]) -> Conversation: ...
+        def conversation(
+            self,
+            system: str | None = None,
+            *,
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
+            **options: Unpack[Options],
+        ) -> Conversation: ...

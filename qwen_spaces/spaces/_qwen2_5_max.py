@@ -17,6 +17,7 @@ class Qwen2_5_Max(QwenSpace):  # noqa: N801  (the model's own name)
         "Qwen/Qwen2.5-Max-Demo",
         endpoints=("/model_chat",),
         defaults={"system": "You are a helpful assistant."},
+        trained=True,
     )
     alias = "qwen-2.5-max"
     label = "Qwen Qwen-2.5-Max"

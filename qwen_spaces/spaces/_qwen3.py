@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .._stream.text_stream import TextStream
     from .._types.images import Images
     from .._types.messages import Messages
+    from .._types.tools import ResponseFormat, ToolChoice, Tools
 
 Model = Literal[
     "qwen3-235b-a22b",
@@ -59,6 +60,7 @@ class Qwen3(QwenSpace):
             "thinking_budget": 38,
         },
         stateful=True,
+        trained=True,
     )
     alias = "qwen-3"
     options: ClassVar[Mapping[str, Sequence[object]]] = {
@@ -77,7 +79,18 @@ class Qwen3(QwenSpace):
             *,
             system: str | None = None,
             images: Images = (),
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
             **options: Unpack[Options],
         ) -> TextStream: ...
 
-        def conversation(self, system: str | None = None, **options: Unpack[Options]) -> Conversation: ...
+        def conversation(
+            self,
+            system: str | None = None,
+            *,
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
+            **options: Unpack[Options],
+        ) -> Conversation: ...

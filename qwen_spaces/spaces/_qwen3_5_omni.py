@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .._stream.text_stream import TextStream
     from .._types.images import Images
     from .._types.messages import Messages
+    from .._types.tools import ResponseFormat, ToolChoice, Tools
 
 
 class Qwen3_5_Omni(QwenSpace):  # noqa: N801  (the model's own name)
@@ -41,7 +42,18 @@ class Qwen3_5_Omni(QwenSpace):  # noqa: N801  (the model's own name)
             *,
             system: str | None = None,
             images: Images = (),
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
             **options: Unpack[Options],
         ) -> TextStream: ...
 
-        def conversation(self, system: str | None = None, **options: Unpack[Options]) -> Conversation: ...
+        def conversation(
+            self,
+            system: str | None = None,
+            *,
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
+            **options: Unpack[Options],
+        ) -> Conversation: ...

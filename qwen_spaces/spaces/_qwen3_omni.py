@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .._stream.text_stream import TextStream
     from .._types.images import Images
     from .._types.messages import Messages
+    from .._types.tools import ResponseFormat, ToolChoice, Tools
 
 
 class Options(TypedDict, total=False):
@@ -53,6 +54,7 @@ class Qwen3_Omni(QwenSpace):  # noqa: N801  (the model's own name)
         },
         # What the page sends for what was left empty.
         defaults={"image": None, "audio": None, "video": None, "system": ""},
+        trained=True,
     )
     alias = "qwen-3-omni"
     options: ClassVar[Mapping[str, OptionSpec]] = {
@@ -74,7 +76,18 @@ class Qwen3_Omni(QwenSpace):  # noqa: N801  (the model's own name)
             *,
             system: str | None = None,
             images: Images = (),
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
             **options: Unpack[Options],
         ) -> TextStream: ...
 
-        def conversation(self, system: str | None = None, **options: Unpack[Options]) -> Conversation: ...
+        def conversation(
+            self,
+            system: str | None = None,
+            *,
+            tools: Tools = None,
+            tool_choice: ToolChoice = None,
+            response_format: ResponseFormat = None,
+            **options: Unpack[Options],
+        ) -> Conversation: ...

@@ -18,6 +18,7 @@ class Qwen3_VL(QwenSpace):  # noqa: N801  (the model's own name)
         endpoints=("/add_message",),
         parameters={"prompt": "input_value.text", "images": "input_value.files"},
         stateful=True,
+        trained=True,
     )
     alias = "qwen-3-vl"
     max_images: ClassVar[int | None] = None

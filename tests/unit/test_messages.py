@@ -90,7 +90,7 @@ def test_an_image_that_cannot_be_read_is_named_by_its_place_in_all_messages() ->
         (7, "not int"),
         (None, "not NoneType"),
         ([USER, "Hi"], "Message 1 is a str"),
-        ([{"role": "tool", "content": "Hi"}, USER], "Message 0 has the role 'tool'"),
+        ([{"role": "robot", "content": "Hi"}, USER], "Message 0 has the role 'robot'"),
         ([{"content": "Hi"}], "Message 0 has the role None"),
         ([{"role": ["user"], "content": "Hi"}], "Message 0 has the role"),
         ([{"role": "user", "content": None}], "Message 0 has content of type NoneType"),

@@ -1,0 +1,98 @@
+"""Answers as of a model that was trained on tools: calls of those that a prompt offers, and JSON on request.
+
+It does not think: it calls each tool of whose name the prompt has a word, and takes the arguments from the
+prompt.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_RESULT = re.compile(r"<tool_response>\n(.*?)\n</tool_response>", re.DOTALL)
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+FORMS = {  # of a call, as models write them
+    "tagged": "<tool_call>\n{call}\n</tool_call>",
+    "bare": "{call}",
+    "fenced": "```json\n{call}\n```",
+    "unclosed": "<tool_call>\n{call}",
+    "broken": "<tool_call>\n{broken}\n</tool_call>",
+}
+
+
+def answer_with_tools(system: str, prompt: str, triggers: Mapping[str, str]) -> str | None:
+    r"""Return an answer that calls tools, uses their results or is JSON; ``None`` if nothing asks for one.
+
+    >>> tool = '{"function": {"name": "get_weather", "parameters": {"properties": {"city": {}}}}}'
+    >>> print(answer_with_tools(f"<tools>\n{tool}\n</tools>", "The weather in Paris?", {}))
+    <tool_call>
+    {"name": "get_weather", "arguments": {"city": "Paris"}}
+    </tool_call>
+    """
+    text = f"{system}\n{prompt}"  # a Space that folds has the system prompt there
+    question = prompt.rpartition("\nUser: ")[2].partition("\nAssistant:")[0]
+    if results := _RESULT.findall(question):
+        return f"The tools answered: {'; '.join(results)}"
+    if calls := _calls(text, question, triggers):
+        form = FORMS[triggers.get("call-form", "tagged")]
+        return "\n".join(form.format(call=call, broken=call[:-1] + ",") for call in calls)
+    if "# Response format" in text:
+        schema = re.search(r"<schema>\n(.*?)\n</schema>", text, re.DOTALL)
+        return json.dumps(_value(json.loads(schema[1]) if schema else {"type": "object"}, _Words(question)))
+    return None
+
+
+def _calls(text: str, question: str, triggers: Mapping[str, str]) -> list[str]:
+    offered = re.search(r"<tools>\n(\{.*?\})\n</tools>", text, re.DOTALL)
+    if not offered:
+        return []
+    tools = [json.loads(line)["function"] for line in offered[1].splitlines()]
+    asked = re.findall(r"\w+", question.lower())
+    named = re.search(r"must call the function (\S+) now", text)
+    wanted = triggers.get("call") or (named[1] if named else "")
+    chosen = [tool for tool in tools if tool["name"] == wanted]
+    chosen = chosen or [
+        tool for tool in tools if set(re.findall(r"[a-z]+", tool["name"].lower())) & set(asked)
+    ]
+    if not chosen and "must call one of these functions now" in text:
+        chosen = tools[:1]
+    return [
+        json.dumps({"name": tool["name"], "arguments": _value(tool["parameters"], _Words(question))})
+        for tool in chosen
+    ]
+
+
+class _Words:
+    """The numbers and the names in a prompt, each of which is used once."""
+
+    def __init__(self, question: str) -> None:
+        question = re.sub(r"\[\[.*?\]\]", "", question)
+        self.text = question.strip()
+        self.numbers = _NUMBER.findall(question)
+        self.names = re.findall(r"(?<!^)\b[A-Z][\w-]*", self.text) or re.findall(r"\w+", question)[-1:]
+
+
+def _value(schema: Mapping[str, Any], words: _Words) -> Any:
+    """Return a value of the schema, from the words of a prompt where they fit."""
+    if "properties" in schema:
+        required = schema.get("required", list(schema["properties"]))
+        return {name: _value(schema["properties"][name], words) for name in required}
+    if "enum" in schema:
+        return next((each for each in schema["enum"] if str(each) in words.text), schema["enum"][0])
+    match schema.get("type"):
+        case "integer":
+            return int(float(words.numbers.pop(0))) if words.numbers else 0
+        case "number":
+            return float(words.numbers.pop(0)) if words.numbers else 0.0
+        case "boolean":
+            return True
+        case "array":
+            return [_value(schema.get("items", {}), words)]
+        case "object":
+            return {}
+        case "null":
+            return None
+        case _:
+            return words.names.pop(0) if words.names else words.text
