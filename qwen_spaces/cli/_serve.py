@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
+from dataclasses import fields
 from typing import Any
 
 import click
 
 from .._hosts import is_loopback, listen, url_of
 from .._space import available_spaces
+from .._types.timeouts import Timeouts, is_seconds
 from ._errors import keep_secret
-from ._options import alias_of, complete_model, parse_pairs, serve_replica
+from ._options import Function, alias_of, complete_model, parse_pairs, serve_replica
 from ._terminal import echo
 
 
@@ -27,6 +29,39 @@ def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str
     if key is not None and not key.strip():
         raise click.BadParameter("An empty key would let everybody in.")
     return keep_secret(ctx, param, key)
+
+
+PHASES = {
+    "connect": "to connect to a Space",
+    "wake": "for a sleeping Space to start",
+    "first": "until the first text, the queue included",
+    "gap": "between texts",
+    "total": "for a whole answer",
+}
+
+
+def _timeout_options(function: Function) -> Function:
+    """Add an option for each phase of `Timeouts`."""
+    for field in reversed(fields(Timeouts)):
+        default = "none" if field.default is None else f"{field.default:g}"
+        function = click.option(
+            f"--timeout-{field.name}",
+            default=default,
+            show_default=True,
+            metavar="SECONDS",
+            callback=_seconds,
+            help=f"Time limit {PHASES[field.name]}; none: no limit.",
+        )(function)
+    return function
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float | None:
+    if value.strip().lower() == "none":
+        return None
+    seconds: float = click.FLOAT(value, param, ctx)
+    if not seconds > 0 or not is_seconds(seconds):
+        raise click.BadParameter("It is a number of seconds above 0, or none.")
+    return seconds
 
 
 @click.command()
@@ -82,6 +117,7 @@ def _api_key(ctx: click.Context, param: click.Parameter, key: str | None) -> str
     metavar="SECONDS",
     help="Time for answers to finish after Ctrl-C, before they are cancelled on their Spaces.",
 )
+@_timeout_options
 def serve(
     port: int, host: str, models: tuple[str, ...], sources: dict[str, str], local: bool, **settings: Any
 ) -> None:
@@ -89,7 +125,8 @@ def serve(
 
     Clients use http://127.0.0.1:8000/v1 as their base URL, and an alias such as qwen-2.5 as the model.
     Without --api-key, clients may send any key; a Hugging Face token (hf_...) is used for its request.
-    With --api-key, the Spaces get the saved token. Each request is logged to stderr as a line of JSON.
+    With --api-key, the Spaces get the saved token. Each request is logged to stderr as a line, of JSON
+    unless that is a terminal. Prometheus can read /metrics (pip install 'qwen-spaces[metrics]').
 
     \b
     Examples:
@@ -113,7 +150,9 @@ def serve(
             listener = stack.enter_context(listen(host, port))
         except OSError as error:
             raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
-        app = create_app({**replicas, **sources}, loopback=is_loopback(host), **settings)
+        timeouts = Timeouts(**{phase: settings.pop(f"timeout_{phase}") for phase in PHASES})
+        loopback = True if is_loopback(host) else None
+        app = create_app({**replicas, **sources}, loopback=loopback, timeouts=timeouts, **settings)
         if settings["api_key"] is None and not is_loopback(host):
             echo("Anybody who can reach this machine can use the gateway. Set --api-key.", err=True)
         echo(f"Gateway: {url_of(host, listener.getsockname()[1])}/v1  (Ctrl-C stops it)")

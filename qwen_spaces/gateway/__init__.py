@@ -2,10 +2,10 @@
 
 ``qwen-spaces serve`` runs it; `create_app` returns it as an ASGI app for your own server:
 
-    # chat.py, for: uvicorn chat:app --timeout-graceful-shutdown 5
+    # chat.py, for: uvicorn chat:app --timeout-graceful-shutdown 5 --timeout-keep-alive 75
     from qwen_spaces.gateway import create_app
 
-    app = create_app(api_key="secret", max_requests=10)
+    app = create_app(api_key="secret", max_requests=10)  # or: main.mount("/llm", create_app(...))
 
 Any OpenAI client can use it:
 

@@ -5,39 +5,26 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 from collections.abc import AsyncIterator, Collection, Mapping
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.middleware.cors import CORSMiddleware
-from openai.types import Model
-from openai.types.chat import ChatCompletion
-from pydantic import BaseModel
-from sse_starlette import EventSourceResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from .._stream.text_stream import TextStream
 from .._types.timeouts import Timeouts
 from ..errors import QwenSpacesError
-from ._errors import ErrorBody, ErrorResponse, RequestRejectedError, error_response_for
-from ._middleware import CHAT, GatewayMiddleware, RequestContext
+from ._cors import GatewayCORSMiddleware
+from ._errors import ErrorResponse, RequestRejectedError, error_response_for
+from ._log import REQUEST_ID, RequestContext
+from ._metrics import Metrics
+from ._middleware import GatewayMiddleware
 from ._models import Models
-from ._responses import ascii_json, chunks, completion, completion_head, first_content
-from ._schema import ChatRequest, validation_error_response
+from ._routes import IGNORED_HEADER, add_routes, routes_of
+from ._schema import validation_error_response
 
-IGNORED_HEADER = "x-qwen-spaces-ignored"
-SEND_TIMEOUT = 60.0  # seconds; a client that reads nothing for so long is disconnected
 MAX_CHARS = 1_000_000  # a Qwen model writes far fewer, and a slow client keeps them in memory
-MARGIN = 1.0  # seconds; the server cancels the streams before sse-starlette does
-ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
-
-
-class ModelList(BaseModel):
-    """The answer of ``/v1/models``."""
-
-    object: str
-    data: list[Model]
+MAX_QUOTED = 100  # characters of a path in an error
 
 
 def create_app(
@@ -45,7 +32,7 @@ def create_app(
     *,
     api_key: str | None = None,
     origins: Collection[str] = (),
-    loopback: bool = False,
+    loopback: bool | None = None,
     max_requests: int = 40,
     grace: float = 5.0,
     timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
@@ -54,7 +41,9 @@ def create_app(
 ) -> FastAPI:
     """Return an OpenAI-compatible app whose models are Spaces.
 
-    It has ``/v1/models``, ``/v1/models/{model}``, ``/v1/chat/completions`` and ``/healthz``.
+    It has ``/v1/models``, ``/v1/models/{model}``, ``/v1/chat/completions``, ``/v1/completions``, all of them
+    also without ``/v1``, ``/healthz``, ``/metrics`` for Prometheus, and a short page at ``/``. It can be
+    mounted under a path of another app.
 
     Without `api_key`, a client may send a Hugging Face token (``hf_...``) as its bearer token. The app sends
     it with that request, to Hugging Face only; otherwise it sends the saved token.
@@ -65,7 +54,8 @@ def create_app(
         api_key: the bearer token that every client must send.
         origins: web pages that may use the app, ``"*"`` for all; it rejects requests from other pages.
         loopback: whether to serve this machine only, and reject a request whose Host is not a loopback name,
-            which prevents DNS rebinding.
+            which prevents DNS rebinding. By default a request is rejected so if it came to a loopback
+            address and there is no `api_key`; ``False`` is for a proxy that passes the Host on.
         max_requests: answers at once; further requests are rejected with 429 and ``Retry-After``.
         grace: seconds until running streams are cancelled when the server shuts down.
         timeouts: seconds that each phase of an answer may take.
@@ -80,6 +70,8 @@ def create_app(
         >>> app = create_app({"qwen-2.5": "https://me-my-duplicate.hf.space"}, max_requests=4)
     """
     spaces = Models(models, timeouts, max_chars, endpoints)
+    streams: set[TextStream] = set()
+    metrics = Metrics(lambda: len(streams))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -93,91 +85,57 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the middleware drops them
         exception_handlers=dict.fromkeys(errors, _handle_error),
     )
     app.add_middleware(
-        GatewayMiddleware, api_key=api_key, origins=origins, loopback=loopback, max_requests=max_requests
+        GatewayMiddleware,
+        api_key=api_key,
+        origins=origins,
+        loopback=loopback,
+        max_requests=max_requests,
+        record=metrics.record,
     )
     if origins:
         app.add_middleware(
-            CORSMiddleware,
+            GatewayCORSMiddleware,
             allow_origins=list(origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["*"],
-            expose_headers=[IGNORED_HEADER, "Retry-After"],
+            expose_headers=[IGNORED_HEADER, REQUEST_ID, "Retry-After"],
         )
-    _add_routes(app, spaces, grace)
+    app.state.streams = streams
+    add_routes(app, spaces, streams, metrics, grace=grace, locked=api_key is not None)
+    metrics.paths = {path for route in routes_of(app) for path in route.split()[1:]}
     return app
 
 
 async def _handle_error(request: Request, error: Exception) -> Response:
+    context: RequestContext = request.state.context
     if isinstance(error, RequestValidationError):
         response = validation_error_response(error.errors())
     elif isinstance(error, HTTPException):
-        response = ErrorResponse(error.status_code, str(error.detail), headers=error.headers)
+        response = _routing_error(request, error, context)
     else:
         response = error_response_for(error)
     by_class = isinstance(error, QwenSpacesError) or not response.code
-    request.state.context.error = type(error).__name__ if by_class else response.code
+    context.error = type(error).__name__ if by_class else response.code
+    response.headers[REQUEST_ID] = context.id
     return response
 
 
-def _add_routes(app: FastAPI, models: Models, grace: float) -> None:
-    streams: set[TextStream] = set()
-    app.state.streams = streams
-
-    @app.get("/healthz")
-    async def health() -> dict[str, str | int]:
-        return {"status": "ok", "running": len(streams)}
-
-    @app.get("/v1/models", response_model=ModelList, responses=ERROR_RESPONSES)
-    async def list_models() -> Response:
-        return _json(ModelList(object="list", data=[entry.to_openai() for entry in models.entries()]))
-
-    @app.get("/v1/models/{model:path}", response_model=Model, responses=ERROR_RESPONSES)
-    async def one_model(model: str) -> Response:
-        return _json(models.find(model).to_openai())
-
-    event_stream: dict[str, Any] = {"content": {"text/event-stream": {}}}
-
-    @app.post(CHAT, response_model=ChatCompletion, responses={200: event_stream, **ERROR_RESPONSES})
-    async def chat(body: ChatRequest, request: Request) -> Response:
-        context: RequestContext = request.state.context
-        entry = models.find(body.model)
-        context.model = entry.name
-        space = await context.exit_stack.enter_async_context(models.space(entry, context.token))
-        options: dict[str, Any] = {**entry.options, **body.options(space)}
-        stream = await context.exit_stack.enter_async_context(space.stream(body.to_messages(), **options))
-        streams.add(stream)
-        context.exit_stack.callback(streams.discard, stream)
-        return await _answer(stream, body, context, grace)
-
-
-async def _answer(stream: TextStream, body: ChatRequest, context: RequestContext, grace: float) -> Response:
-    """Return the response after the first text, so that an earlier failure can set the status code."""
-    ignored = body.ignored_params()
-    headers = {IGNORED_HEADER: ", ".join(ignored)} if ignored else {}
-    head = completion_head(context.model or body.model)
-    if body.stream:
-        events = stream.events()
-        first = await first_content(events)
-        usage = bool(body.stream_options and body.stream_options.include_usage)
-        content = chunks(first, events, head, context, usage=usage)
-        # Otherwise only a garbage collection would close it and free the answer.
-        context.exit_stack.push_async_callback(content.aclose)
-        return EventSourceResponse(
-            content,
-            headers=headers,
-            sep="\n",
-            send_timeout=SEND_TIMEOUT,
-            shutdown_grace_period=grace + MARGIN,
-        )
-    reply = await stream
-    metrics = reply.metrics
-    context.first = (metrics.connect or 0) + (metrics.first or 0)
-    context.deltas, context.characters = metrics.deltas, len(reply.reasoning + reply.text)
-    return _json(completion(reply, head), headers)
-
-
-def _json(value: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(ascii_json(value), headers=headers, media_type="application/json")
+def _routing_error(request: Request, error: HTTPException, context: RequestContext) -> ErrorResponse:
+    """Return the response to a path or a method that the app does not have."""
+    path, headers = context.path[:MAX_QUOTED], dict(error.headers or {})
+    known = "; ".join(routes_of(request.app))
+    if error.status_code == 404:
+        message = f"There is no {path!r} here. The base URL of a client ends in /v1. There are: {known}."
+    elif error.status_code == 405:
+        allowed = headers.get("Allow", headers.get("allow", ""))
+        if allowed == "GET":
+            headers = {"Allow": "GET, HEAD"}
+        message = f"{path!r} takes {allowed}, not {context.method[:MAX_QUOTED]}."
+    else:
+        return ErrorResponse(error.status_code, str(error.detail), headers=error.headers)
+    code = {404: "unknown_url", 405: "method_not_allowed"}[error.status_code]
+    return ErrorResponse(error.status_code, message, code, headers=headers)

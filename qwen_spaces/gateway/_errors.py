@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping
 
-from openai.types.shared import ErrorObject
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -33,10 +32,19 @@ STATUSES: tuple[tuple[type[errors.QwenSpacesError], int, str, str | None], ...] 
 )
 
 
+class ErrorDetail(BaseModel):
+    """The four keys of an OpenAI error, whatever the installed `openai` adds to them."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
 class ErrorBody(BaseModel):
     """The body of OpenAI's error response."""
 
-    error: ErrorObject
+    error: ErrorDetail
 
 
 class ErrorResponse(Response):
@@ -53,7 +61,7 @@ class ErrorResponse(Response):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         kind = TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
-        error = ErrorObject(message=message, type=kind, param=param, code=code)
+        error = ErrorDetail(message=message, type=kind, param=param, code=code)
         super().__init__(json.dumps(ErrorBody(error=error).model_dump()), status, headers)
         self.code: str | None = code
 

@@ -3,68 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import logging
-import time
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 import anyio
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ._access import check_access
 from ._errors import ErrorResponse, RequestRejectedError
-
-logger: logging.Logger = logging.getLogger("qwen_spaces.gateway")
+from ._log import REQUEST_ID, RequestContext
+from ._paths import ANSWERS, with_api_path
 
 MAX_BODY_BYTES = 24 * 2**20  # an image of 10 MiB takes 14 MiB in base64
 BODY_TIMEOUT = 60.0  # seconds
 RETRY_AFTER = 2  # seconds
-CHAT = "/v1/chat/completions"
-
-
-@dataclass
-class RequestContext:
-    """The state of one request, and its line in the log."""
-
-    method: str
-    path: str
-    token: str | None = field(default=None, repr=False)  # for Hugging Face
-    model: str | None = None
-    status: int | None = None
-    first: float | None = None  # seconds until the first text or reasoning
-    deltas: int = 0
-    characters: int = 0
-    error: str | None = None  # its kind
-    disconnected: bool = False  # by the client, before the end
-    exit_stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack, repr=False)
-    started: float = field(default_factory=time.monotonic, repr=False)
-
-    def count(self, text: str) -> None:
-        if self.first is None:
-            self.first = time.monotonic() - self.started
-        self.deltas += 1
-        self.characters += len(text)
-
-    def log(self) -> None:
-        """Log the request as a line of JSON, without contents and tokens."""
-        line = {
-            "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-            "method": self.method,
-            "path": self.path[:200],
-            "status": self.status,
-            "model": self.model,
-            "seconds": round(time.monotonic() - self.started, 3),
-            "first": None if self.first is None else round(self.first, 3),
-            "deltas": self.deltas,
-            "characters": self.characters,
-            "left": self.disconnected,
-            "error": self.error,
-        }
-        logger.info(json.dumps(line))
 
 
 class GatewayMiddleware:
@@ -76,10 +29,11 @@ class GatewayMiddleware:
         *,
         api_key: str | None,
         origins: Collection[str],
-        loopback: bool,
+        loopback: bool | None,
         max_requests: int,
+        record: Callable[[RequestContext], None],
     ) -> None:
-        self.app = app
+        self.app, self._record = app, record
         self._check_access = partial(check_access, api_key=api_key, origins=origins, loopback=loopback)
         self._max_requests, self._running = max_requests, 0
 
@@ -87,12 +41,18 @@ class GatewayMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        context = RequestContext(scope["method"], scope["path"])
-        scope.setdefault("state", {})["context"] = context
+        method, state = scope["method"], scope.setdefault("state", {})
+        scope, path = with_api_path(scope)
+        context = RequestContext(method, path)
+        context.take_id(Headers(scope=scope))
+        state["context"] = context
+        send = _finishing(send, context)
+        if method == "HEAD":
+            scope["method"] = "GET"
         try:
-            context.token = self._check_access(Headers(scope=scope), context.path)
+            context.token = self._check_access(scope, path)
             async with context.exit_stack:
-                if context.path == CHAT and context.method == "POST":
+                if path in ANSWERS and method == "POST":
                     context.exit_stack.enter_context(self._slot())
                 body = await _read_body(receive)
                 if body is None:
@@ -104,6 +64,7 @@ class GatewayMiddleware:
             await error.response(scope, receive, send)
         finally:
             context.log()
+            self._record(context)
 
     @contextlib.contextmanager
     def _slot(self) -> Iterator[None]:
@@ -145,6 +106,7 @@ class GatewayMiddleware:
                     context.disconnected = True
                     tasks.cancel_scope.cancel()
 
+            context.tasks = tasks
             tasks.start_soon(watch)
             try:
                 await self.app(scope, replay, observe)
@@ -152,6 +114,19 @@ class GatewayMiddleware:
                 context.status, context.error = context.status or 500, type(error).__name__
                 raise
             tasks.cancel_scope.cancel()
+
+
+def _finishing(send: Send, context: RequestContext) -> Send:
+    """Return `send` with the request's id in the headers, and without a body for HEAD."""
+
+    async def finish(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)[REQUEST_ID] = context.id
+        elif context.method == "HEAD":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return finish
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from openai.types import Model
@@ -15,6 +16,7 @@ from .._types.timeouts import Timeouts
 from ..errors import UnknownSpaceError
 
 MAX_QUOTED = 100  # characters of an unknown name in an error
+PREFIX = "openai/"  # which some clients put before the name of a model
 
 
 class ModelEntry(NamedTuple):
@@ -60,6 +62,11 @@ class Models:
         for entry in self.entries():
             for value in map(str, entry.space.options.get("model", ())):
                 self._entries.setdefault(value.lower(), entry._replace(name=value, options={"model": value}))
+        for entry in self.entries():
+            if not entry.options:  # as in `QwenSpace`; a URL is not for clients
+                for place in (entry.space.space_id, entry.space.src):
+                    if place and "://" not in place:
+                        self._entries.setdefault(place.lower(), entry)
 
     def entries(self) -> list[ModelEntry]:
         """Return every model once."""
@@ -67,10 +74,15 @@ class Models:
 
     def find(self, name: str) -> ModelEntry:
         """Return the model of that name; raise ``UnknownSpaceError`` if there is none."""
-        if entry := self._entries.get(name.strip().lower()):
-            return entry
-        known = ", ".join(entry.name for entry in self.entries())
-        raise UnknownSpaceError(f"There is no model {name[:MAX_QUOTED]!r} here. There are: {known}.")
+        key = name.strip().lower()
+        for known in (key, key.removeprefix(PREFIX)):
+            if entry := self._entries.get(known):
+                return entry
+        quoted, short = repr(name[:MAX_QUOTED]), key[:MAX_QUOTED].rpartition("/")[2]
+        names = [entry.name for entry in self.entries()]
+        near = get_close_matches(short, names, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        raise UnknownSpaceError(f"There is no model {quoted} here. {hint}There are: {', '.join(names)}.")
 
     @contextlib.asynccontextmanager
     async def space(self, entry: ModelEntry, token: str | None) -> AsyncIterator[QwenSpace]:

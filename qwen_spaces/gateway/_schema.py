@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias
 
 from openai.types.shared_params import ResponseFormatText
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from .._space import QwenSpace
 from ._errors import ErrorResponse, RequestRejectedError
+from ._params import AnswerRequest, EmptyList, FailFastList, Strict
 
 MAX_IMAGES = 16  # in one request
 MAX_IMAGE_BYTES = 10 * 2**20  # of one image, decoded
 
-# Parameters that no Space has, and that do not change the form of the answer.
-IGNORED_PARAMS = {
-    *("temperature", "top_p", "top_k", "min_p", "seed"),
-    *("presence_penalty", "frequency_penalty", "repetition_penalty"),
-    *("max_tokens", "max_completion_tokens", "reasoning_effort", "verbosity"),
-    *("user", "metadata", "store", "service_tier", "safety_identifier", "prediction", "parallel_tool_calls"),
-    *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
-}
-# Parameters of `QwenSpace.stream` that are not options: `images` would let a client read files.
-RESERVED = set(inspect.signature(QwenSpace.stream).parameters)
-EmptyList: TypeAlias = Annotated[list[Any], Field(max_length=0)]
-T = TypeVar("T")
-FailFastList: TypeAlias = Annotated[list[T], Field(fail_fast=True)]  # one error, not a million
 
-
-class _Strict(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(strict=True)
-
-
-class TextPart(_Strict):
+class TextPart(Strict):
     """A text part of a message."""
 
     type: Literal["text"]
     text: str
 
 
-class ImageUrl(_Strict):
+class ImageUrl(Strict):
     """The URL of an image, which the Space fetches, never the gateway; or its data."""
 
     url: str = Field(pattern="^(https://|data:)")
 
 
-class ImagePart(_Strict):
+class ImagePart(Strict):
     """An image part of a message."""
 
     type: Literal["image_url"]
@@ -57,7 +38,7 @@ class ImagePart(_Strict):
 Part: TypeAlias = Annotated[TextPart | ImagePart, Field(discriminator="type")]
 
 
-class Turn(_Strict):
+class Turn(Strict):
     """One message; other fields are ignored."""
 
     role: Literal["system", "developer", "user", "assistant"]
@@ -67,42 +48,17 @@ class Turn(_Strict):
     audio: None = None
 
 
-class StreamOptions(_Strict):
-    """OpenAI's options of a stream."""
+class ChatRequest(AnswerRequest):
+    """The body of ``/v1/chat/completions``."""
 
-    include_usage: bool | None = None
-    include_obfuscation: bool | None = None
-
-
-def _extend_schema(schema: dict[str, Any]) -> None:
-    # The options of the Spaces depend on the model, and are not listed.
-    schema["properties"].update({name: {"description": "Ignored."} for name in sorted(IGNORED_PARAMS)})
-    schema["additionalProperties"] = False
-
-
-class ChatRequest(_Strict):
-    """The body of ``/v1/chat/completions``.
-
-    Fields that would change the form of the answer take only values that change nothing, since no Space can
-    do more. Further fields are the options of the model's Space, such as `size`.
-    """
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", json_schema_extra=_extend_schema)
-
-    model: str = Field(examples=["qwen-2.5"])
     messages: FailFastList[Turn] = Field(min_length=1)
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
 
-    n: Literal[1] | None = None
-    stop: EmptyList | None = None
     tools: EmptyList | None = None
     tool_choice: Literal["none", "auto"] | None = None
     functions: EmptyList | None = None
     function_call: Literal["none", "auto"] | None = None
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
-    logit_bias: Annotated[dict[str, Any], Field(max_length=0)] | None = None
     response_format: ResponseFormatText | None = None
     modalities: FailFastList[Literal["text"]] | None = None
     audio: None = None
@@ -121,26 +77,24 @@ class ChatRequest(_Strict):
             messages[-1]["role"] = "user"
         return messages
 
-    def options(self, space: QwenSpace) -> dict[str, Any]:
-        """Return the options for the Space; raise if neither it nor OpenAI has such a field."""
-        options = {}
-        for name, value in (self.model_extra or {}).items():
-            if _is_option(space, name, value):
-                options[name] = value
-            elif name not in IGNORED_PARAMS:
-                known = ", ".join(space.options) or "none"
-                message = f"{name!r} is not a parameter, or its value is not valid. "
-                message += f"{space.name} has the options: {known}."
-                raise RequestRejectedError(ErrorResponse(400, message, "unknown_parameter", name))
-        return {name: value for name, value in options.items() if value is not None}
 
-    def ignored_params(self) -> list[str]:
-        """Return the names of the parameters that have no effect."""
-        extra = (self.model_extra or {}).items()
-        return sorted(name for name, value in extra if name in IGNORED_PARAMS and value is not None)
+class CompletionRequest(AnswerRequest):
+    """The body of ``/v1/completions``: the prompt is the user's message."""
+
+    prompt: str | Annotated[list[str], Field(min_length=1, max_length=1)]
+
+    echo: Literal[False] | None = None
+    suffix: Literal[""] | None = None
+    logprobs: None = None
+
+    def to_messages(self) -> list[dict[str, Any]]:
+        """Return the message for `QwenSpace.stream`."""
+        prompt = self.prompt if isinstance(self.prompt, str) else self.prompt[0]
+        return [{"role": "user", "content": prompt}]
 
 
-UNSUPPORTED_PARAMS = set(ChatRequest.model_fields) - {"model", "messages", "stream", "stream_options"}
+SUPPORTED_PARAMS = {"model", "messages", "prompt", "stream", "stream_options", "stop"}
+UNSUPPORTED_PARAMS = {*ChatRequest.model_fields, *CompletionRequest.model_fields} - SUPPORTED_PARAMS
 
 
 def validation_error_response(errors: Sequence[Any]) -> ErrorResponse:
@@ -155,15 +109,12 @@ def validation_error_response(errors: Sequence[Any]) -> ErrorResponse:
     if param in UNSUPPORTED_PARAMS:
         message = f"No Space supports this use of {param!r}. Leave it out."
         return ErrorResponse(400, message, "unsupported_parameter", param)
+    if param == "prompt":
+        message = "prompt: It is a string, or a list of one string; a Space takes no tokens and one prompt."
+        return ErrorResponse(400, message, "invalid_value", param)
     if param == "messages":
         param += "".join(f"[{index}]" for index in path[1:2]) + "".join(f".{name}" for name in path[2:3])
     return ErrorResponse(400, f"{param}: {error['msg']}.", "invalid_value", param)
-
-
-def _is_option(space: QwenSpace, name: str, value: object) -> bool:
-    # Clients send temperatures and the like unasked, and a Space refuses a value beyond its slider.
-    known = (name in space.options or space.contract.discover) and name not in IGNORED_PARAMS
-    return known and name not in RESERVED and isinstance(value, (str, int, float, type(None)))
 
 
 def _check_images(images: Sequence[ImagePart]) -> None:

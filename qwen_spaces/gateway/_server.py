@@ -13,8 +13,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from .._stream.text_stream import TextStream
-from ._middleware import logger
+from ._log import TerminalFormatter, logger
 
+KEEP_ALIVE = 75  # seconds, as in nginx: clients keep idle connections for longer than uvicorn's 5
 CLOSE_TIMEOUT = 3.0  # seconds for cancelled requests to send their error
 
 
@@ -28,6 +29,7 @@ class Server(uvicorn.Server):
             ws="none",
             log_config=None,
             access_log=False,
+            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=math.ceil(grace + CLOSE_TIMEOUT),
         )
         super().__init__(config)
@@ -48,7 +50,10 @@ class Server(uvicorn.Server):
 
 def run(app: FastAPI, listener: socket.socket, *, grace: float) -> None:
     """Serve an app of `create_app` until Ctrl-C or SIGTERM, and log to stderr. Call it in the main thread."""
-    logger.addHandler(logging.StreamHandler(sys.stderr))
+    log = logging.StreamHandler(sys.stderr)
+    if sys.stderr.isatty():
+        log.setFormatter(TerminalFormatter())
+    logger.addHandler(log)
     logger.setLevel(logging.INFO)
     logger.propagate = False
     # uvicorn raises the signals again when it ends.

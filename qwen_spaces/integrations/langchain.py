@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._space import QwenSpace
+from .._stream.stop import Cut
 from .._types.events import Event, Reply
 from .._types.timeouts import Timeouts
 from ..errors import InvalidMessagesError, MissingExtraError
@@ -146,7 +147,7 @@ class ChatQwenSpace(BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         del run_manager  # LangChain calls it for each chunk
         name, stream = self._open(messages, kwargs)
-        cut = _Cut(self._stops(stop))
+        cut = Cut(self._stops(stop))
         with stream:
             for event in stream.events():
                 if chunk := _chunk(event, cut):
@@ -165,7 +166,7 @@ class ChatQwenSpace(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         del run_manager
         name, stream = self._open(messages, kwargs)
-        cut = _Cut(self._stops(stop))
+        cut = Cut(self._stops(stop))
         async with stream:
             async for event in stream.events():
                 if chunk := _chunk(event, cut):
@@ -200,26 +201,6 @@ class ChatQwenSpace(BaseChatModel):
         return self._spaces[key]
 
 
-class _Cut:
-    """Cuts an answer before the first of some texts."""
-
-    def __init__(self, stops: Sequence[str]) -> None:
-        self._stops = stops
-        self.held = ""  # the end of the answer so far, which may be the start of a stop
-        self.over = False  # after a stop
-
-    def feed(self, text: str) -> str:
-        """Add `text` to the answer, and return the part that cannot belong to a stop."""
-        text, self.held = self.held + text, ""
-        if found := [start for stop in self._stops if (start := text.find(stop)) >= 0]:
-            self.over = True
-            return text[: min(found)]
-        partial = (size for stop in self._stops for size in range(1, len(stop)) if text.endswith(stop[:size]))
-        split = len(text) - max(partial, default=0)
-        self.held = text[split:]
-        return text[:split]
-
-
 def _drop_ignored(params: Mapping[str, Any]) -> dict[str, Any]:
     """Drop the parameters that no Space has, with a warning."""
     if ignored := [name for name in _IGNORED if params.get(name) is not None]:
@@ -238,7 +219,7 @@ def _to_openai(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
         raise InvalidMessagesError(f"The messages have a part that cannot be sent: {reason}") from error
 
 
-def _chunk(event: Event, cut: _Cut) -> ChatGenerationChunk | None:
+def _chunk(event: Event, cut: Cut) -> ChatGenerationChunk | None:
     if event.type == "reasoning":
         reasoning = {"reasoning_content": event.text}
         return ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs=reasoning))
@@ -247,7 +228,7 @@ def _chunk(event: Event, cut: _Cut) -> ChatGenerationChunk | None:
     return None
 
 
-def _last(name: str, cut: _Cut, reply: Reply | None) -> ChatGenerationChunk:
+def _last(name: str, cut: Cut, reply: Reply | None) -> ChatGenerationChunk:
     metadata = _metadata(name, reply)
     message = AIMessageChunk(content=cut.held, response_metadata=metadata, chunk_position="last")
     return ChatGenerationChunk(message=message)

@@ -409,7 +409,7 @@ def test_markdown_makes_no_hyperlink_and_no_control() -> None:
 
 
 def test_a_request_of_any_path_is_one_plain_line_of_the_gateways_log() -> None:
-    from qwen_spaces.gateway._middleware import RequestContext, logger
+    from qwen_spaces.gateway._log import RequestContext, logger
 
     lines: list[str] = []
     handler = logging.Handler()

@@ -20,7 +20,8 @@ from pytest_mock import MockerFixture
 from qwen_spaces import QwenSpace, Timeouts, errors
 from qwen_spaces.gateway import create_app
 from qwen_spaces.gateway._errors import error_response_for
-from qwen_spaces.gateway._schema import IGNORED_PARAMS, MAX_IMAGES, ChatRequest
+from qwen_spaces.gateway._params import IGNORED_PARAMS
+from qwen_spaces.gateway._schema import MAX_IMAGES, ChatRequest
 
 from ..support.gateway import chat, http, openai_client, serve_gateway
 from ..support.images import picture
@@ -115,7 +116,7 @@ def test_the_answer_is_that_of_the_space(model: str, client: openai.OpenAI, serv
     assert answer.choices[0].message.content == reply.text
     assert "Speak like a pirate." in reply.text
     assert "Hello Ada." in reply.text
-    assert (answer.model, answer.choices[0].finish_reason, answer.usage) == (name, "stop", None)
+    assert (answer.model, answer.choices[0].finish_reason) == (name, "stop")
 
 
 def test_a_stream_gives_the_same_answer_in_chunks(client: openai.OpenAI, servers: Servers) -> None:
@@ -219,16 +220,21 @@ def test_a_rewrite_is_correct_as_a_whole_and_marked_in_a_stream(client: openai.O
     assert (last.model_extra or {})["rewritten"] is True
 
 
-def test_there_is_no_usage(client: openai.OpenAI) -> None:
-    assert "usage" not in client.chat.completions.with_raw_response.create(**chat("Hi [[pace=0]]")).text
+def test_the_counts_are_zero_where_a_client_expects_them(client: openai.OpenAI) -> None:
+    zeros = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    answer = client.chat.completions.create(**chat("Hi [[pace=0]]"))
+    assert answer.usage
+    assert answer.usage.model_dump(exclude_unset=True) == zeros
+    assert all(not chunk.usage for chunk in client.chat.completions.create(**chat("Hi"), stream=True))
     options = {"stream": True, "stream_options": {"include_usage": True}}
-    chunks: list[Any] = list(client.chat.completions.create(**chat("Hi [[pace=0]]"), **options))
+    *chunks, last = client.chat.completions.create(**chat("Hi [[pace=0]]"), **options)
     assert all("usage" in chunk.model_fields_set and chunk.usage is None for chunk in chunks)
     assert all(chunk.choices for chunk in chunks)
+    assert (last.choices, last.usage.total_tokens) == ([], 0)
     with client.chat.completions.stream(
         **chat("Hi [[pace=0]]"), stream_options={"include_usage": True}
     ) as helper:
-        assert helper.get_final_completion().usage is None
+        assert helper.get_final_completion().usage == answer.usage
 
 
 # Parameters ------------------------------------------------------------------------------------------------
@@ -244,7 +250,6 @@ def test_ignored_parameters_are_named_in_a_header(client: openai.OpenAI) -> None
 FUNCTION = {"name": "f", "parameters": {}}
 REFUSED: dict[str, Any] = {
     "n": 2,
-    "stop": ["\n"],
     "tools": [{"type": "function", "function": FUNCTION}],
     "tool_choice": "required",
     "functions": [FUNCTION],
@@ -283,7 +288,9 @@ def test_parameters_that_change_the_form_of_the_answer_are_refused(client: opena
 def test_every_parameter_of_openai_is_known() -> None:
     known = get_type_hints(completion_create_params.CompletionCreateParamsStreaming)
     assert known.keys() <= set(ChatRequest.model_fields) | IGNORED_PARAMS
-    assert set(REFUSED) == set(ChatRequest.model_fields) - {"model", "messages", "stream", "stream_options"}
+    assert set(REFUSED) == set(ChatRequest.model_fields) - {
+        *("model", "messages", "stream", "stream_options", "stop")
+    }
 
 
 WRONG: dict[str, tuple[dict[str, Any], str | None]] = {
@@ -332,10 +339,15 @@ def test_a_malformed_body_is_a_400(body: bytes, url: str) -> None:
 
 
 def test_unknown_routes_and_methods_are_errors_in_openais_form(url: str) -> None:
-    assert http.get(f"{url}/chat/completions").json()["error"]["type"] == "invalid_request_error"
+    unknown = http.get(f"{url}/v1/embeddings")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_url")
+    assert "'/v1/embeddings'" in unknown.json()["error"]["message"]
+    assert "POST /v1/chat/completions" in unknown.json()["error"]["message"]
+    assert "ends in /v1" in unknown.json()["error"]["message"]
     wrong = http.put(f"{url}/v1/models")
-    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET")
-    assert wrong.json()["error"]["message"]
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD")
+    assert wrong.json()["error"]["message"] == "'/v1/models' takes GET, not PUT."
+    assert http.get(f"{url}/chat/completions").headers["allow"] == "POST"
     assert http.get(f"{url}/healthz").json() == {"status": "ok", "running": 0}
 
 
@@ -401,7 +413,7 @@ def test_an_unexpected_error_is_a_500_without_details(
     client: openai.OpenAI, mocker: MockerFixture, lines: queue.Queue[logging.LogRecord]
 ) -> None:
     mocker.patch(
-        "qwen_spaces.gateway._app.completion", autospec=True, side_effect=ZeroDivisionError("division")
+        "qwen_spaces.gateway._answers.json_response", autospec=True, side_effect=ZeroDivisionError("division")
     )
     with pytest.raises(openai.InternalServerError, match="failed unexpectedly") as failed:
         client.chat.completions.create(**chat("Hi [[pace=0]]"))
@@ -457,10 +469,10 @@ def test_a_client_that_disconnects_leaves_the_queue(
 def test_a_client_that_reads_nothing_is_disconnected(
     prompt: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qwen_spaces.gateway._app.SEND_TIMEOUT", 0.2)
+    monkeypatch.setattr("qwen_spaces.gateway._answers.SEND_TIMEOUT", 0.2)
     prompt += " [[forever]] [[pace=0.001]]"
     body = json.dumps(chat(prompt, stream=True))
-    head = "POST /v1/chat/completions HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"
+    head = "POST /v1/chat/completions HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"
     app = create_app({"qwen-2.5": servers["qwen-2.5"]})
     with serve_gateway(app, send_buffer=4096) as url, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

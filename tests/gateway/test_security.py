@@ -18,10 +18,9 @@ from typing import Any
 import click.testing
 import openai
 import pytest
+from pytest_mock import MockerFixture
 
-from qwen_spaces import (
-    MissingExtraError,
-)
+from qwen_spaces import MissingExtraError, Timeouts
 from qwen_spaces._gradio.connection import is_hugging_face
 from qwen_spaces.cli import main
 from qwen_spaces.gateway import _middleware as middleware
@@ -107,7 +106,7 @@ def test_pages_of_other_sites_are_refused_unless_they_are_listed(servers: Server
 
 def test_a_loopback_gateway_answers_to_loopback_names_only(servers: Servers) -> None:
     places = {"qwen-2.5": servers["qwen-2.5"]}
-    with serve_gateway(create_app(places, loopback=True)) as url:
+    with serve_gateway(create_app(places)) as url:
         for host in (
             "evil.example",
             "evil.example:8000",
@@ -122,8 +121,13 @@ def test_a_loopback_gateway_answers_to_loopback_names_only(servers: Servers) -> 
                 assert (answer.status_code, answer.json()["error"]["code"]) == (421, "host_not_allowed")
         for host in ("localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000"):
             assert http.get(f"{url}/v1/models", headers={"Host": host}).is_success
-    with serve_gateway(create_app(places)) as url:
+    with serve_gateway(create_app(places, loopback=False)) as url:
         assert http.get(f"{url}/v1/models", headers={"Host": "box.example"}).is_success
+    with serve_gateway(create_app(places, api_key=KEY)) as url:  # a page has no key
+        headers: Any = {"Host": "box.example", **bearer(KEY)}
+        assert http.get(f"{url}/v1/models", headers=headers).is_success
+    with serve_gateway(create_app(places, api_key=KEY, loopback=True)) as url:
+        assert http.get(f"{url}/v1/models", headers=headers).status_code == 421
 
 
 # Limits ----------------------------------------------------------------------------------------------------
@@ -289,7 +293,27 @@ def test_what_cannot_be_served_is_an_error_of_one_line() -> None:
     assert "would let everybody in" in serve("--api-key", " ").output
     assert "MODEL=URL" in serve("--src", "http://127.0.0.1:7860").output
     assert "Did you mean 'qwen-2.5'" in serve("-m", "qwen-25").output
-    assert serve("--help").exit_code == 0
+    assert "--timeout-first" in serve("--help").output
+    for wrong in ("0", "-1", "soon", "nan", "inf"):
+        refused = serve("--timeout-gap", wrong, "--port", "0")
+        assert (refused.exit_code, "--timeout-gap" in refused.output) == (2, True), refused.output
+
+
+def test_each_phase_has_its_option(mocker: MockerFixture) -> None:
+    mocker.patch("qwen_spaces.gateway._server.run", autospec=True)
+    made = mocker.patch("qwen_spaces.gateway.create_app", autospec=True)
+    assert serve("--port", "0").exit_code == 0
+    assert made.call_args.kwargs["timeouts"] == Timeouts()
+    given = {"connect": 1, "wake": "none", "first": 2.5, "gap": "NONE", "total": 9}
+    options = [f"--timeout-{phase}={value}" for phase, value in given.items()]
+    assert serve("--port", "0", *options).exit_code == 0
+    assert made.call_args.kwargs["timeouts"] == Timeouts(1, None, 2.5, None, 9)
+
+
+def test_a_timeout_of_the_command_ends_an_answer(servers: Servers) -> None:
+    options = ("-m", "qwen-2.5", "--src", f"qwen-2.5={servers['qwen-2.5']}", "--timeout-first", "0.3")
+    with gateway(*options) as (_, url):
+        assert ask(url, "[[wait=30]]") == "space_timeout"
 
 
 def test_without_its_extra_the_gateway_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,7 +344,7 @@ def test_the_gateway_answers_no_page() -> None:
     ):
         chat = f"{url}/v1/chat/completions"
         answers = [
-            *(http.get(url + path) for path in ("/", "/docs", "/redoc", "/openapi.json", "/healthz")),
+            *(http.get(url + path) for path in ("/docs", "/redoc", "/openapi.json", "/healthz")),
             *(http.get(f"{url}/v1/models{rest}") for rest in ("", "/qwen-2-72b", "/%3Cscript%3E")),
             http.get(chat),
             http.post(chat, content=payload.encode()),
@@ -329,7 +353,13 @@ def test_the_gateway_answers_no_page() -> None:
             http.post(chat, json=body),
             http.post(chat, json={**body, "stream": True}),
         ]
+        front = http.get(url).headers
     kinds = {answer.headers["content-type"].partition(";")[0] for answer in answers}
     assert [answer.status_code for answer in answers[-2:]] == [200, 200], answers[-1].text
     assert kinds == {"application/json", "text/event-stream"}
+    # `/` is text, which no browser takes for HTML.
+    assert (front["content-type"], front["x-content-type-options"]) == (
+        "text/plain; charset=utf-8",
+        "nosniff",
+    )
     assert answers[-2].json()["choices"][0]["message"]["content"] == payload

@@ -25,7 +25,8 @@ from qwen_spaces import (
     UnknownSpaceError,
     UnsupportedOptionError,
 )
-from qwen_spaces.integrations.langchain import ChatQwenSpace, _Cut
+from qwen_spaces._stream.stop import Cut
+from qwen_spaces.integrations.langchain import ChatQwenSpace
 
 from ..support.images import PNG
 from ..support.servers import Servers
@@ -96,7 +97,7 @@ async def test_a_stop_text_cuts_the_answer_and_ends_the_job(
     ("stops", "whole"), [(["ab-b"], "abab-"), (["b-ab", "missing"], "aba"), (["-ab-bx"], "abab-ab-b")]
 )
 def test_the_cut_does_not_depend_on_the_chunks(size: int, stops: list[str], whole: str) -> None:
-    text, cut, passed = "abab-ab-b", _Cut(stops), ""
+    text, cut, passed = "abab-ab-b", Cut(stops), ""
     for start in range(0, len(text), size):
         passed += "" if cut.over else cut.feed(text[start : start + size])
         assert whole.startswith(passed)

@@ -1,0 +1,181 @@
+"""The response to a request for an answer: whole, or a stream that begins early and stays alive."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+
+import anyio
+from pydantic import BaseModel
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
+
+from .._stream.stop import Cut, find_stop
+from .._stream.text_stream import TextStream
+from .._types.events import Done, Event, Reasoning, Status, Text
+from ..errors import QwenSpacesError, StreamCancelledError
+from ._errors import error_response_for
+from ._forms import Form, ascii_json
+from ._log import RequestContext
+
+SEND_TIMEOUT = 60.0  # seconds; a client that reads nothing for so long is disconnected
+MARGIN = 1.0  # seconds; the server cancels the streams before sse-starlette does
+MAX_CHUNK = 8192  # characters, so that little is buffered for a slow client
+# A proxy in front, such as nginx, gives up after 60 seconds of silence, and clients then try again.
+EARLY = 10.0  # seconds without any text until a stream begins with comments; until then, errors have a status
+PING = 12  # seconds between comments
+
+
+class Answer:
+    """One answer of a Space, in the form of an API.
+
+    Args:
+        stream: the Space's answer.
+        form: the form of the API.
+        stops: texts before which the answer ends.
+        context: the request.
+    """
+
+    def __init__(self, stream: TextStream, form: Form, stops: list[str], context: RequestContext) -> None:
+        self._stream, self._form, self._stops, self._context = stream, form, stops, context
+        self._events = stream.events()
+        self._first: Event | Exception = _cancelled()
+        self._has_begun = anyio.Event()
+
+    async def whole(self, headers: Mapping[str, str]) -> Response:
+        """Return the response with the whole answer."""
+        stream, context = self._stream, self._context
+        if self._stops:
+            text, reasoning = await self._text_before_stop()
+        else:
+            reply = await stream
+            text, reasoning, metrics = reply.text, reply.reasoning, reply.metrics
+            context.first = (metrics.connect or 0) + (metrics.first or 0)
+            context.deltas, context.characters = metrics.deltas, len(reasoning + text)
+        return json_response(self._form.whole(text, reasoning), headers)
+
+    async def _text_before_stop(self) -> tuple[str, str]:
+        """Return the text before the first stop, and the reasoning; end the job on the Space there."""
+        longest = max(map(len, self._stops))
+        async for event in self._events:
+            if isinstance(event, (Reasoning, Text)):
+                self._context.count(event.text)
+            if isinstance(event, Text):
+                text = self._stream.text  # as the Space has rewritten it
+                if (end := find_stop(text, self._stops, max(0, event.start - longest))) is not None:
+                    self._stream.cancel()
+                    return text[:end], self._stream.reasoning
+            if isinstance(event, Done):
+                return event.reply.text, event.reply.reasoning
+        raise _cancelled()
+
+    async def streamed(self, headers: Mapping[str, str], grace: float) -> Response:
+        """Return the response after the first text, so that an earlier failure can set the status code.
+
+        If there is none within `EARLY` seconds, the response begins without it.
+        """
+        self._context.tasks.start_soon(self._read_first)
+        with anyio.move_on_after(EARLY):
+            await self._has_begun.wait()
+        if self._has_begun.is_set():
+            self._first_event()
+        content = self._content()
+        # Otherwise only a garbage collection would close it and free the answer.
+        self._context.exit_stack.push_async_callback(content.aclose)
+        return EventSourceResponse(
+            content,
+            headers=headers,
+            sep="\n",
+            ping=PING,
+            ping_message_factory=lambda: ServerSentEvent(comment=self._progress(), sep="\n"),
+            send_timeout=SEND_TIMEOUT,
+            shutdown_grace_period=grace + MARGIN,
+        )
+
+    async def _read_first(self) -> None:
+        """Read up to the first event that is not a status, in a task that `EARLY` does not cancel."""
+        try:
+            async for event in self._events:
+                if not isinstance(event, Status):
+                    self._first = event
+                    return
+        except Exception as error:
+            self._first = error
+        finally:
+            self._has_begun.set()
+
+    def _progress(self) -> str:
+        """Return where the request is, without the Space's own words."""
+        status = self._stream.status
+        place = "" if status is None or status.position is None else f", position {status.position + 1}"
+        return f"{status.stage if status else 'connecting'}{place}"
+
+    async def _content(self) -> AsyncGenerator[dict[str, str], None]:
+        """Yield the server-sent events of the answer, up to its end or an error."""
+        cut = Cut(self._stops)
+        try:
+            if not self._has_begun.is_set():
+                yield {"comment": self._progress()}
+                await self._has_begun.wait()
+            event = self._first_event()
+            if opening := self._form.opening():
+                yield _data(opening)
+            while not isinstance(event, Done):
+                for chunk in self._chunks(event, cut):
+                    yield _data(chunk)
+                if cut.over:
+                    self._stream.cancel()
+                    break
+                event = await self._next_event()
+        except QwenSpacesError as error:
+            self._context.error = type(error).__name__
+            yield {"data": bytes(error_response_for(error).body).decode()}
+            return
+        for chunk in self._ending(event, cut):
+            yield _data(chunk)
+        yield {"data": "[DONE]"}
+
+    def _first_event(self) -> Event:
+        if isinstance(self._first, Exception):
+            raise self._first
+        return self._first
+
+    async def _next_event(self) -> Event:
+        async for event in self._events:
+            return event
+        raise _cancelled()
+
+    def _chunks(self, event: Event, cut: Cut) -> Iterator[BaseModel]:
+        """Yield the chunks with the text or the reasoning of an event."""
+        if isinstance(event, Text) and self._stops:
+            if text := cut.feed(event.text):
+                yield from self._written(self._form.text, text)
+        elif isinstance(event, Text):
+            yield from self._written(self._form.text, event.text)
+        elif isinstance(event, Reasoning):
+            yield from self._written(self._form.reasoning, event.text)
+
+    def _written(self, write: Callable[[str], BaseModel], text: str) -> Iterator[BaseModel]:
+        self._context.count(text)
+        for start in range(0, max(1, len(text)), MAX_CHUNK):  # an empty text is one chunk
+            yield write(text[start : start + MAX_CHUNK])
+
+    def _ending(self, last: Event, cut: Cut) -> Iterator[BaseModel]:
+        if cut.held:
+            yield from self._written(self._form.text, cut.held)
+        if isinstance(last, Done) and last.reply.rewritten:
+            self._form.mark_rewritten()
+        yield self._form.closing()
+        if self._form.usage:
+            yield self._form.counts()
+
+
+def json_response(value: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(ascii_json(value), headers=headers, media_type="application/json")
+
+
+def _data(chunk: BaseModel) -> dict[str, str]:
+    return {"data": ascii_json(chunk)}
+
+
+def _cancelled() -> StreamCancelledError:
+    return StreamCancelledError("The stream was cancelled.")

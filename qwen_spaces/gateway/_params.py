@@ -1,0 +1,112 @@
+"""The parameters that the requests share, and what becomes of them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .._space import QwenSpace
+from ._errors import ErrorResponse, RequestRejectedError
+
+MAX_STOPS = 16
+MAX_STOP_CHARS = 200
+
+# Parameters that no Space has, and that do not change the form of the answer.
+IGNORED_PARAMS = {
+    # OpenAI's
+    *("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "best_of"),
+    *("max_tokens", "max_completion_tokens", "reasoning_effort", "verbosity"),
+    *("user", "metadata", "store", "service_tier", "safety_identifier", "prediction", "parallel_tool_calls"),
+    *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
+    # of vLLM, SGLang, llama.cpp and Ollama
+    *("top_k", "min_p", "typical_p", "repetition_penalty", "repeat_penalty", "repeat_last_n"),
+    *("length_penalty", "min_tokens", "ignore_eos", "stop_token_ids", "skip_special_tokens"),
+    *("spaces_between_special_tokens", "keep_alive", "num_ctx", "num_predict", "think"),
+    *("chat_template_kwargs", "add_generation_prompt", "cache_prompt", "cache_salt", "priority"),
+    # of DashScope, OpenRouter and LiteLLM, and what a client without `extra_body` sends as it is
+    *("enable_search", "search_options", "incremental_output", "reasoning", "include_reasoning", "thinking"),
+    *("provider", "extra_body"),
+}
+# Parameters that are options of some Spaces, and without effect on the others.
+HINTS = {"enable_thinking", "thinking_budget"}
+# Parameters of `QwenSpace.stream` that are not options: `images` would let a client read files.
+RESERVED = set(inspect.signature(QwenSpace.stream).parameters)
+EmptyList: TypeAlias = Annotated[list[Any], Field(max_length=0)]
+T = TypeVar("T")
+FailFastList: TypeAlias = Annotated[list[T], Field(fail_fast=True)]  # one error, not a million
+StopText: TypeAlias = Annotated[str, Field(max_length=MAX_STOP_CHARS)]
+
+
+class Strict(BaseModel):
+    """A part of a body, whose values are not converted."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(strict=True)
+
+
+class StreamOptions(Strict):
+    """OpenAI's options of a stream."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+def _extend_schema(schema: dict[str, Any]) -> None:
+    # The options of the Spaces depend on the model, and are not listed.
+    names = sorted((IGNORED_PARAMS | HINTS) - schema["properties"].keys())
+    schema["properties"].update({name: {"description": "Ignored."} for name in names})
+    schema["additionalProperties"] = False
+
+
+class AnswerRequest(Strict):
+    """What the requests for an answer share.
+
+    Fields that would change the form of the answer take only values that change nothing, since no Space can
+    do more. Further fields are the options of the model's Space, such as `size`.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", json_schema_extra=_extend_schema)
+
+    model: str = Field(examples=["qwen-2.5"])
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    stop: StopText | Annotated[FailFastList[StopText], Field(max_length=MAX_STOPS)] | None = None
+
+    n: Literal[1] | None = None
+    logit_bias: Annotated[dict[str, Any], Field(max_length=0)] | None = None
+
+    @property
+    def stops(self) -> list[str]:
+        """The texts before which the answer ends."""
+        given = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return [text for text in given if text]
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether the client requests the counts in a stream."""
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+    def options(self, space: QwenSpace) -> dict[str, Any]:
+        """Return the options for the Space; raise if neither it nor OpenAI has such a field."""
+        options = {}
+        for name, value in (self.model_extra or {}).items():
+            if _is_option(space, name, value):
+                options[name] = value
+            elif name not in IGNORED_PARAMS | HINTS:
+                known = ", ".join(space.options) or "none"
+                message = f"{name!r} is not a parameter, or its value is not valid. "
+                message += f"{space.name} has the options: {known}."
+                raise RequestRejectedError(ErrorResponse(400, message, "unknown_parameter", name))
+        return {name: value for name, value in options.items() if value is not None}
+
+    def ignored_params(self, space: QwenSpace) -> list[str]:
+        """Return the names of the parameters that have no effect."""
+        given = {name: value for name, value in (self.model_extra or {}).items() if value is not None}
+        return sorted(name for name, value in given.items() if not _is_option(space, name, value))
+
+
+def _is_option(space: QwenSpace, name: str, value: object) -> bool:
+    # Clients send temperatures and the like unasked, and a Space refuses a value beyond its slider.
+    known = (name in space.options or space.contract.discover) and name not in IGNORED_PARAMS
+    return known and name not in RESERVED and isinstance(value, (str, int, float, type(None)))
