@@ -20,7 +20,7 @@ from ._log import REQUEST_ID, RequestContext
 from ._metrics import Metrics
 from ._middleware import GatewayMiddleware
 from ._models import Models
-from ._routes import IGNORED_HEADER, add_routes, routes_of
+from ._routes import EMULATED_HEADER, IGNORED_HEADER, add_routes, routes_of
 from ._schema import validation_error_response
 
 MAX_CHARS = 1_000_000  # a Qwen model writes far fewer, and a slow client keeps them in memory
@@ -38,6 +38,7 @@ def create_app(
     timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
     max_chars: int = MAX_CHARS,
     endpoints: Mapping[str, str] | None = None,
+    emulate: bool = True,
 ) -> FastAPI:
     """Return an OpenAI-compatible app whose models are Spaces.
 
@@ -62,6 +63,8 @@ def create_app(
         max_chars: characters of an answer and its reasoning; a longer one ends with an error. Answers take at
             most a few times ``max_chars * max_requests`` bytes of memory.
         endpoints: model -> the api name of the chat on its Space, where that has several.
+        emulate: whether a request may have tools and formats of the answer. No Space knows them: the gateway
+            describes them in the prompt, and reads the answer. Otherwise such a request gets status 400.
 
     Raises:
         UnknownSpaceError: a model is not a known Space, and has no URL.
@@ -102,10 +105,10 @@ def create_app(
             allow_origins=list(origins),
             allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["*"],
-            expose_headers=[IGNORED_HEADER, REQUEST_ID, "Retry-After"],
+            expose_headers=[EMULATED_HEADER, IGNORED_HEADER, REQUEST_ID, "Retry-After"],
         )
     app.state.streams = streams
-    add_routes(app, spaces, streams, metrics, grace=grace, locked=api_key is not None)
+    add_routes(app, spaces, streams, metrics, grace=grace, locked=api_key is not None, emulate=emulate)
     metrics.paths = {path for route in routes_of(app) for path in route.split()[1:]}
     return app
 
