@@ -21,7 +21,7 @@ from ._metrics import Metrics
 from ._middleware import GatewayMiddleware
 from ._models import Models
 from ._routes import EMULATED_HEADER, IGNORED_HEADER, add_routes, routes_of
-from ._schema import validation_error_response
+from ._validation import validation_error_response
 
 MAX_CHARS = 1_000_000  # a Qwen model writes far fewer, and a slow client keeps them in memory
 MAX_QUOTED = 100  # characters of a path in an error
@@ -42,9 +42,9 @@ def create_app(
 ) -> FastAPI:
     """Return an OpenAI-compatible app whose models are Spaces.
 
-    It has ``/v1/models``, ``/v1/models/{model}``, ``/v1/chat/completions``, ``/v1/completions``, all of them
-    also without ``/v1``, ``/healthz``, ``/metrics`` for Prometheus, and a short page at ``/``. It can be
-    mounted under a path of another app.
+    It has ``/v1/models``, ``/v1/models/{model}``, ``/v1/chat/completions``, ``/v1/completions``,
+    ``/v1/responses``, all of them also without ``/v1``, ``/healthz``, ``/metrics`` for Prometheus, and a
+    short page at ``/``. It can be mounted under a path of another app.
 
     Without `api_key`, a client may send a Hugging Face token (``hf_...``) as its bearer token. The app sends
     it with that request, to Hugging Face only; otherwise it sends the saved token.

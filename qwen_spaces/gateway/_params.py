@@ -21,6 +21,8 @@ IGNORED_PARAMS = {
     *("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "best_of"),
     *("max_tokens", "max_completion_tokens", "reasoning_effort", "verbosity"),
     *("user", "metadata", "store", "service_tier", "safety_identifier", "prediction", "parallel_tool_calls"),
+    *("include", "truncation", "max_output_tokens", "max_tool_calls", "context_management", "image"),
+    *("access_programs", "background_options"),
     *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
     # of vLLM, SGLang, llama.cpp and Ollama
     *("top_k", "min_p", "typical_p", "repetition_penalty", "repeat_penalty", "repeat_last_n"),

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from openai.types import Completion, Model
 from openai.types.chat import ChatCompletion
+from openai.types.responses import Response as OpenAIResponse
 from pydantic import BaseModel
 from starlette.responses import PlainTextResponse, Response
 
@@ -21,7 +22,8 @@ from ._log import RequestContext
 from ._metrics import Metrics
 from ._models import Models
 from ._params import AnswerRequest
-from ._paths import CHAT, COMPLETIONS, MODELS
+from ._paths import CHAT, COMPLETIONS, MODELS, RESPONSES
+from ._responses_schema import ResponsesRequest
 from ._schema import ChatRequest, CompletionRequest
 
 IGNORED_HEADER = "x-qwen-spaces-ignored"
@@ -117,6 +119,10 @@ def add_routes(
 
     @app.post(COMPLETIONS, response_model=Completion, responses={200: EVENT_STREAM, **ERROR_RESPONSES})
     async def completions(body: CompletionRequest, request: Request) -> Response:
+        return await respond(body, request)
+
+    @app.post(RESPONSES, response_model=OpenAIResponse, responses={200: EVENT_STREAM, **ERROR_RESPONSES})
+    async def responses(body: ResponsesRequest, request: Request) -> Response:
         return await respond(body, request)
 
 

@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from ._errors import ErrorResponse, RequestRejectedError
 from ._forms import ChatForm, CompletionForm
-from ._params import AnswerRequest, EmptyList, FailFastList, Strict, unsupported
+from ._params import AnswerRequest, EmptyList, FailFastList, Strict
 from ._tool_schema import Calls, Choice, NamedChoice, ResponseFormat, ToolRequest, Tools
 
 if TYPE_CHECKING:
@@ -119,33 +119,6 @@ class CompletionRequest(AnswerRequest):
     def form(self, model: str) -> CompletionForm:
         """Return the form of the answer."""
         return CompletionForm(model, usage=self.include_usage)
-
-
-SUPPORTED_PARAMS = {
-    *("model", "messages", "prompt", "stream", "stream_options", "stop"),
-    *("tools", "tool_choice", "parallel_tool_calls", "response_format"),
-}
-NESTED_PARAMS = {"messages", "tools"}  # lists, in which an error names the entry
-UNSUPPORTED_PARAMS = {*ChatRequest.model_fields, *CompletionRequest.model_fields} - SUPPORTED_PARAMS
-
-
-def validation_error_response(errors: Sequence[Any]) -> ErrorResponse:
-    """Return the response to an invalid body; `errors` are pydantic's."""
-    # A union reports the errors of all its members; the deepest error is the relevant one.
-    error = max(errors, key=lambda error: len(error["loc"]))
-    path = error["loc"][1:]
-    if error["type"] == "json_invalid" or not path:
-        message = "The body is not a JSON object; is the content type application/json?"
-        return ErrorResponse(400, message, "invalid_body")
-    param = str(path[0])
-    if param in UNSUPPORTED_PARAMS:
-        return unsupported(param)
-    if param == "prompt":
-        message = "prompt: It is a string, or a list of one string; a Space takes no tokens and one prompt."
-        return ErrorResponse(400, message, "invalid_value", param)
-    if param in NESTED_PARAMS:
-        param += "".join(f"[{index}]" for index in path[1:2]) + "".join(f".{name}" for name in path[2:3])
-    return ErrorResponse(400, f"{param}: {error['msg']}.", "invalid_value", param)
 
 
 def for_a_space(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -94,6 +94,8 @@ ResponseFormat: TypeAlias = Annotated[TextFormat | JsonFormat | SchemaFormat, Fi
 class ToolRequest(AnswerRequest):
     """What the requests share that may have tools, and a format of the answer."""
 
+    format_param: ClassVar[str] = "response_format"
+
     parallel_tool_calls: bool | None = None
 
     def requested(self) -> tuple[list[Any], Any, Any]:
@@ -118,7 +120,7 @@ class ToolRequest(AnswerRequest):
         if choice not in (None, "none", "auto"):
             options["tool_choice"] = choice if isinstance(choice, str) else choice.model_dump()
         if given is not None and given.type != "text":
-            options["response_format"] = _dumped([given], "response_format")[0]
+            options["response_format"] = _dumped([given], self.format_param)[0]
         return options
 
     def emulated(self, options: Collection[str]) -> dict[str, ErrorResponse]:
@@ -130,7 +132,7 @@ class ToolRequest(AnswerRequest):
             message = f"{turn}: Calls and results of tools are off here; see --emulate."
             emulated["tools"] = ErrorResponse(400, message, "invalid_value", turn)
         if "response_format" in options:
-            emulated["response_format"] = unsupported("response_format")
+            emulated["response_format"] = unsupported(self.format_param)
         return emulated
 
 
