@@ -14,7 +14,7 @@ from ._params import AnswerRequest, FailFastList, Strict, unsupported
 MAX_TOOLS = 128  # as in OpenAI's API
 MAX_SCHEMA_CHARS = 200_000  # of all tools, as JSON; to check so long a schema takes 2 seconds
 MAX_NAME = 128  # characters
-Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"^\S+$")]
+Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 
 
 class Function(Strict):
