@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from .._types.events import Event, Reply, Status, Text
 from .._types.timeouts import Timeouts
+from .._types.tools import ToolCall
 from ..errors import StreamCancelledError
 from .closeable import Closeable
 from .reader import Client, Reader, Request
@@ -169,6 +170,11 @@ class StreamIterator(Generic[T]):
     def __del__(self) -> None:
         if self._used and self._reader.reply is None:
             self._reader.cancel()
+
+
+def tool_calls_of(stream: TextStream) -> tuple[ToolCall, ...]:
+    """Return the calls so far. They are complete when the last text comes, which may contain a stop."""
+    return stream._reader.answer.tool_calls
 
 
 def _text_of(event: Event) -> str | None:

@@ -32,6 +32,8 @@ class Checker:
             kind.check_schema(schema)
         except jsonschema.SchemaError as error:
             raise UnsupportedOptionError(f"{where} is no JSON schema: {error.message:.300}") from None
+        except RecursionError:
+            raise UnsupportedOptionError(f"{where} is a JSON schema with too many levels.") from None
         self._validator = kind(schema, registry=referencing.Registry())
 
     def problem(self, value: object) -> str:
@@ -40,6 +42,8 @@ class Checker:
             errors = sorted(self._validator.iter_errors(value), key=lambda error: list(map(str, error.path)))
         except referencing.exceptions.Unresolvable as error:
             return f"the schema refers to {error.ref!r}, which is not in it."
+        except RecursionError:
+            return "the schema refers to itself without end."
         shown = (f"{error.json_path}: {error.message:.300}" for error in errors[:3])
         return "; ".join(shown)
 
@@ -53,7 +57,7 @@ class Checker:
         value = json.loads(json.dumps(value))  # a copy to write to
         try:
             errors = list(self._validator.iter_errors(value))
-        except referencing.exceptions.Unresolvable:
+        except (referencing.exceptions.Unresolvable, RecursionError):
             return value
         for error in errors:
             kinds = {error.validator_value} if isinstance(error.validator_value, str) else set()

@@ -52,10 +52,15 @@ def as_tool_calls(given: object, where: str) -> tuple[ToolCall, ...]:
     return tuple(each if isinstance(each, ToolCall) else _tool_call(each, where) for each in given)
 
 
+def arguments_of(call: ToolCall) -> str:
+    """Return the arguments of a call as the JSON text that OpenAI's API has."""
+    return json.dumps(dict(call.arguments), ensure_ascii=False)
+
+
 def as_openai(call: ToolCall) -> dict[str, object]:
     """Return a call in the OpenAI form, with its arguments as a string."""
-    arguments = json.dumps(dict(call.arguments), ensure_ascii=False)
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+    function = {"name": call.name, "arguments": arguments_of(call)}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 def _tool_call(given: object, where: str) -> ToolCall:

@@ -117,6 +117,12 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float | 
     metavar="SECONDS",
     help="Time for answers to finish after Ctrl-C, before they are cancelled on their Spaces.",
 )
+@click.option(
+    "--emulate/--no-emulate",
+    default=True,
+    show_default=True,
+    help="Emulate tools and formats of the answer by the prompt; otherwise requests for them get 400.",
+)
 @_timeout_options
 def serve(
     port: int, host: str, models: tuple[str, ...], sources: dict[str, str], local: bool, **settings: Any

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from dataclasses import replace
 
 import anyio
-from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from .._stream.stop import Cut, find_stop
-from .._stream.text_stream import TextStream
-from .._types.events import Done, Event, Reasoning, Status, Text
+from .._stream.text_stream import TextStream, tool_calls_of
+from .._types.events import Done, Event, Reasoning, Reply, Status, Text
+from .._types.tools import ToolCall, arguments_of
 from ..errors import QwenSpacesError, StreamCancelledError
 from ._errors import error_response_for
-from ._forms import Form, ascii_json
+from ._forms import Form, Frame, pieces
 from ._log import RequestContext
 
 SEND_TIMEOUT = 60.0  # seconds; a client that reads nothing for so long is disconnected
 MARGIN = 1.0  # seconds; the server cancels the streams before sse-starlette does
-MAX_CHUNK = 8192  # characters, so that little is buffered for a slow client
 # A proxy in front, such as nginx, gives up after 60 seconds of silence, and clients then try again.
 EARLY = 10.0  # seconds without any text until a stream begins with comments; until then, errors have a status
 PING = 12  # seconds between comments
@@ -33,40 +33,59 @@ class Answer:
         form: the form of the API.
         stops: texts before which the answer ends.
         context: the request.
+        one_call: whether it has one call of a tool at most.
     """
 
-    def __init__(self, stream: TextStream, form: Form, stops: list[str], context: RequestContext) -> None:
+    def __init__(
+        self,
+        stream: TextStream,
+        form: Form,
+        stops: list[str],
+        context: RequestContext,
+        *,
+        one_call: bool = False,
+    ) -> None:
         self._stream, self._form, self._stops, self._context = stream, form, stops, context
+        self._one_call = one_call
         self._events = stream.events()
         self._first: Event | Exception = _cancelled()
         self._has_begun = anyio.Event()
 
     async def whole(self, headers: Mapping[str, str]) -> Response:
         """Return the response with the whole answer."""
-        stream, context = self._stream, self._context
+        context = self._context
         if self._stops:
-            text, reasoning = await self._text_before_stop()
+            reply = await self._reply_before_stop()
         else:
-            reply = await stream
-            text, reasoning, metrics = reply.text, reply.reasoning, reply.metrics
+            reply = await self._stream
+            metrics = reply.metrics
             context.first = (metrics.connect or 0) + (metrics.first or 0)
-            context.deltas, context.characters = metrics.deltas, len(reasoning + text)
-        return json_response(self._form.whole(text, reasoning), headers)
+            context.deltas, context.characters = metrics.deltas, len(reply.reasoning + reply.text)
+        return json_response(self._form.whole(self._limited(reply)), headers)
 
-    async def _text_before_stop(self) -> tuple[str, str]:
-        """Return the text before the first stop, and the reasoning; end the job on the Space there."""
+    async def _reply_before_stop(self) -> Reply:
+        """Return the answer before the first stop; end the job on the Space there."""
         longest = max(map(len, self._stops))
         async for event in self._events:
             if isinstance(event, (Reasoning, Text)):
                 self._context.count(event.text)
             if isinstance(event, Text):
                 text = self._stream.text  # as the Space has rewritten it
-                if (end := find_stop(text, self._stops, max(0, event.start - longest))) is not None:
-                    self._stream.cancel()
-                    return text[:end], self._stream.reasoning
+                if find_stop(text, self._stops, max(0, event.start - longest)) is not None:
+                    return self._stopped()
             if isinstance(event, Done):
-                return event.reply.text, event.reply.reasoning
+                return event.reply
         raise _cancelled()
+
+    def _stopped(self) -> Reply:
+        """End the job on the Space, and return the answer up to the first stop."""
+        stream = self._stream
+        stream.cancel()
+        text = stream.text[: find_stop(stream.text, self._stops)]
+        return Reply(text, stream.reasoning, tool_calls=tool_calls_of(stream))
+
+    def _limited(self, reply: Reply) -> Reply:
+        return replace(reply, tool_calls=reply.tool_calls[:1]) if self._one_call else reply
 
     async def streamed(self, headers: Mapping[str, str], grace: float) -> Response:
         """Return the response after the first text, so that an earlier failure can set the status code.
@@ -109,7 +128,7 @@ class Answer:
         place = "" if status is None or status.position is None else f", position {status.position + 1}"
         return f"{status.stage if status else 'connecting'}{place}"
 
-    async def _content(self) -> AsyncGenerator[dict[str, str], None]:
+    async def _content(self) -> AsyncGenerator[Frame, None]:
         """Yield the server-sent events of the answer, up to its end or an error."""
         cut = Cut(self._stops)
         try:
@@ -117,22 +136,21 @@ class Answer:
                 yield {"comment": self._progress()}
                 await self._has_begun.wait()
             event = self._first_event()
-            if opening := self._form.opening():
-                yield _data(opening)
+            for frame in self._form.opening(has_text=not isinstance(event, ToolCall)):
+                yield frame
             while not isinstance(event, Done):
-                for chunk in self._chunks(event, cut):
-                    yield _data(chunk)
+                for frame in self._frames(event, cut):
+                    yield frame
                 if cut.over:
-                    self._stream.cancel()
                     break
                 event = await self._next_event()
         except QwenSpacesError as error:
             self._context.error = type(error).__name__
-            yield {"data": bytes(error_response_for(error).body).decode()}
+            for frame in self._form.failure(error_response_for(error)):
+                yield frame
             return
-        for chunk in self._ending(event, cut):
-            yield _data(chunk)
-        yield {"data": "[DONE]"}
+        for frame in self._ending(event.reply if isinstance(event, Done) else self._stopped(), cut):
+            yield frame
 
     def _first_event(self) -> Event:
         if isinstance(self._first, Exception):
@@ -144,34 +162,32 @@ class Answer:
             return event
         raise _cancelled()
 
-    def _chunks(self, event: Event, cut: Cut) -> list[BaseModel]:
-        """Return the chunks with the text or the reasoning of an event."""
-        if isinstance(event, Text):
-            text = cut.feed(event.text) if self._stops else event.text
-            return self._written(self._form.text, text) if text or not self._stops else []
-        return self._written(self._form.reasoning, event.text) if isinstance(event, Reasoning) else []
+    def _frames(self, event: Event, cut: Cut) -> Iterator[Frame]:
+        """Yield the text or the reasoning of an event; the calls come at the end."""
+        if isinstance(event, Text) and self._stops:
+            if text := cut.feed(event.text):
+                yield from self._written(self._form.text, text)
+        elif isinstance(event, Text):
+            yield from self._written(self._form.text, event.text)
+        elif isinstance(event, Reasoning):
+            yield from self._written(self._form.reasoning, event.text)
 
-    def _written(self, write: Callable[[str], BaseModel], text: str) -> list[BaseModel]:
+    def _written(self, write: Callable[[str], Iterator[Frame]], text: str) -> Iterator[Frame]:
         self._context.count(text)
-        starts = range(0, max(1, len(text)), MAX_CHUNK)  # an empty text is one chunk
-        return [write(text[start : start + MAX_CHUNK]) for start in starts]
+        for piece in pieces(text):
+            yield from write(piece)
 
-    def _ending(self, last: Event, cut: Cut) -> Iterator[BaseModel]:
+    def _ending(self, reply: Reply, cut: Cut) -> Iterator[Frame]:
         if cut.held:
             yield from self._written(self._form.text, cut.held)
-        if isinstance(last, Done) and last.reply.rewritten:
-            self._form.mark_rewritten()
-        yield self._form.closing()
-        if self._form.usage:
-            yield self._form.counts()
+        reply = self._limited(reply)
+        for call in reply.tool_calls:
+            self._context.count(arguments_of(call))
+        yield from self._form.closing(reply)
 
 
-def json_response(value: BaseModel, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(ascii_json(value), headers=headers, media_type="application/json")
-
-
-def _data(chunk: BaseModel) -> dict[str, str]:
-    return {"data": ascii_json(chunk)}
+def json_response(body: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body, headers=headers, media_type="application/json")
 
 
 def _cancelled() -> StreamCancelledError:

@@ -20,8 +20,8 @@ from ._log import REQUEST_ID, RequestContext
 from ._metrics import Metrics
 from ._middleware import GatewayMiddleware
 from ._models import Models
-from ._routes import IGNORED_HEADER, add_routes, routes_of
-from ._schema import validation_error_response
+from ._routes import EMULATED_HEADER, IGNORED_HEADER, add_routes, routes_of
+from ._validation import validation_error_response
 
 MAX_CHARS = 1_000_000  # a Qwen model writes far fewer, and a slow client keeps them in memory
 MAX_QUOTED = 100  # characters of a path in an error
@@ -38,12 +38,13 @@ def create_app(
     timeouts: Timeouts = Timeouts(),  # noqa: B008  (frozen)
     max_chars: int = MAX_CHARS,
     endpoints: Mapping[str, str] | None = None,
+    emulate: bool = True,
 ) -> FastAPI:
     """Return an OpenAI-compatible app whose models are Spaces.
 
-    It has ``/v1/models``, ``/v1/models/{model}``, ``/v1/chat/completions``, ``/v1/completions``, all of them
-    also without ``/v1``, ``/healthz``, ``/metrics`` for Prometheus, and a short page at ``/``. It can be
-    mounted under a path of another app.
+    It has ``/v1/models``, ``/v1/models/{model}``, ``/v1/chat/completions``, ``/v1/completions``,
+    ``/v1/responses``, all of them also without ``/v1``, ``/healthz``, ``/metrics`` for Prometheus, and a
+    short page at ``/``. It can be mounted under a path of another app.
 
     Without `api_key`, a client may send a Hugging Face token (``hf_...``) as its bearer token. The app sends
     it with that request, to Hugging Face only; otherwise it sends the saved token.
@@ -62,6 +63,8 @@ def create_app(
         max_chars: characters of an answer and its reasoning; a longer one ends with an error. Answers take at
             most a few times ``max_chars * max_requests`` bytes of memory.
         endpoints: model -> the api name of the chat on its Space, where that has several.
+        emulate: whether a request may have tools and formats of the answer. No Space knows them: the gateway
+            describes them in the prompt, and reads the answer. Otherwise such a request gets status 400.
 
     Raises:
         UnknownSpaceError: a model is not a known Space, and has no URL.
@@ -102,10 +105,10 @@ def create_app(
             allow_origins=list(origins),
             allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["*"],
-            expose_headers=[IGNORED_HEADER, REQUEST_ID, "Retry-After"],
+            expose_headers=[EMULATED_HEADER, IGNORED_HEADER, REQUEST_ID, "Retry-After"],
         )
     app.state.streams = streams
-    add_routes(app, spaces, streams, metrics, grace=grace, locked=api_key is not None)
+    add_routes(app, spaces, streams, metrics, grace=grace, locked=api_key is not None, emulate=emulate)
     metrics.paths = {path for route in routes_of(app) for path in route.split()[1:]}
     return app
 

@@ -64,6 +64,7 @@ class ErrorResponse(Response):
         error = ErrorDetail(message=message, type=kind, param=param, code=code)
         super().__init__(json.dumps(ErrorBody(error=error).model_dump()), status, headers)
         self.code: str | None = code
+        self.message: str = message
 
 
 class RequestRejectedError(Exception):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any, ClassVar, TypeAlias
 
 from openai.types import Completion, CompletionChoice, CompletionUsage
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage
@@ -13,6 +14,13 @@ from openai.types.chat.chat_completion import Choice
 from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
 from openai.types.chat.chat_completion_chunk import ChoiceDelta
 from pydantic import BaseModel
+
+from .._types.events import Reply
+from .._types.tools import ToolCall, arguments_of, as_openai
+from ._errors import ErrorResponse
+
+MAX_CHUNK = 8192  # characters, so that little is buffered for a slow client
+Frame: TypeAlias = dict[str, str]  # a server-sent event, as sse-starlette takes it
 
 
 def ascii_json(value: BaseModel) -> str:
@@ -25,8 +33,14 @@ def no_usage() -> CompletionUsage:
     return CompletionUsage(prompt_tokens=0, completion_tokens=0, total_tokens=0)
 
 
+def pieces(text: str) -> Iterator[str]:
+    """Yield a text in pieces of `MAX_CHUNK`; an empty one is one piece."""
+    for start in range(0, max(1, len(text)), MAX_CHUNK):
+        yield text[start : start + MAX_CHUNK]
+
+
 class Form:
-    """An answer in the form of one API: as a whole, or each of its chunks.
+    """An answer in the form of one API: as a whole, or as the events of a stream.
 
     Args:
         model: the name of the model.
@@ -36,98 +50,130 @@ class Form:
     prefix: ClassVar[str]
     object: ClassVar[str]
 
-    def __init__(self, model: str, *, usage: bool) -> None:
-        self.usage = usage
+    def __init__(self, model: str, *, usage: bool = False) -> None:
         self._head: dict[str, Any] = {"id": f"{self.prefix}-{uuid.uuid4().hex}", "created": int(time.time())}
         self._head["model"] = model
+        self._usage = usage
         self._common: dict[str, Any] = {**self._head, "object": self.object}
         if usage:
             self._common["usage"] = None
 
-    def opening(self) -> BaseModel | None:
-        """Return the chunk before the first text."""
-        return None
+    def opening(self, *, has_text: bool) -> Iterator[Frame]:
+        """Yield what comes before the first text, or before the calls if there is none."""
+        del has_text
+        yield from ()
 
-    def text(self, text: str) -> BaseModel:
+    def text(self, text: str) -> Iterator[Frame]:
+        """Yield a piece of the text."""
         raise NotImplementedError
 
-    def reasoning(self, text: str) -> BaseModel:
+    def reasoning(self, text: str) -> Iterator[Frame]:
+        """Yield a piece of the reasoning."""
         raise NotImplementedError
 
-    def closing(self) -> BaseModel:
-        """Return the chunk with the reason why the answer ends."""
+    def closing(self, reply: Reply) -> Iterator[Frame]:
+        """Yield the calls, the reason why the answer ends, and what else comes after the text."""
         raise NotImplementedError
 
-    def counts(self) -> BaseModel:
-        """Return the chunk with the counts."""
+    def failure(self, error: ErrorResponse) -> Iterator[Frame]:
+        """Yield the error that ends a stream."""
+        yield {"data": bytes(error.body).decode()}
+
+    def whole(self, reply: Reply) -> str:
+        """Return the JSON of the whole answer."""
         raise NotImplementedError
 
-    def whole(self, text: str, reasoning: str) -> BaseModel:
-        raise NotImplementedError
 
-    def mark_rewritten(self) -> None:
-        """Add ``"rewritten": true`` to the chunks that follow: the Space changed text that was sent."""
-        self._common["rewritten"] = True
+class ChunkForm(Form):
+    """The form of an API whose stream consists of chunks."""
+
+    def mark_rewritten(self, reply: Reply) -> None:
+        """Add ``"rewritten": true`` to the chunks that follow, if the Space changed text that was sent."""
+        if reply.rewritten:
+            self._common["rewritten"] = True
 
 
-class ChatForm(Form):
+class ChatForm(ChunkForm):
     """The form of ``/v1/chat/completions``."""
 
     prefix = "chatcmpl"
     object = "chat.completion.chunk"
 
-    def _chunk(self, finish_reason: Any = None, **delta: Any) -> ChatCompletionChunk:
+    def _chunk(self, finish_reason: Any = None, **delta: Any) -> Frame:
         choice = ChunkChoice(index=0, delta=ChoiceDelta(**delta), finish_reason=finish_reason, logprobs=None)
-        return ChatCompletionChunk(choices=[choice], **self._common)
+        return _data(ChatCompletionChunk(choices=[choice], **self._common))
 
-    def opening(self) -> ChatCompletionChunk:
-        return self._chunk(role="assistant", content="")
+    def opening(self, *, has_text: bool) -> Iterator[Frame]:
+        yield self._chunk(role="assistant", content="" if has_text else None)
 
-    def text(self, text: str) -> ChatCompletionChunk:
-        return self._chunk(content=text)
+    def text(self, text: str) -> Iterator[Frame]:
+        yield self._chunk(content=text)
 
-    def reasoning(self, text: str) -> ChatCompletionChunk:
-        return self._chunk(reasoning_content=text)
+    def reasoning(self, text: str) -> Iterator[Frame]:
+        yield self._chunk(reasoning_content=text)
 
-    def closing(self) -> ChatCompletionChunk:
-        return self._chunk("stop")
+    def _call(self, index: int, call: ToolCall) -> Iterator[Frame]:
+        function = {"name": call.name, "arguments": ""}
+        yield self._chunk(
+            tool_calls=[{"index": index, "id": call.id, "type": "function", "function": function}]
+        )
+        for piece in pieces(arguments_of(call)):
+            yield self._chunk(tool_calls=[{"index": index, "function": {"arguments": piece}}])
 
-    def counts(self) -> ChatCompletionChunk:
-        return ChatCompletionChunk(choices=[], **{**self._common, "usage": no_usage()})
+    def closing(self, reply: Reply) -> Iterator[Frame]:
+        self.mark_rewritten(reply)
+        for index, call in enumerate(reply.tool_calls):
+            yield from self._call(index, call)
+        yield self._chunk("tool_calls" if reply.tool_calls else "stop")
+        if self._usage:
+            yield _data(ChatCompletionChunk(choices=[], **{**self._common, "usage": no_usage()}))
+        yield DONE
 
-    def whole(self, text: str, reasoning: str) -> ChatCompletion:
-        extra: dict[str, Any] = {"reasoning_content": reasoning} if reasoning else {}
-        message = ChatCompletionMessage(role="assistant", content=text, refusal=None, **extra)
-        choice = Choice(index=0, message=message, finish_reason="stop", logprobs=None)
+    def whole(self, reply: Reply) -> str:
+        extra: dict[str, Any] = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
+        content: str | None = reply.text
+        if reply.tool_calls:
+            extra["tool_calls"], content = list(map(as_openai, reply.tool_calls)), reply.text or None
+        message = ChatCompletionMessage(role="assistant", content=content, refusal=None, **extra)
+        reason: Any = "tool_calls" if reply.tool_calls else "stop"
+        choice = Choice(index=0, message=message, finish_reason=reason, logprobs=None)
         head: dict[str, Any] = {**self._head, "object": "chat.completion"}
-        return ChatCompletion(**head, choices=[choice], usage=no_usage())
+        return ascii_json(ChatCompletion(**head, choices=[choice], usage=no_usage()))
 
 
-class CompletionForm(Form):
+class CompletionForm(ChunkForm):
     """The form of ``/v1/completions``."""
 
     prefix = "cmpl"
     object = "text_completion"
 
-    def _chunk(self, text: str, finish_reason: Any = None, **extra: Any) -> Completion:
+    def _chunk(self, text: str, finish_reason: Any = None, **extra: Any) -> Frame:
         # A chunk's reason is null until the last, which the type does not allow.
         fields = {"index": 0, "text": text, "finish_reason": finish_reason, "logprobs": None}
         choice = CompletionChoice.model_construct(**fields, **extra)
-        return Completion.model_construct(choices=[choice], **self._common)
+        return _data(Completion.model_construct(choices=[choice], **self._common))
 
-    def text(self, text: str) -> Completion:
-        return self._chunk(text)
+    def text(self, text: str) -> Iterator[Frame]:
+        yield self._chunk(text)
 
-    def reasoning(self, text: str) -> Completion:
-        return self._chunk("", reasoning_content=text)
+    def reasoning(self, text: str) -> Iterator[Frame]:
+        yield self._chunk("", reasoning_content=text)
 
-    def closing(self) -> Completion:
-        return self._chunk("", "stop")
+    def closing(self, reply: Reply) -> Iterator[Frame]:
+        self.mark_rewritten(reply)
+        yield self._chunk("", "stop")
+        if self._usage:
+            yield _data(Completion(choices=[], **{**self._common, "usage": no_usage()}))
+        yield DONE
 
-    def counts(self) -> Completion:
-        return Completion(choices=[], **{**self._common, "usage": no_usage()})
+    def whole(self, reply: Reply) -> str:
+        extra: dict[str, Any] = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
+        choice = CompletionChoice(index=0, text=reply.text, finish_reason="stop", logprobs=None, **extra)
+        return ascii_json(Completion(choices=[choice], **{**self._common, "usage": no_usage()}))
 
-    def whole(self, text: str, reasoning: str) -> Completion:
-        extra: dict[str, Any] = {"reasoning_content": reasoning} if reasoning else {}
-        choice = CompletionChoice(index=0, text=text, finish_reason="stop", logprobs=None, **extra)
-        return Completion(choices=[choice], **{**self._common, "usage": no_usage()})
+
+DONE: Frame = {"data": "[DONE]"}
+
+
+def _data(chunk: BaseModel) -> Frame:
+    return {"data": ascii_json(chunk)}

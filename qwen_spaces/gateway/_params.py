@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from .._space import QwenSpace
 from ._errors import ErrorResponse, RequestRejectedError
+from ._forms import Form
 
 MAX_STOPS = 16
 MAX_STOP_CHARS = 200
@@ -19,6 +21,8 @@ IGNORED_PARAMS = {
     *("temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "best_of"),
     *("max_tokens", "max_completion_tokens", "reasoning_effort", "verbosity"),
     *("user", "metadata", "store", "service_tier", "safety_identifier", "prediction", "parallel_tool_calls"),
+    *("include", "truncation", "max_output_tokens", "max_tool_calls", "context_management", "image"),
+    *("access_programs", "background_options"),
     *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"),
     # of vLLM, SGLang, llama.cpp and Ollama
     *("top_k", "min_p", "typical_p", "repetition_penalty", "repeat_penalty", "repeat_last_n"),
@@ -62,8 +66,9 @@ def _extend_schema(schema: dict[str, Any]) -> None:
 class AnswerRequest(Strict):
     """What the requests for an answer share.
 
-    Fields that would change the form of the answer take only values that change nothing, since no Space can
-    do more. Further fields are the options of the model's Space, such as `size`.
+    Fields that would change the form of the answer take only values that change nothing, or what the prompt
+    can emulate, since no Space can do more. Further fields are the options of the model's Space, such as
+    `size`.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow", json_schema_extra=_extend_schema)
@@ -87,6 +92,31 @@ class AnswerRequest(Strict):
         """Whether the client requests the counts in a stream."""
         return bool(self.stream_options and self.stream_options.include_usage)
 
+    @property
+    def one_call(self) -> bool:
+        """Whether the client wants one call of a tool at most."""
+        return False
+
+    def to_messages(self) -> list[dict[str, Any]]:
+        """Return the messages for `QwenSpace.stream`; raise if it cannot take them."""
+        raise NotImplementedError
+
+    def form(self, model: str) -> Form:
+        """Return the form of the answer."""
+        raise NotImplementedError
+
+    def emulated_options(self) -> dict[str, Any]:
+        """Return the tools and the format for `QwenSpace.stream`, nothing if there are none."""
+        return {}
+
+    def emulated(self, options: Collection[str]) -> dict[str, ErrorResponse]:
+        """Return what no Space has and the prompt emulates, each with the error where that is off.
+
+        `options` are the `emulated_options`.
+        """
+        del options
+        return {}
+
     def options(self, space: QwenSpace) -> dict[str, Any]:
         """Return the options for the Space; raise if neither it nor OpenAI has such a field."""
         options = {}
@@ -104,6 +134,11 @@ class AnswerRequest(Strict):
         """Return the names of the parameters that have no effect."""
         given = {name: value for name, value in (self.model_extra or {}).items() if value is not None}
         return sorted(name for name, value in given.items() if not _is_option(space, name, value))
+
+
+def unsupported(param: str) -> ErrorResponse:
+    message = f"No Space supports this use of {param!r}. Leave it out."
+    return ErrorResponse(400, message, "unsupported_parameter", param)
 
 
 def _is_option(space: QwenSpace, name: str, value: object) -> bool:

@@ -7,9 +7,10 @@ from starlette.types import Scope
 MODELS = "/v1/models"
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"
-ANSWERS = frozenset({CHAT, COMPLETIONS})  # `max_requests` limits these
+RESPONSES = "/v1/responses"
+ANSWERS = frozenset({CHAT, COMPLETIONS, RESPONSES})  # `max_requests` limits these
 PUBLIC = frozenset({"/", "/healthz"})  # without a key
-_VERSIONED = frozenset({"models", "chat", "completions"})
+_VERSIONED = frozenset({"models", "chat", "completions", "responses"})
 
 
 def with_api_path(scope: Scope) -> tuple[Scope, str]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from openai.types.shared_params import ResponseFormatText
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from ._errors import ErrorResponse, RequestRejectedError
+from ._forms import ChatForm, CompletionForm
 from ._params import AnswerRequest, EmptyList, FailFastList, Strict
+from ._tool_schema import Calls, Choice, NamedChoice, ResponseFormat, ToolRequest, Tools
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MAX_IMAGES = 16  # in one request
 MAX_IMAGE_BYTES = 10 * 2**20  # of one image, decoded
@@ -41,41 +46,60 @@ Part: TypeAlias = Annotated[TextPart | ImagePart, Field(discriminator="type")]
 class Turn(Strict):
     """One message; other fields are ignored."""
 
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | FailFastList[Part]
-    tool_calls: EmptyList | None = None
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | FailFastList[Part] | None = None
+    tool_calls: Calls | None = None
+    tool_call_id: str | None = None
     function_call: None = None
     audio: None = None
 
+    @model_validator(mode="after")
+    def _check_content(self) -> Self:
+        if self.content is None and not (self.role == "assistant" and self.tool_calls):
+            error = PydanticCustomError("missing", "It is text, or a list of parts")
+            details: InitErrorDetails = {"type": error, "loc": ("content",), "input": None}
+            raise ValidationError.from_exception_data("Turn", [details])
+        return self
 
-class ChatRequest(AnswerRequest):
+
+class ChatRequest(ToolRequest):
     """The body of ``/v1/chat/completions``."""
 
     messages: FailFastList[Turn] = Field(min_length=1)
 
-    tools: EmptyList | None = None
-    tool_choice: Literal["none", "auto"] | None = None
+    tools: Tools | None = None
+    tool_choice: Choice | NamedChoice | None = None
     functions: EmptyList | None = None
     function_call: Literal["none", "auto"] | None = None
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
-    response_format: ResponseFormatText | None = None
+    response_format: ResponseFormat | None = None
     modalities: FailFastList[Literal["text"]] | None = None
     audio: None = None
     moderation: None = None
     web_search_options: None = None
 
+    def requested(self) -> tuple[list[Any], Any, Any]:
+        """Return the tools, the choice among them, and the format."""
+        return self.tools or [], self.tool_choice, self.response_format
+
+    def tool_turn(self) -> str | None:
+        """Return where the first call or result of a tool is in the history."""
+        for index, turn in enumerate(self.messages):
+            if turn.role == "tool" or turn.tool_calls:
+                return f"messages[{index}].{'role' if turn.role == 'tool' else 'tool_calls'}"
+        return None
+
     def to_messages(self) -> list[dict[str, Any]]:
         """Return the messages for `QwenSpace.stream`; raise if the images are too many or too large."""
-        parts = [part for turn in self.messages for part in turn.content]
-        _check_images([part for part in parts if isinstance(part, ImagePart)])
-        messages = [turn.model_dump(include={"role", "content"}) for turn in self.messages]
-        for message in messages:
-            if message["role"] == "developer":
-                message["role"] = "system"
-        if messages[-1]["role"] == "system":  # OpenAI's models answer it; a Space answers only a user
-            messages[-1]["role"] = "user"
-        return messages
+        parts = [part for turn in self.messages for part in turn.content or ()]
+        check_images([part.image_url.url for part in parts if isinstance(part, ImagePart)])
+        fields = {"role", "content", "tool_calls", "tool_call_id"}
+        return for_a_space([turn.model_dump(include=fields, exclude_none=True) for turn in self.messages])
+
+    def form(self, model: str) -> ChatForm:
+        """Return the form of the answer."""
+        return ChatForm(model, usage=self.include_usage)
 
 
 class CompletionRequest(AnswerRequest):
@@ -92,37 +116,27 @@ class CompletionRequest(AnswerRequest):
         prompt = self.prompt if isinstance(self.prompt, str) else self.prompt[0]
         return [{"role": "user", "content": prompt}]
 
-
-SUPPORTED_PARAMS = {"model", "messages", "prompt", "stream", "stream_options", "stop"}
-UNSUPPORTED_PARAMS = {*ChatRequest.model_fields, *CompletionRequest.model_fields} - SUPPORTED_PARAMS
-
-
-def validation_error_response(errors: Sequence[Any]) -> ErrorResponse:
-    """Return the response to an invalid body; `errors` are pydantic's."""
-    # A union reports the errors of all its members; the deepest error is the relevant one.
-    error = max(errors, key=lambda error: len(error["loc"]))
-    path = error["loc"][1:]
-    if error["type"] == "json_invalid" or not path:
-        message = "The body is not a JSON object; is the content type application/json?"
-        return ErrorResponse(400, message, "invalid_body")
-    param = str(path[0])
-    if param in UNSUPPORTED_PARAMS:
-        message = f"No Space supports this use of {param!r}. Leave it out."
-        return ErrorResponse(400, message, "unsupported_parameter", param)
-    if param == "prompt":
-        message = "prompt: It is a string, or a list of one string; a Space takes no tokens and one prompt."
-        return ErrorResponse(400, message, "invalid_value", param)
-    if param == "messages":
-        param += "".join(f"[{index}]" for index in path[1:2]) + "".join(f".{name}" for name in path[2:3])
-    return ErrorResponse(400, f"{param}: {error['msg']}.", "invalid_value", param)
+    def form(self, model: str) -> CompletionForm:
+        """Return the form of the answer."""
+        return CompletionForm(model, usage=self.include_usage)
 
 
-def _check_images(images: Sequence[ImagePart]) -> None:
-    if len(images) > MAX_IMAGES:
-        message = f"There are {len(images)} images; {MAX_IMAGES} are allowed."
+def for_a_space(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return messages with the roles that a Space has, the last of which it answers."""
+    for message in messages:
+        if message["role"] == "developer":
+            message["role"] = "system"
+    if messages and messages[-1]["role"] == "system":  # OpenAI's models answer it; a Space only a user
+        messages[-1]["role"] = "user"
+    return messages
+
+
+def check_images(urls: Sequence[str]) -> None:
+    """Raise if the images are too many or too large."""
+    if len(urls) > MAX_IMAGES:
+        message = f"There are {len(urls)} images; {MAX_IMAGES} are allowed."
         raise RequestRejectedError(ErrorResponse(400, message, "too_many_images", "messages"))
-    for index, image in enumerate(images):
-        url = image.image_url.url
+    for index, url in enumerate(urls):
         if url.startswith("data:") and len(url) * 3 // 4 > MAX_IMAGE_BYTES:
             message = f"Image {index} is larger than {MAX_IMAGE_BYTES // 2**20} MiB."
             raise RequestRejectedError(ErrorResponse(400, message, "image_too_large", "messages"))

@@ -4,34 +4,46 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from .._space import QwenSpace
 from .._stream.stop import Cut
-from .._types.events import Event, Reply
 from .._types.timeouts import Timeouts
-from ..errors import InvalidMessagesError, MissingExtraError
+from ..errors import MissingExtraError
 
 try:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
-    from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, convert_to_openai_messages
-    from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
+    from langchain_core.utils.function_calling import convert_to_openai_tool
     from pydantic import AliasChoices, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+
+    from ._langchain_messages import PROVIDER, chunk_of, last_chunk, result_of, to_openai
+    from ._langchain_output import structured_output
 except ModuleNotFoundError as _error:
     raise MissingExtraError("LangChain needs: pip install 'qwen-spaces[langchain]'") from _error
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-    from langchain_core.language_models import LangSmithParams
+    from langchain_core.language_models import LangSmithParams, LanguageModelInput
+    from langchain_core.runnables import Runnable
+    from langchain_core.tools import BaseTool
+    from pydantic import BaseModel
     from typing_extensions import Self
 
     from .._stream.text_stream import TextStream
 
-_PROVIDER = "qwen-spaces"
 _IGNORED = ("temperature", "max_tokens")  # LangChain's standard parameters that no Space has
+
+
+class _Opened(NamedTuple):
+    """A stream of a Space."""
+
+    name: str
+    stream: TextStream
+    one_call: bool
 
 
 class ChatQwenSpace(BaseChatModel):
@@ -46,8 +58,8 @@ class ChatQwenSpace(BaseChatModel):
             ``invoke(..., size="7B")``.
         timeout: seconds that a whole answer may take; ``None`` means the defaults of `Timeouts`.
         max_retries: the retries of a request before its first text.
-        stop: texts before which an answer ends. The Spaces do not take them: this class cuts the answer and
-            cancels the job on the server.
+        stop: texts before which an answer ends, or one such text. The Spaces do not take them: this class
+            cuts the answer and cancels the job on the server.
         streaming: whether `invoke` streams, too, and calls the callbacks for each token.
 
     ``temperature`` and ``max_tokens`` are ignored with a warning. A call raises the errors of
@@ -55,6 +67,8 @@ class ChatQwenSpace(BaseChatModel):
     model, as with an output parser, only ``astream`` does so, since LangChain reads an abandoned ``stream``
     to its end. The answer's ``response_metadata`` has ``model_name`` and ``metrics``; its
     ``additional_kwargs`` have ``reasoning_content`` if there was reasoning.
+
+    `bind_tools` and `with_structured_output` work by the prompt (extra ``tools``): no Space has tools.
 
     Raises:
         UnknownSpaceError: there is no Space `model`.
@@ -74,7 +88,7 @@ class ChatQwenSpace(BaseChatModel):
     options: dict[str, Any] = Field(default_factory=dict)
     timeout: float | None = None
     max_retries: int = 2
-    stop: list[str] | None = None
+    stop: str | list[str] | None = None
     streaming: bool = False
     _spaces: dict[tuple[object, ...], QwenSpace] = PrivateAttr(default_factory=dict)
 
@@ -101,7 +115,7 @@ class ChatQwenSpace(BaseChatModel):
 
     @property
     def _llm_type(self) -> str:
-        return _PROVIDER
+        return PROVIDER
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
@@ -109,82 +123,127 @@ class ChatQwenSpace(BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=self._stops(stop), **kwargs)
-        params["ls_provider"] = _PROVIDER
+        params["ls_provider"] = PROVIDER
         return params
 
     def _generate(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
+        stop: str | list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
         if self._stops(stop):
             return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
-        name, stream = self._open(messages, kwargs)
-        with stream:
-            return _result(name, stream.result())
+        opened = self._open(messages, kwargs)
+        with opened.stream as stream:
+            return result_of(opened.name, stream.result(), one_call=opened.one_call)
 
     async def _agenerate(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
+        stop: str | list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
         if self._stops(stop):
             return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
-        name, stream = self._open(messages, kwargs)
-        async with stream:
-            return _result(name, await stream)
+        opened = self._open(messages, kwargs)
+        async with opened.stream as stream:
+            return result_of(opened.name, await stream, one_call=opened.one_call)
 
     def _stream(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
+        stop: str | list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         del run_manager  # LangChain calls it for each chunk
-        name, stream = self._open(messages, kwargs)
+        opened = self._open(messages, kwargs)
         cut = Cut(self._stops(stop))
-        with stream:
+        with opened.stream as stream:
             for event in stream.events():
-                if chunk := _chunk(event, cut):
+                if chunk := chunk_of(event, cut):
                     yield chunk
                 if cut.over:
                     break
             reply = None if cut.over else stream.result()
-        yield _last(name, cut, reply)
+        yield last_chunk(opened.name, cut.held, reply, stream, one_call=opened.one_call)
 
     async def _astream(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,
+        stop: str | list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         del run_manager
-        name, stream = self._open(messages, kwargs)
+        opened = self._open(messages, kwargs)
         cut = Cut(self._stops(stop))
-        async with stream:
+        async with opened.stream as stream:
             async for event in stream.events():
-                if chunk := _chunk(event, cut):
+                if chunk := chunk_of(event, cut):
                     yield chunk
                 if cut.over:
                     break
             reply = None if cut.over else await stream
-        yield _last(name, cut, reply)
+        yield last_chunk(opened.name, cut.held, reply, stream, one_call=opened.one_call)
 
-    def _open(self, messages: Sequence[BaseMessage], kwargs: Mapping[str, Any]) -> tuple[str, TextStream]:
-        """Return the name of the Space, and the stream."""
+    def bind_tools(
+        self,
+        tools: Sequence[Mapping[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | Mapping[str, Any] | bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return the model with tools that it may call.
+
+        Args:
+            tools: in any form that LangChain knows.
+            tool_choice: ``"auto"``, ``"none"``, ``"any"`` (also ``True`` and ``"required"``) for at least one
+                call, or the name of the tool to call.
+            kwargs: ``parallel_tool_calls=False`` for one call at most; others are as for a call.
+        """
+        kwargs.pop("strict", None)  # arguments are only as valid as the model makes them
+        names = {True: "required", "any": "required", False: "none"}
+        choice = names.get(tool_choice, tool_choice) if isinstance(tool_choice, (str, bool)) else tool_choice
+        declared = [convert_to_openai_tool(tool) for tool in tools]
+        return self.bind(tools=declared, tool_choice=choice, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: str = "json_schema",
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Return the model with answers of a schema: a pydantic or ``TypedDict`` class, or a JSON schema.
+
+        Args:
+            schema: see above.
+            include_raw: whether an answer is a dict with ``raw``, ``parsed`` and ``parsing_error``.
+            method: ``"json_schema"``; ``"json_mode"`` if the prompt describes the JSON; or
+                ``"function_calling"``.
+            kwargs: ``strict`` is accepted without effect.
+        """
+        kwargs.pop("strict", None)
+        if method == "function_calling":
+            return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
+        return structured_output(self, schema, method, include_raw=include_raw, **kwargs)
+
+    def _open(self, messages: Sequence[BaseMessage], kwargs: Mapping[str, Any]) -> _Opened:
         options = _drop_ignored(kwargs)
         options.pop("stream", None)  # LangChain has already chosen the method
+        one_call = options.pop("parallel_tool_calls", None) is False
         space = self._space(options.pop("model", self.model))
-        return space.name, space.stream(_to_openai(messages), **{**self.options, **options})
+        stream = space.stream(to_openai(messages), **{**self.options, **options})
+        return _Opened(space.name, stream, one_call)
 
-    def _stops(self, stop: list[str] | None) -> list[str]:
-        return [text for text in (self.stop if stop is None else stop) or () if text]
+    def _stops(self, stop: str | list[str] | None) -> list[str]:
+        given = self.stop if stop is None else stop
+        return [text for text in ([given] if isinstance(given, str) else given or ()) if text]
 
     def _space(self, model: str) -> QwenSpace:
         """Return the `QwenSpace` of these settings, which fetches its API once; each process has its own."""
@@ -206,43 +265,3 @@ def _drop_ignored(params: Mapping[str, Any]) -> dict[str, Any]:
     if ignored := [name for name in _IGNORED if params.get(name) is not None]:
         warnings.warn(f"ChatQwenSpace ignores {', '.join(ignored)}: no Space takes that.", stacklevel=2)
     return {name: value for name, value in params.items() if name not in _IGNORED}
-
-
-def _to_openai(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
-    # Send only the text of an answer: its parts may include reasoning.
-    texts = [AIMessage(message.text) if isinstance(message, AIMessage) else message for message in messages]
-    try:
-        return convert_to_openai_messages(texts, pass_through_unknown_blocks=True)
-    except (KeyError, TypeError, ValueError) as error:
-        reason = str(error).partition("Full content block")[0].strip()  # which may quote a whole file
-        reason = f"it lacks {reason}" if isinstance(error, KeyError) else reason
-        raise InvalidMessagesError(f"The messages have a part that cannot be sent: {reason}") from error
-
-
-def _chunk(event: Event, cut: Cut) -> ChatGenerationChunk | None:
-    if event.type == "reasoning":
-        reasoning = {"reasoning_content": event.text}
-        return ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs=reasoning))
-    if event.type == "text" and (text := cut.feed(event.text)):
-        return ChatGenerationChunk(message=AIMessageChunk(content=text))
-    return None
-
-
-def _last(name: str, cut: Cut, reply: Reply | None) -> ChatGenerationChunk:
-    metadata = _metadata(name, reply)
-    message = AIMessageChunk(content=cut.held, response_metadata=metadata, chunk_position="last")
-    return ChatGenerationChunk(message=message)
-
-
-def _result(name: str, reply: Reply) -> ChatResult:
-    reasoning = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
-    message = AIMessage(reply.text, additional_kwargs=reasoning, response_metadata=_metadata(name, reply))
-    return ChatResult(generations=[ChatGeneration(message=message)])
-
-
-def _metadata(name: str, reply: Reply | None) -> dict[str, Any]:
-    """Return the metadata of an answer; a cut answer has no `reply`."""
-    metadata: dict[str, Any] = {"model_name": name, "model_provider": _PROVIDER}
-    if reply is not None:
-        metadata |= {"metrics": asdict(reply.metrics), "rewritten": reply.rewritten}
-    return metadata

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _RESULT = re.compile(r"<tool_response>\n(.*?)\n</tool_response>", re.DOTALL)
+_QUOTED = re.compile(r"(?<!\w)'([^']+)'(?!\w)")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 FORMS = {  # of a call, as models write them
     "tagged": "<tool_call>\n{call}\n</tool_call>",
@@ -63,13 +64,14 @@ def _calls(text: str, question: str, triggers: Mapping[str, str]) -> list[str]:
 
 
 class _Words:
-    """The numbers and the names in a prompt, each of which is used once."""
+    """The numbers, the quotations and the names in a prompt, each of which is used once."""
 
     def __init__(self, question: str) -> None:
         question = re.sub(r"\[\[.*?\]\]", "", question)
         self.text = question.strip()
         self.numbers = _NUMBER.findall(question)
-        self.names = re.findall(r"(?<!^)\b[A-Z][\w-]*", self.text) or re.findall(r"\w+", question)[-1:]
+        names = re.findall(r"(?<!^)\b[A-Z][\w-]*", self.text) or re.findall(r"\w+", question)[-1:]
+        self.names = [*_QUOTED.findall(self.text), *names]
 
 
 def _value(schema: Mapping[str, Any], words: _Words) -> Any:

@@ -250,14 +250,11 @@ def test_ignored_parameters_are_named_in_a_header(client: openai.OpenAI) -> None
 FUNCTION = {"name": "f", "parameters": {}}
 REFUSED: dict[str, Any] = {
     "n": 2,
-    "tools": [{"type": "function", "function": FUNCTION}],
-    "tool_choice": "required",
     "functions": [FUNCTION],
     "function_call": {"name": "f"},
     "logprobs": True,
     "top_logprobs": 2,
     "logit_bias": {"50256": -100},
-    "response_format": {"type": "json_object"},
     "modalities": ["text", "audio"],
     "audio": {"voice": "ash", "format": "mp3"},
     "moderation": {"model": "omni-moderation-latest"},
@@ -289,13 +286,14 @@ def test_every_parameter_of_openai_is_known() -> None:
     known = get_type_hints(completion_create_params.CompletionCreateParamsStreaming)
     assert known.keys() <= set(ChatRequest.model_fields) | IGNORED_PARAMS
     assert set(REFUSED) == set(ChatRequest.model_fields) - {
-        *("model", "messages", "stream", "stream_options", "stop")
+        *("model", "messages", "stream", "stream_options", "stop"),
+        *("tools", "tool_choice", "parallel_tool_calls", "response_format"),
     }
 
 
 WRONG: dict[str, tuple[dict[str, Any], str | None]] = {
     "no messages": ({"messages": []}, "messages"),
-    "a tool's message": ({"messages": [{"role": "tool", "content": "42"}]}, "messages[0].role"),
+    "a function's message": ({"messages": [{"role": "function", "content": "42"}]}, "messages[0].role"),
     "no content": ({"messages": [{"role": "user", "content": None}]}, "messages[0].content"),
     "an empty part": ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content"),
     "audio": ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages[0].content"),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps, loads
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 
@@ -139,9 +139,19 @@ def test_a_part_that_cannot_be_sent_is_our_error(part: dict[str, Any], why: str)
     assert BASE64 not in str(caught.value)
 
 
-def test_a_tool_message_is_our_error(model: ChatQwenSpace) -> None:
-    with pytest.raises(InvalidMessagesError, match="Message 1 has the role 'tool'"):
-        model.invoke([HumanMessage("Hi"), ToolMessage("4", tool_call_id="1"), HumanMessage("And now?")])
+def test_a_history_may_end_with_a_system_message(model: ChatQwenSpace, prompt: str) -> None:
+    assert f'You asked: "Hi\n{prompt}"' in model.invoke([HumanMessage("Hi"), SystemMessage(prompt)]).text
+    assert f'You asked: "{prompt}"' in model.invoke([SystemMessage(prompt)]).text
+
+
+async def test_a_stop_may_be_a_lone_string(model: ChatQwenSpace, prompt: str) -> None:
+    whole = model.invoke(prompt).text
+    expected = whole.partition("local")[0]
+    assert expected != whole
+    assert model.invoke(prompt, stop="local").text == expected
+    assert (await model.ainvoke(prompt, stop="local")).text == expected
+    assert "".join(chunk.text for chunk in model.stream(prompt, stop="local")) == expected
+    assert ChatQwenSpace(src=model.src, stop="local").invoke(prompt).text == expected
 
 
 @pytest.mark.parametrize("version", [None, "v1"])

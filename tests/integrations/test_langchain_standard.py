@@ -20,7 +20,6 @@ from ..support.servers import Servers
 @pytest.mark.filterwarnings("ignore:ChatQwenSpace ignores")
 class TestUnit(ChatModelUnitTests):
     chat_model_class = ChatQwenSpace
-    has_tool_calling = has_structured_output = False
     # The saved token does not become the object's: it goes to Hugging Face's hosts only.
     init_from_env_params = {"HF_TOKEN": "hf_saved"}, {}, {"token": None}
 
@@ -33,7 +32,8 @@ class TestUnit(ChatModelUnitTests):
 
 class TestTextSpace(ChatModelIntegrationTests):
     chat_model_class = ChatQwenSpace
-    has_tool_calling = has_structured_output = returns_usage_metadata = False
+    returns_usage_metadata = False
+    supports_json_mode = False  # a replica reads no description of JSON in a prompt
     model_override_value = "qwen-2-72b"
     name = "qwen-2.5"
 
