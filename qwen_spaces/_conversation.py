@@ -13,11 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._markup.markdown import markdown
 from ._stream.text_stream import TextStream
 from ._types.events import Reply
 from ._types.images import Images, as_images
-from ._types.messages import Message, Messages, as_messages, check_messages
+from ._types.messages import Message, Messages, as_markdown, as_messages, check_messages
 from ._types.tools import as_openai
 from .errors import InvalidMessagesError
 
@@ -50,8 +49,7 @@ class Conversation:
         return f"<Conversation of {len(self._messages)} messages>"
 
     def _repr_markdown_(self) -> str:
-        shown = (f"**{message.role}**\n\n{markdown(message.content)}" for message in self._messages)
-        return "\n\n".join(shown)
+        return "\n\n".join(map(as_markdown, self._messages))
 
     @property
     def messages(self) -> tuple[Message, ...]:
