@@ -16,6 +16,8 @@ from .json_text import is_open_string, read_json, read_prefix
 
 START, END = "<tool_call>", "</tool_call>"
 RESULT = "<tool_response>"  # which a model that does not stop makes up after its call
+MAX_OPENING = 200  # characters within which an answer that is a call as a whole shows itself
+MAX_UNREADABLE = 50  # blocks, after which all is text; an error takes `json` and `json_repair` long
 _THINK, _THOUGHT = "<think>", "</think>"
 _FENCE = re.compile(r"```[A-Za-z_]*[ \t]*\n")
 _PARTIAL_FENCE = re.compile(r"`{1,3}|```[A-Za-z_]*[ \t]*")
@@ -74,8 +76,6 @@ class StreamParser:
         """
         rest = "".join(self._unsent)
         self._unsent, self._holds = [], True
-        if self._thinks:
-            return Parsed(rest, ())
         if not self._begun and (bare := tuple(_bare_calls(rest, self._names))):
             return Parsed("", bare)
         text, calls = _tagged_calls(rest, self._names)
@@ -127,8 +127,10 @@ def _kind_of(opening: str) -> Literal["text", "unsure", "call"]:
     >>> [_kind_of(each) for each in ("``", "```json\n{", '{"na', '{"name": 1', '{"age', "Hi")]
     ['unsure', 'unsure', 'unsure', 'call', 'text', 'text']
     """
+    cut = len(opening) > MAX_OPENING
+    opening = opening[:MAX_OPENING]
     if _PARTIAL_FENCE.fullmatch(opening):
-        return "unsure"
+        return "text" if cut else "unsure"
     if fence := _FENCE.match(opening):
         opening = opening[fence.end() :].lstrip()
     inner = opening.lstrip("[ \t\r\n")
@@ -137,7 +139,7 @@ def _kind_of(opening: str) -> Literal["text", "unsure", "call"]:
     key = inner[1:].lstrip()
     if key.startswith(_KEYS):
         return "call"
-    return "unsure" if any(known.startswith(key) for known in _KEYS) else "text"
+    return "unsure" if not cut and any(known.startswith(key) for known in _KEYS) else "text"
 
 
 def _bare_calls(text: str, names: frozenset[str]) -> Iterator[ToolCall]:
@@ -162,9 +164,10 @@ def _bare_calls(text: str, names: frozenset[str]) -> Iterator[ToolCall]:
 
 def _tagged_calls(text: str, names: frozenset[str]) -> tuple[str, tuple[ToolCall, ...]]:
     """Return the text around the calls in tags, and the calls."""
-    pieces, calls, done, position = [], list[ToolCall](), 0, 0
-    while (start := text.find(START, position)) >= 0:
+    pieces, calls, done, position, unreadable = [], list[ToolCall](), 0, 0, 0
+    while unreadable < MAX_UNREADABLE and (start := text.find(START, position)) >= 0:
         value, position = _read_block(text, start + len(START))
+        unreadable += value is None
         if not (found := _calls_of(value, names)):
             continue
         calls += found

@@ -117,13 +117,11 @@ class ToolAnswer(Accumulator):
     def update(self, new: Snapshot, arrived: float) -> list[Event]:
         """Return the events for what is certain of `new`."""
         self._received[:] = [new.text]
+        self._parser = StreamParser(self._plan.names)
         if not (new.text or new.reasoning or new.files):  # another answer follows
-            return []
+            return super().update(Snapshot("", self.reasoning), arrived)
         self._arrive(arrived)
-        visible = ""
-        if not self._plan.holds:
-            self._parser = StreamParser(self._plan.names)
-            visible = self._parser.feed(new.text)
+        visible = "" if self._plan.holds else self._parser.feed(new.text)
         return super().update(Snapshot(visible, new.reasoning, new.files), arrived)
 
     def append(self, text: str, arrived: float) -> Event | None:
@@ -135,8 +133,6 @@ class ToolAnswer(Accumulator):
 
     def conclude(self, outcome: Outcome, arrived: float) -> list[Event]:
         """Return the events for all that was held back."""
-        if not self.received:
-            return []
         events = super().update(Snapshot(outcome.text, self.reasoning, self.files), arrived)
         self.tool_calls, self.parsed = outcome.calls, outcome.parsed
         return [*events, *outcome.calls]

@@ -50,13 +50,11 @@ def _calls(text: str, question: str, triggers: Mapping[str, str]) -> list[str]:
     if not offered:
         return []
     tools = [json.loads(line)["function"] for line in offered[1].splitlines()]
-    asked = re.findall(r"\w+", question.lower())
+    asked = set(re.findall(r"\w+", question.lower()))
     named = re.search(r"must call the function (\S+) now", text)
     wanted = triggers.get("call") or (named[1] if named else "")
     chosen = [tool for tool in tools if tool["name"] == wanted]
-    chosen = chosen or [
-        tool for tool in tools if set(re.findall(r"[a-z]+", tool["name"].lower())) & set(asked)
-    ]
+    chosen = chosen or [tool for tool in tools if asked & set(re.split(r"[^a-z]+", tool["name"].lower()))]
     if not chosen and "must call one of these functions now" in text:
         chosen = tools[:1]
     return [

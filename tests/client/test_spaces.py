@@ -299,7 +299,8 @@ def test_a_server_is_reached_by_each_form_of_its_address(servers: Servers) -> No
     assert ended.exit_code == 0
 
 
-COMMON = "self, messages: 'Messages', *, system: 'str | None' = None, images: 'Images' = ()"
+TOOLS = "tools: 'Tools' = None, tool_choice: 'ToolChoice' = None, response_format: 'ResponseFormat' = None"
+COMMON = f"self, messages: 'Messages', *, system: 'str | None' = None, images: 'Images' = (), {TOOLS}"
 SIZES = ", ".join(map(repr, Qwen2_5.options["size"]))
 
 
@@ -316,13 +317,15 @@ def test_a_signature_has_the_options_of_its_facade(method: str, result: str) -> 
     assert signature(GradioChat) == f"({COMMON}, **options: Any) -> '{result}'"
     assert signature(QwenSpace) == f"({COMMON}, **options: 'Unpack[NoOptions]') -> '{result}'"
     bound = inspect.signature(getattr(QwenSpace("qwen-2.5"), method))
-    assert list(bound.parameters) == ["messages", "system", "images", "size"]
+    tools = ["tools", "tool_choice", "response_format"]
+    assert list(bound.parameters) == ["messages", "system", "images", *tools, "size"]
     assert getattr(Qwen2_5, method).__doc__ == getattr(QwenSpace, method).__doc__
 
 
 def test_the_signature_of_a_conversation_has_the_options_too() -> None:
     signature = str(inspect.signature(Qwen2_5().conversation))
-    assert signature == f"(system: 'str | None' = None, *, size: Literal[{SIZES}] = '72B') -> 'Conversation'"
+    size = f"size: Literal[{SIZES}] = '72B'"
+    assert signature == f"(system: 'str | None' = None, *, {TOOLS}, {size}) -> 'Conversation'"
 
 
 def test_a_facade_keeps_a_method_of_its_own() -> None:
