@@ -286,7 +286,10 @@ def serve(*options: str) -> click.testing.Result:
     return click.testing.CliRunner().invoke(main, ["serve", *options])
 
 
-def test_what_cannot_be_served_is_an_error_of_one_line() -> None:
+def test_what_cannot_be_served_is_an_error_of_one_line(mocker: MockerFixture) -> None:
+    mocker.patch(
+        "qwen_spaces.gateway._server.run", autospec=True
+    )  # else a wrong success would serve for ever
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"Cannot listen on 127.0.0.1:{port}: " in serve("--port", port).output
