@@ -162,20 +162,16 @@ class Answer:
             return event
         raise _cancelled()
 
-    def _frames(self, event: Event, cut: Cut) -> Iterator[Frame]:
-        """Yield the text or the reasoning of an event; the calls come at the end."""
-        if isinstance(event, Text) and self._stops:
-            if text := cut.feed(event.text):
-                yield from self._written(self._form.text, text)
-        elif isinstance(event, Text):
-            yield from self._written(self._form.text, event.text)
-        elif isinstance(event, Reasoning):
-            yield from self._written(self._form.reasoning, event.text)
+    def _frames(self, event: Event, cut: Cut) -> list[Frame]:
+        """Return the text or the reasoning of an event; the calls come at the end."""
+        if isinstance(event, Text):
+            text = cut.feed(event.text) if self._stops else event.text
+            return self._written(self._form.text, text) if text or not self._stops else []
+        return self._written(self._form.reasoning, event.text) if isinstance(event, Reasoning) else []
 
-    def _written(self, write: Callable[[str], Iterator[Frame]], text: str) -> Iterator[Frame]:
+    def _written(self, write: Callable[[str], list[Frame]], text: str) -> list[Frame]:
         self._context.count(text)
-        for piece in pieces(text):
-            yield from write(piece)
+        return [frame for piece in pieces(text) for frame in write(piece)]
 
     def _ending(self, reply: Reply, cut: Cut) -> Iterator[Frame]:
         if cut.held:

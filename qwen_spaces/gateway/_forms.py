@@ -63,12 +63,12 @@ class Form:
         del has_text
         yield from ()
 
-    def text(self, text: str) -> Iterator[Frame]:
-        """Yield a piece of the text."""
+    def text(self, text: str) -> list[Frame]:
+        """Return a piece of the text."""
         raise NotImplementedError
 
-    def reasoning(self, text: str) -> Iterator[Frame]:
-        """Yield a piece of the reasoning."""
+    def reasoning(self, text: str) -> list[Frame]:
+        """Return a piece of the reasoning."""
         raise NotImplementedError
 
     def closing(self, reply: Reply) -> Iterator[Frame]:
@@ -106,11 +106,11 @@ class ChatForm(ChunkForm):
     def opening(self, *, has_text: bool) -> Iterator[Frame]:
         yield self._chunk(role="assistant", content="" if has_text else None)
 
-    def text(self, text: str) -> Iterator[Frame]:
-        yield self._chunk(content=text)
+    def text(self, text: str) -> list[Frame]:
+        return [self._chunk(content=text)]
 
-    def reasoning(self, text: str) -> Iterator[Frame]:
-        yield self._chunk(reasoning_content=text)
+    def reasoning(self, text: str) -> list[Frame]:
+        return [self._chunk(reasoning_content=text)]
 
     def _call(self, index: int, call: ToolCall) -> Iterator[Frame]:
         function = {"name": call.name, "arguments": ""}
@@ -153,11 +153,11 @@ class CompletionForm(ChunkForm):
         choice = CompletionChoice.model_construct(**fields, **extra)
         return _data(Completion.model_construct(choices=[choice], **self._common))
 
-    def text(self, text: str) -> Iterator[Frame]:
-        yield self._chunk(text)
+    def text(self, text: str) -> list[Frame]:
+        return [self._chunk(text)]
 
-    def reasoning(self, text: str) -> Iterator[Frame]:
-        yield self._chunk("", reasoning_content=text)
+    def reasoning(self, text: str) -> list[Frame]:
+        return [self._chunk("", reasoning_content=text)]
 
     def closing(self, reply: Reply) -> Iterator[Frame]:
         self.mark_rewritten(reply)

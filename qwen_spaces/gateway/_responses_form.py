@@ -54,18 +54,14 @@ class ResponsesForm(Form):
         for kind in ("created", "in_progress"):
             yield self._event(kind, response=self._state("in_progress", []))
 
-    def text(self, text: str) -> Iterator[Frame]:
-        yield from self._close_thought()
-        yield from self._open_message()
-        yield self._of_message("output_text.delta", delta=text, logprobs=[])
+    def text(self, text: str) -> list[Frame]:
+        before = [*self._close_thought(), *self._open_message()]
+        return [*before, self._of_message("output_text.delta", delta=text, logprobs=[])]
 
-    def reasoning(self, text: str) -> Iterator[Frame]:
-        if self._thought is None:
-            self._thought, self._thoughts = _thought(""), []
-            yield self._added(self._thought, summary=[])
-            yield self._of_thought("part.added", part=_summary(""))
+    def reasoning(self, text: str) -> list[Frame]:
+        before = list(self._open_thought())
         self._thoughts.append(text)
-        yield self._of_thought("text.delta", delta=text)
+        return [*before, self._of_thought("text.delta", delta=text)]
 
     def closing(self, reply: Reply) -> Iterator[Frame]:
         yield from self._close_thought()
@@ -100,6 +96,12 @@ class ResponsesForm(Form):
             self._message = _message("")
             yield self._added(self._message, content=[])
             yield self._of_message("content_part.added", part=_part(""))
+
+    def _open_thought(self) -> Iterator[Frame]:
+        if self._thought is None:
+            self._thought, self._thoughts = _thought(""), []
+            yield self._added(self._thought, summary=[])
+            yield self._of_thought("part.added", part=_summary(""))
 
     def _close_thought(self) -> Iterator[Frame]:
         if self._thought is not None:

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import click
 import llm
-from llm.parts import AttachmentPart, Part, StreamEvent, TextPart
+from llm.parts import AttachmentPart, Message, Part, StreamEvent, TextPart, ToolCallPart, ToolResultPart
 from pydantic import Field, create_model
 
 from .._contract.options import OptionSpec, describe_option, type_of_option
@@ -27,6 +27,7 @@ from .._space import QwenSpace, available_spaces
 from .._stream.text_stream import TextStream
 from .._types.events import Done, Event, Reasoning, Text
 from .._types.images import as_images
+from .._types.tools import ToolCall
 from ..errors import QwenSpacesError
 
 _KEY = "huggingface"  # as in `llm keys set huggingface`
@@ -58,6 +59,7 @@ class _SpaceModel:
     """The common base of the sync and the async model of a Space."""
 
     can_stream = True
+    supports_tools = supports_schema = True  # by the prompt
     needs_key: str | None = _KEY  # `get_key` makes it optional
     key: str | None
     model_id: str
@@ -74,7 +76,8 @@ class _SpaceModel:
         src = options.pop("src", None)
         if key is None and "://" not in (src or ""):  # the saved key is sent to Hugging Face only
             key = llm.get_key(alias=_KEY)
-        return _space(os.getpid(), self.model_id, src, key).stream(_messages(prompt), **options)
+        space = _space(os.getpid(), self.model_id, src, key)
+        return space.stream(_messages(prompt), **options, **_emulated(prompt))
 
 
 class _SyncSpaceModel(_SpaceModel, llm.KeyModel):
@@ -137,11 +140,14 @@ class _Output:
             if self._live:
                 self._length += len(event.text)
                 yield StreamEvent("text", event.text)
+        elif isinstance(event, ToolCall):
+            call = llm.ToolCall(event.name, dict(event.arguments), tool_call_id=event.id)
+            self._response.add_tool_call(call)
         elif isinstance(event, Done):
             reply = event.reply
             metrics = dataclasses.asdict(reply.metrics)
             self._response.response_json = {"rewritten": reply.rewritten, "metrics": metrics}
-            if not self._live:
+            if not self._live and reply.text:
                 yield StreamEvent("text", f"{_REVISED}{reply.text}" if self._length else reply.text)
 
 
@@ -173,9 +179,34 @@ def _space(process: int, name: str, src: str | None, token: str | None) -> QwenS
     return QwenSpace(name, src=src, token=token)
 
 
+def _emulated(prompt: llm.Prompt) -> dict[str, Any]:
+    """Return the tools and the format of a prompt, for `QwenSpace.stream`."""
+    emulated: dict[str, Any] = {}
+    if prompt.tools:
+        emulated["tools"] = [
+            {"name": tool.name, "description": tool.description, "parameters": tool.input_schema}
+            for tool in prompt.tools
+        ]
+    if prompt.schema:
+        emulated["response_format"] = {"type": "json_schema", "json_schema": {"schema": prompt.schema}}
+    return emulated
+
+
 def _messages(prompt: llm.Prompt) -> list[dict[str, Any]]:
     """Return the prompt and earlier turns in the OpenAI form, without reasoning."""
-    return [{"role": message.role, "content": list(_content(message.parts))} for message in prompt.messages]
+    return [turn for message in prompt.messages for turn in _turns(message)]
+
+
+def _turns(message: Message) -> Iterator[dict[str, Any]]:
+    results = [part for part in message.parts if isinstance(part, ToolResultPart)]
+    for part in results:
+        yield {"role": "tool", "tool_call_id": part.tool_call_id, "content": part.output}
+    if message.role == "tool" and results:
+        return
+    turn: dict[str, Any] = {"role": message.role, "content": list(_content(message.parts))}
+    if calls := [part for part in message.parts if isinstance(part, ToolCallPart)]:
+        turn["tool_calls"] = [ToolCall(part.tool_call_id or "", part.name, part.arguments) for part in calls]
+    yield turn
 
 
 def _content(parts: list[Part]) -> Iterator[dict[str, Any]]:
