@@ -10,7 +10,21 @@ from ..chats import APPS, KINDS
 from ..support.servers import Servers
 
 
-@pytest.mark.parametrize("name", APPS)
+# One of each kind every day; all of them in CI.
+DAILY = (
+    "user_bot",
+    "think_tags",
+    "odd_names",
+    "empty_media",
+    "tabs_of_interfaces",
+    "interface",
+    "files_first",
+)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in DAILY else pytest.mark.slow) for name in APPS]
+)
 def test_all_holds_that_is_expected_of_the_app(name: str, servers: Servers) -> None:
     app, gradio = APPS[name], int(servers.gradio.partition(".")[0])
     if gradio not in app.versions:
