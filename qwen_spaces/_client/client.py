@@ -23,7 +23,7 @@ from .._contract.options import describe_option
 from .._stream.mailbox import Mailbox
 from .._types.events import Status
 from .._types.images import Image
-from .._types.messages import with_newest_images
+from .._types.messages import Message, with_newest_images
 from ..errors import (
     AuthenticationError,
     ConnectError,
@@ -92,7 +92,7 @@ class SpaceClient:
         messages, images, turns, resumed = request.unsent(stateful=endpoint.stateful)
         if request.on_reply:  # a conversation, which a Space's limit must not end
             messages = with_newest_images(messages, endpoint.max_images)
-            images = [image for message in messages for image in message.images]
+            images = _images_of(messages)
         with _save(images) as paths:
             names = [image.named(place, len(images)) for place, image in enumerate(images)]
             files = [connection.file(path, name) for path, name in zip(paths, names, strict=True)]
@@ -102,7 +102,7 @@ class SpaceClient:
                     exchange,
                     mailbox,
                     session_hash=request.session_hash,
-                    upload=sum(path.stat().st_size for path in paths if isinstance(path, Path)) or None,
+                    upload=_size_of(paths),
                     addresses=[image.url for image in images if image.url],
                 )
             except ConnectError:  # the Space is gone or has changed, and its API with it
@@ -218,6 +218,15 @@ class SpaceClient:
         for mailbox in self._mailboxes():
             if mailbox.timeline.submitted is None:
                 mailbox.set_status(status)
+
+
+def _images_of(messages: Sequence[Message]) -> list[Image]:
+    return [image for message in messages for image in message.images]
+
+
+def _size_of(paths: Sequence[Path | str]) -> int | None:
+    """Return the bytes of the files, ``None`` if there are none."""
+    return sum(path.stat().st_size for path in paths if isinstance(path, Path)) or None
 
 
 @contextlib.contextmanager

@@ -101,7 +101,7 @@ def _entities(text: str) -> str:
 
 
 def _is_harmless(text: str) -> bool:
-    if _SUSPECT.search(text) or _BREAKS.search(text) or _UNPRINTABLE.search(text):
+    if any(pattern.search(text) for pattern in (_SUSPECT, _BREAKS, _UNPRINTABLE)):
         return False
     if mathematics.reaches_out(text) or ('"' in text and ("$" in text or "\\" in text)):
         return False  # a quote in a formula ends an attribute in JupyterLab

@@ -147,19 +147,23 @@ def _bare_calls(text: str, names: frozenset[str]) -> Iterator[ToolCall]:
     text = text.strip().removesuffix(END).strip()  # whose beginning some servers take for a token
     if fence := _FENCE.match(text):
         text = text[fence.end() :].removesuffix("```").strip()
-    if not text.startswith(("{", "[")):
-        return
+    values = _read_all(text) if text.startswith(("{", "[")) else []
+    calls = [call for value in values for call in _calls_of(value, names)]
+    if calls and len(calls) == sum(len(value) if isinstance(value, list) else 1 for value in values):
+        yield from calls
+
+
+def _read_all(text: str) -> list[Any]:
+    """Return the JSON values that follow one another in the text; none if there is anything else."""
     values, end = list[Any](), 0
     while read := read_prefix(text, end):
         values.append(read.value)
         end = _end_of(_BETWEEN, text, read.end)
     if rest := text[end:]:
         if is_open_string(rest) or START in rest:
-            return
+            return []
         values.append(read_json(rest))
-    calls = [call for value in values for call in _calls_of(value, names)]
-    if calls and len(calls) == sum(len(value) if isinstance(value, list) else 1 for value in values):
-        yield from calls
+    return values
 
 
 def _tagged_calls(text: str, names: frozenset[str]) -> tuple[str, tuple[ToolCall, ...]]:

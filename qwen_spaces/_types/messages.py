@@ -196,21 +196,7 @@ def folded(messages: Iterable[Message]) -> str:
 def _message(index: int, given: object) -> Message:
     """Return a `Message`; the contents of its images are checked later."""
     where = f"Message {index}"
-    role: object
-    content: object
-    images: tuple[Image, ...] = ()
-    calls: object = ()
-    call_id: object = ""
-    if isinstance(given, Message):
-        role, content, images = given.role, given.content, given.images
-        calls, call_id = given.tool_calls, given.tool_call_id
-    elif isinstance(given, Mapping):
-        role, content = given.get("role"), given.get("content")
-        calls, call_id = given.get("tool_calls"), given.get("tool_call_id")
-    else:
-        raise InvalidMessagesError(
-            f"{where} is a {type(given).__name__}; it must be a Message or a dict with 'role' and 'content'."
-        )
+    role, content, images, calls, call_id = _fields(given, where)
     if role not in ROLES:
         raise InvalidMessagesError(
             f"{where} has the role {reprlib.repr(role)}; a role is one of {', '.join(ROLES)}."
@@ -219,15 +205,28 @@ def _message(index: int, given: object) -> Message:
         content, images = _parts(content, where)
     if images and role != "user":
         raise InvalidMessagesError(f"{where} is the {role}'s and has an image; only the user's may.")
-    for image in images:
-        if image.path is None and image.data is None:
-            _check_url(image.url, where)
+    _check_urls(images, where)
     tool_calls = as_tool_calls(calls, where) if role == "assistant" else ()
     if content is None and tool_calls:
         content = ""
-    call_id = str(call_id or "") if role == "tool" else ""
     return Message(
-        cast("Role", role), _text(content, where), images, tool_calls=tool_calls, tool_call_id=call_id
+        role,
+        _text(content, where),
+        images,
+        tool_calls=tool_calls,
+        tool_call_id=str(call_id or "") if role == "tool" else "",
+    )
+
+
+def _fields(given: object, where: str) -> tuple[object, object, tuple[Image, ...], object, object]:
+    """Return the role, content, images, tool calls and call id of what the user passed as a message."""
+    if isinstance(given, Message):
+        return given.role, given.content, given.images, given.tool_calls, given.tool_call_id
+    if isinstance(given, Mapping):
+        role, content, calls, call_id = map(given.get, ("role", "content", "tool_calls", "tool_call_id"))
+        return role, content, (), calls, call_id
+    raise InvalidMessagesError(
+        f"{where} is a {type(given).__name__}; it must be a Message or a dict with 'role' and 'content'."
     )
 
 
@@ -246,6 +245,12 @@ def _parts(content: Iterable[object], where: str) -> tuple[str, tuple[Image, ...
                 f"{where} has a part of type {reprlib.repr(kind)}; a part is of type 'text' or 'image_url'."
             )
     return "\n".join(texts), tuple(images)
+
+
+def _check_urls(images: Iterable[Image], where: str) -> None:
+    for image in images:
+        if image.path is None and image.data is None:
+            _check_url(image.url, where)
 
 
 def _check_url(url: object, where: str) -> None:

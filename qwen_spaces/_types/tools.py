@@ -71,12 +71,17 @@ def _tool_call(given: object, where: str) -> ToolCall:
             f"{where} has a tool call {reprlib.repr(given)}; it must be a ToolCall or a dict with 'id' and "
             "'function', which has 'name' and 'arguments'."
         )
-    arguments: object = function.get("arguments")
-    if isinstance(arguments, str):
+    return ToolCall(str(given.get("id") or ""), name, _arguments(function.get("arguments")))
+
+
+def _arguments(given: object) -> dict[str, Any]:
+    """Return the arguments of a call; what is no JSON object is kept, for the tool's result may name it."""
+    read = given
+    if isinstance(given, str):
         try:
-            arguments = json.loads(arguments or "{}")
+            read = json.loads(given or "{}")
         except (ValueError, RecursionError):
-            arguments = {"invalid_json": arguments}  # which the tool's result may well speak of
-    if not isinstance(arguments, Mapping):
-        arguments = {} if arguments is None else {"invalid_json": arguments}
-    return ToolCall(str(given.get("id") or ""), name, dict(arguments))
+            return {"invalid_json": given}
+    if isinstance(read, Mapping):
+        return dict(read)
+    return {} if read is None else {"invalid_json": read}

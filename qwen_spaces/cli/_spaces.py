@@ -155,15 +155,18 @@ def _echo_table(facades: Sequence[type[QwenSpace]], checks: Mapping[str, dict[st
         echo(row[0] if is_narrow else line, bold=is_narrow)
         if is_narrow:
             echo(_wrap(f"{row[1]}, takes {row[2]}{', reasoning apart' * facade.reasons}", 4))
-        if check := checks.get(facade.aliases[0]):
-            if check["reachable"]:
-                color = "green"
-                result = f"reachable in {check['seconds'] * 1000:.0f} ms, Gradio {check['gradio']}"
-            else:
-                color, result = "red", check["error"]
-            echo(_wrap(result, 4), fg=color)
+        _echo_check(checks.get(facade.aliases[0]))
         for name, values in facade.options.items():
             echo(_wrap(f"{name}: {describe_option(values)}", 4))
+
+
+def _echo_check(check: Mapping[str, Any] | None) -> None:
+    """Write what came of a Space's check, if there was one."""
+    if check and check["reachable"]:
+        text = f"reachable in {check['seconds'] * 1000:.0f} ms, Gradio {check['gradio']}"
+        echo(_wrap(text, 4), fg="green")
+    elif check:
+        echo(_wrap(check["error"], 4), fg="red")
 
 
 async def _check_all(aliases: Sequence[str], token: str | None) -> dict[str, dict[str, Any]]:

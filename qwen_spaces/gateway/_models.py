@@ -46,27 +46,30 @@ class Models:
         max_chars: int,
         endpoints: Mapping[str, str] | None = None,
     ) -> None:
-        self._endpoints = {name.strip().lower(): endpoint for name, endpoint in (endpoints or {}).items()}
+        chosen = {name.strip().lower(): endpoint for name, endpoint in (endpoints or {}).items()}
         self._settings: dict[str, Any] = {"timeouts": timeouts, "max_chars": max_chars}
         self._entries: dict[str, ModelEntry] = {}  # by each of its names, in lower case
         if sources is None:
             sources = {facade.aliases[0]: None for facade in available_spaces()}
         for name, src in sources.items():
-            facade = FACADES.get(name.strip().lower())
-            names = facade.aliases if facade else (name,)
-            endpoint = next(filter(None, map(self._endpoints.get, map(str.lower, names))), None)
-            own = name if facade or not src else src
-            space = QwenSpace(own, src=src, endpoint=endpoint, **self._settings)
-            entry = ModelEntry(names[0], space, endpoint=endpoint)
-            self._entries.update({alias.lower(): entry for alias in names})
-        for entry in self.entries():
+            self._add(name, src, chosen)
+        spaces = self.entries()
+        for entry in spaces:
             for value in map(str, entry.space.options.get("model", ())):
                 self._entries.setdefault(value.lower(), entry._replace(name=value, options={"model": value}))
-        for entry in self.entries():
-            if not entry.options:  # as in `QwenSpace`; a URL is not for clients
-                for place in (entry.space.space_id, entry.space.src):
-                    if place and "://" not in place:
-                        self._entries.setdefault(place.lower(), entry)
+        for entry in spaces:  # by their places, as in `QwenSpace`; a URL is not for clients
+            for place in (entry.space.space_id, entry.space.src):
+                if place and "://" not in place:
+                    self._entries.setdefault(place.lower(), entry)
+
+    def _add(self, name: str, src: str | None, endpoints: Mapping[str, str]) -> None:
+        facade = FACADES.get(name.strip().lower())
+        names = facade.aliases if facade else (name,)
+        endpoint = next(filter(None, map(endpoints.get, map(str.lower, names))), None)
+        own = name if facade or not src else src
+        space = QwenSpace(own, src=src, endpoint=endpoint, **self._settings)
+        entry = ModelEntry(names[0], space, endpoint=endpoint)
+        self._entries.update({alias.lower(): entry for alias in names})
 
     def entries(self) -> list[ModelEntry]:
         """Return every model once."""

@@ -50,17 +50,24 @@ def _calls(text: str, question: str, triggers: Mapping[str, str]) -> list[str]:
     if not offered:
         return []
     tools = [json.loads(line)["function"] for line in offered[1].splitlines()]
-    asked = set(re.findall(r"\w+", question.lower()))
-    named = re.search(r"must call the function (\S+) now", text)
-    wanted = triggers.get("call") or (named[1] if named else "")
-    chosen = [tool for tool in tools if tool["name"] == wanted]
-    chosen = chosen or [tool for tool in tools if asked & set(re.split(r"[^a-z]+", tool["name"].lower()))]
-    if not chosen and "must call one of these functions now" in text:
-        chosen = tools[:1]
     return [
         json.dumps({"name": tool["name"], "arguments": _value(tool["parameters"], _Words(question))})
-        for tool in chosen
+        for tool in _choose(tools, text, question, triggers.get("call"))
     ]
+
+
+def _choose(
+    tools: list[dict[str, Any]], text: str, question: str, called: str | None
+) -> list[dict[str, Any]]:
+    """Return the tools that a trigger or the instruction names, else those that the question speaks of."""
+    named = re.search(r"must call the function (\S+) now", text)
+    wanted = called or (named[1] if named else "")
+    if chosen := [tool for tool in tools if tool["name"] == wanted]:
+        return chosen
+    asked = set(re.findall(r"\w+", question.lower()))
+    chosen = [tool for tool in tools if asked & set(re.split(r"[^a-z]+", tool["name"].lower()))]
+    must = "must call one of these functions now" in text
+    return chosen or (tools[:1] if must else [])
 
 
 class _Words:
@@ -73,6 +80,16 @@ class _Words:
         names = re.findall(r"(?<!^)\b[A-Z][\w-]*", self.text) or re.findall(r"\w+", question)[-1:]
         self.names = [*_QUOTED.findall(self.text), *names]
 
+    def next_of(self, kind: str) -> Any:
+        """Return the next word of a JSON type."""
+        if kind in ("integer", "number"):
+            number = float(self.numbers.pop(0)) if self.numbers else 0.0
+            return int(number) if kind == "integer" else number
+        fixed: dict[str, Any] = {"boolean": True, "object": {}, "null": None}
+        if kind in fixed:
+            return fixed[kind]
+        return self.names.pop(0) if self.names else self.text
+
 
 def _value(schema: Mapping[str, Any], words: _Words) -> Any:
     """Return a value of the schema, from the words of a prompt where they fit."""
@@ -81,18 +98,6 @@ def _value(schema: Mapping[str, Any], words: _Words) -> Any:
         return {name: _value(schema["properties"][name], words) for name in required}
     if "enum" in schema:
         return next((each for each in schema["enum"] if str(each) in words.text), schema["enum"][0])
-    match schema.get("type"):
-        case "integer":
-            return int(float(words.numbers.pop(0))) if words.numbers else 0
-        case "number":
-            return float(words.numbers.pop(0)) if words.numbers else 0.0
-        case "boolean":
-            return True
-        case "array":
-            return [_value(schema.get("items", {}), words)]
-        case "object":
-            return {}
-        case "null":
-            return None
-        case _:
-            return words.names.pop(0) if words.names else words.text
+    if schema.get("type") == "array":
+        return [_value(schema.get("items", {}), words)]
+    return words.next_of(str(schema.get("type")))

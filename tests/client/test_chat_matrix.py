@@ -9,7 +9,6 @@ from ..chat_matrix.rows import find_row
 from ..chats import APPS, KINDS
 from ..support.servers import Servers
 
-
 # One of each kind every day; all of them in CI.
 DAILY = (
     "user_bot",
