@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._markup.markdown import markdown
 from ._stream.text_stream import TextStream
 from ._types.events import Reply
 from ._types.images import Images, as_images
-from ._types.messages import Message, as_messages, check_messages
+from ._types.messages import Message, as_markdown, as_messages, check_messages
 from .errors import InvalidMessagesError
 
 if TYPE_CHECKING:
@@ -48,8 +47,7 @@ class Conversation:
         return f"<Conversation of {len(self._messages)} messages>"
 
     def _repr_markdown_(self) -> str:
-        shown = (f"**{message.role}**\n\n{markdown(message.content)}" for message in self._messages)
-        return "\n\n".join(shown)
+        return "\n\n".join(map(as_markdown, self._messages))
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, cast, get_args
 
+from .._markup.markdown import markdown
 from ..errors import InvalidMessagesError
 from .images import Image, as_images
 
@@ -118,6 +119,11 @@ def split(messages: Iterable[Message]) -> tuple[tuple[Message, ...], str]:
     while answered and turns[answered - 1].role == "user":
         answered -= 1
     return tuple(turns[:answered]), "\n".join(message.content for message in turns[answered:])
+
+
+def as_markdown(message: Message) -> str:
+    """Return the message below its role, as Markdown to publish."""
+    return f"**{message.role}**\n\n{markdown(message.content)}"
 
 
 def pairs(messages: Iterable[Message]) -> list[list[str]]:
