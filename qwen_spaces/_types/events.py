@@ -31,6 +31,7 @@ class Status:
         upload: bytes of the images that are being uploaded, ``None`` if none are.
         level: ``"info"``, ``"success"``, ``"warning"`` or ``"error"`` for a message of the Space's own, from
             `gr.Info`, `gr.Warning` or ZeroGPU; ``""`` for any other status.
+        space: the name of the Space, if a `Router` chose it; else ``""``.
     """
 
     stage: Stage
@@ -40,6 +41,7 @@ class Status:
     reason: str = ""
     upload: int | None = None
     level: str = ""
+    space: str = ""
     type: Literal["status"] = field(default="status", init=False, repr=False)
 
     def __str__(self) -> str:
@@ -93,6 +95,7 @@ class Reply:
         metrics: the timings.
         raw: the Space's last output, as `gradio_client` returns it.
         files: the addresses of the files beside the text, such as images; nothing is downloaded.
+        space: the name of the Space that answered.
     """
 
     text: str
@@ -101,6 +104,7 @@ class Reply:
     metrics: Metrics = field(default_factory=Metrics)
     raw: Any = field(default=None, repr=False)
     files: tuple[str, ...] = ()
+    space: str = ""
 
     @property
     def message(self) -> Message:
