@@ -12,6 +12,8 @@ import warnings
 
 from ._client.status import SpaceStatus
 from ._conversation import Conversation
+from ._many.answers import Answers
+from ._many.row import Row
 from ._space import QwenSpace, available_spaces
 from ._stream.text_stream import TextStream
 from ._types.events import Done, Event, Metrics, Reasoning, Reply, Status, Text
@@ -63,6 +65,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "QVQ_72B",
+    "Answers",
     "AuthenticationError",
     "ConnectError",
     "ConnectionLostError",
@@ -98,6 +101,7 @@ __all__ = [
     "RateLimitedError",
     "Reasoning",
     "Reply",
+    "Row",
     "SpaceError",
     "SpaceNotFoundError",
     "SpaceStatus",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -27,6 +27,7 @@ from ._types.timeouts import Timeouts
 from .errors import UnknownSpaceError, UnsupportedOptionError
 
 if TYPE_CHECKING:
+    import os
     import ssl
 
     from typing_extensions import Self, Unpack
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ._display.live_reply import LiveReply
     from ._facade import names
     from ._facade.settings import NoOptions, Settings
+    from ._many.answers import Answers
 
 
 class QwenSpace(Facade, Closeable):
@@ -230,6 +232,54 @@ class QwenSpace(Facade, Closeable):
 
         return LiveReply(self.stream(*args, **kwargs))
 
+    def map(
+        self,
+        prompts: Iterable[Any],
+        *,
+        system: str | None = None,
+        concurrency: int = 4,
+        ordered: bool = True,
+        save: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+        **options: Any,
+    ) -> Answers:
+        """Answer many prompts, several at once. Nothing is sent before the first read.
+
+        At most one request waits in the Space's queue, so that others have their turn. What fails for a
+        while is asked again later, three times at most.
+
+        Args:
+            prompts: an iterable of what `stream` takes as messages; a generator is read as needed.
+            system: a system prompt for all of them.
+            concurrency: the most requests at once.
+            ordered: ``False`` gives each row as soon as it is complete.
+            save: the path of a journal; the same call with it resumes, and asks only what it lacks.
+            progress: whether to show a progress bar.
+            options: as for `stream`, for all prompts.
+
+        Raises:
+            InvalidMessagesError: `prompts` is one prompt. (An invalid prompt is a row with its error.)
+            UnsupportedOptionError: an option or argument cannot be used.
+
+        Example:
+            for row in QwenSpace("qwen-2.5").map(["Why is the sky blue?", "Why is grass green?"]):
+                print(row.index, row.text)
+        """
+        from ._many.answers import start
+
+        return start(
+            prompts,
+            self._open,
+            space=self.name,
+            timeouts=self.timeouts,
+            system=system,
+            options=self._check_options(options),
+            concurrency=concurrency,
+            ordered=ordered,
+            save=save,
+            progress=progress,
+        )
+
     def conversation(self, system: str | None = None, **options: Unpack[NoOptions]) -> Conversation:
         """Start a chat that keeps its history.
 
@@ -281,13 +331,15 @@ class QwenSpace(Facade, Closeable):
         images: Images = (),
         on_reply: Callable[[Reply], None] | None = None,
         memory: SessionStore | None = None,
+        timeouts: Timeouts | None = None,
+        retries: int | None = None,
     ) -> TextStream:
         turns = as_messages(messages, system)
         uploads = (*(image for message in turns for image in message.images), *as_images(images))
         check_images(len(uploads), self.max_images, self.name)
         check_addresses(uploads, self.src)
-        request = Request(turns, self._check_options(options), uploads, memory, on_reply)
-        return TextStream(self._client, request, timeouts=self.timeouts, space=self.name)
+        request = Request(turns, self._check_options(options), uploads, memory, on_reply, retries)
+        return TextStream(self._client, request, timeouts=timeouts or self.timeouts, space=self.name)
 
 
 def available_spaces() -> list[type[QwenSpace]]:
