@@ -120,6 +120,27 @@ def parse_pairs(_ctx: click.Context, param: click.Parameter, values: tuple[str, 
     return pairs
 
 
+model_option: Decorator = click.option(
+    "-m",
+    "--model",
+    default=Setup.model,
+    show_default=True,
+    shell_complete=complete_model,
+    help="Alias, Space id owner/name, or URL; `qwen-spaces spaces` lists the aliases.",
+)
+system_option: Decorator = click.option(
+    "-s", "--system", metavar="TEXT", help="System prompt. Default: the Space's own."
+)
+local_option: Decorator = click.option(
+    "--local", is_flag=True, help="Answer from a replica; nothing leaves this machine."
+)
+timeout_option: Decorator = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Time limit for an answer, the queue included. "
+    "Default: 120 until the first text, then 60 between texts.",
+)
 src_option: Decorator = click.option(
     "--src", metavar="URL", help="URL or owner/name of the Space, if not the usual one."
 )
@@ -132,15 +153,8 @@ token_option: Decorator = click.option(
     help="Hugging Face token. It is visible in the process list; `hf auth login` saves one instead.",
 )
 _SHARED_OPTIONS: tuple[Decorator, ...] = (
-    click.option(
-        "-m",
-        "--model",
-        default=Setup.model,
-        show_default=True,
-        shell_complete=complete_model,
-        help="Alias, Space id owner/name, or URL; `qwen-spaces spaces` lists the aliases.",
-    ),
-    click.option("-s", "--system", metavar="TEXT", help="System prompt. Default: the Space's own."),
+    model_option,
+    system_option,
     click.option(
         "-i",
         "--image",
@@ -161,14 +175,8 @@ _SHARED_OPTIONS: tuple[Decorator, ...] = (
     src_option,
     endpoint_option,
     token_option,
-    click.option("--local", is_flag=True, help="Answer from a replica; nothing leaves this machine."),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        help="Time limit for an answer, the queue included. "
-        "Default: 120 until the first text, then 60 between texts.",
-    ),
+    local_option,
+    timeout_option,
     click.option("--plain", is_flag=True, help="Show the text as it arrives, not as rendered Markdown."),
     click.option("--hide-reasoning", is_flag=True, help="Hide the reasoning before the answer."),
 )
