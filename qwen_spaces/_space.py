@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any, cast, overload
 
 from ._client.client import SpaceClient
 from ._client.request import Request, SessionStore
-from ._client.status import SpaceStatus
-from ._contract.endpoint import check_addresses, check_images
-from ._contract.options import check_options
+from ._client.status import SpaceStatus, describe
 from ._conversation import Conversation
 from ._facade.registry import FACADES, Facade, find, find_source
 from ._facade.settings import MAX_CHARS, RETRIES, check_settings
-from ._facade.signatures import P, Streams, show_options, with_parameters_of
-from ._markup import markdown as markup
+from ._facade.signatures import show_options, with_parameters_of
 from ._stream.closeable import Closeable
 from ._stream.task import Task
-from ._stream.text_stream import TextStream
+from ._stream.text_stream import P, Streams, TextStream
 from ._types.events import Reply
 from ._types.images import Images, as_images
 from ._types.messages import Messages, as_messages
@@ -164,9 +161,7 @@ class QwenSpace(Facade, Closeable):
         return f"{type(self).__name__}({self.name!r}{elsewhere})"
 
     def _repr_markdown_(self) -> str:
-        images = "" if self.max_images == 0 else " and images"
-        name, label, src = map(markup.line, (self.name, self.label, self.src))
-        return f"**{name}**: {label}, {src}, takes text{images}"
+        return describe(self.name, self.label, self.src, images=self.max_images != 0)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not isinstance(self._recipe["ssl_verify"], bool):
@@ -288,8 +283,8 @@ class QwenSpace(Facade, Closeable):
             options: as for `stream`, for all turns.
         """
         checked = self._check_options(options)
-        memory = SessionStore() if self.contract.stateful or self.contract.discover else None
-        return Conversation(functools.partial(self._open, options=checked, memory=memory), system=system)
+        opening = functools.partial(self._open, options=checked, memory=self._memory())
+        return Conversation(opening, system=system)
 
     def status(self) -> SpaceStatus:
         """Return the state of the Space, from its API and the Hub; blocks.
@@ -311,10 +306,8 @@ class QwenSpace(Facade, Closeable):
         """Cancel all running streams and close the connection; the next use reconnects."""
         self._client.close()
 
-    def _check_options(self, options: Mapping[str, object]) -> dict[str, object]:
-        if self.contract.discover:  # its options are unknown until it is reached
-            return dict(options)
-        return check_options(options, self.options, space=self.alias)
+    def _memory(self) -> SessionStore | None:
+        return SessionStore() if self.contract.stateful or self.contract.discover else None
 
     def _probe(self) -> tuple[Task, Future[SpaceStatus]]:
         probe, status = Task(timeouts=self.timeouts, space=self.name), Future[SpaceStatus]()
@@ -336,8 +329,7 @@ class QwenSpace(Facade, Closeable):
     ) -> TextStream:
         turns = as_messages(messages, system)
         uploads = (*(image for message in turns for image in message.images), *as_images(images))
-        check_images(len(uploads), self.max_images, self.name)
-        check_addresses(uploads, self.src)
+        self._check_images(uploads, self.name, self.src)
         request = Request(turns, self._check_options(options), uploads, memory, on_reply, retries)
         return TextStream(self._client, request, timeouts=timeouts or self.timeouts, space=self.name)
 
