@@ -13,6 +13,7 @@ import warnings
 from ._client.status import SpaceStatus
 from ._conversation import Conversation
 from ._many.answers import Answers
+from ._many.router import Router
 from ._many.row import Row
 from ._space import QwenSpace, available_spaces
 from ._stream.text_stream import TextStream
@@ -20,6 +21,7 @@ from ._types.events import Done, Event, Metrics, Reasoning, Reply, Status, Text
 from ._types.messages import Message
 from ._types.timeouts import Timeouts
 from .errors import (
+    AllFailedError,
     AuthenticationError,
     ConnectError,
     ConnectionLostError,
@@ -65,6 +67,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "QVQ_72B",
+    "AllFailedError",
     "Answers",
     "AuthenticationError",
     "ConnectError",
@@ -101,6 +104,7 @@ __all__ = [
     "RateLimitedError",
     "Reasoning",
     "Reply",
+    "Router",
     "Row",
     "SpaceError",
     "SpaceNotFoundError",

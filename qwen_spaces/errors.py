@@ -19,6 +19,7 @@
         ├── ConnectionLostError
         ├── EmptyReplyError
         ├── UnexpectedOutputError           `raw`
+        ├── AllFailedError                  `errors`, `retry_after`
         ├── StreamCancelledError
         └── SpaceTimeoutError (TimeoutError)  `phase`
 
@@ -162,6 +163,27 @@ class UnexpectedOutputError(StreamError):
     def __init__(self, message: str, *, raw: object = None, partial_text: str = "") -> None:
         super().__init__(message, partial_text=partial_text)
         self.raw = raw
+
+
+class AllFailedError(StreamError):
+    """No Space of a `Router` answered.
+
+    Attributes:
+        errors: the name and the error of each Space that was tried, in their order.
+        retry_after: seconds until one of them may be tried again.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        errors: tuple[tuple[str, QwenSpacesError], ...] = (),
+        retry_after: float | None = None,
+        partial_text: str = "",
+    ) -> None:
+        super().__init__(message, partial_text=partial_text)
+        self.errors = errors
+        self.retry_after = retry_after
 
 
 class StreamCancelledError(StreamError):

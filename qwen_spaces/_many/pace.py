@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from ..errors import (
+    AllFailedError,
     ConnectionLostError,
     QueueFullError,
     QuotaExceededError,
@@ -54,7 +55,7 @@ class Pace:
         if pause is None:
             pause = min(FIRST_PAUSE * 2.0**self._in_a_row, LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311
         self._in_a_row += 1
-        if isinstance(error, (QueueFullError, RateLimitedError, QuotaExceededError)):
+        if isinstance(error, (QueueFullError, RateLimitedError, QuotaExceededError, AllFailedError)):
             self._limit = max(1.0, self._limit / 2)
             self.not_before = max(self.not_before, now + pause)
         return pause
