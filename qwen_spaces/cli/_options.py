@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import click
 from click.shell_completion import CompletionItem
 
+from .._many.router import Router
 from .._space import QwenSpace, available_spaces
 from .._types.timeouts import Timeouts
 from ._errors import keep_secret
@@ -43,12 +44,22 @@ class Setup:
             raise click.UsageError("--local and --src exclude each other.")
 
     @contextlib.contextmanager
-    def space(self) -> Iterator[QwenSpace]:
-        """Open the Space, or with --local its replica."""
-        replica = serve_replica(alias_of(self.model)) if self.local else contextlib.nullcontext(self.src)
+    def space(self) -> Iterator[QwenSpace | Router]:
+        """Open the Space, or with --local its replica; a router where there are several."""
         settings: dict[str, Any] = {"token": self.token, "timeouts": _timeouts(self.timeout)}
-        with replica as src, QwenSpace(self.model, src=src, endpoint=self.endpoint, **settings) as space:
-            yield space
+        names = [name.strip() for name in self.model.split(",") if name.strip()] or [self.model]
+        if len(names) > 1 and (self.src or self.endpoint):
+            raise click.UsageError("--src and --endpoint are for one Space; give addresses with -m A,B.")
+        with contextlib.ExitStack() as stack:
+            spaces = []
+            for name in names:
+                src = stack.enter_context(serve_replica(alias_of(name))) if self.local else self.src
+                space = QwenSpace(name, src=src, endpoint=self.endpoint, **settings)
+                spaces.append(stack.enter_context(space))
+            if len(spaces) == 1:
+                yield spaces[0]
+            else:
+                yield stack.enter_context(Router(spaces, name=self.model, timeouts=settings["timeouts"]))
 
     def output(self, *, stream: bool = True) -> Output:
         """Return a Markdown output on a terminal if `rich` is installed, else a plain one."""
@@ -126,7 +137,8 @@ model_option: Decorator = click.option(
     default=Setup.model,
     show_default=True,
     shell_complete=complete_model,
-    help="Alias, Space id owner/name, or URL; `qwen-spaces spaces` lists the aliases.",
+    help="Alias, Space id owner/name, or URL; `qwen-spaces spaces` lists the aliases. Of several, as in "
+    "A,B,URL, the first that answers is used.",
 )
 system_option: Decorator = click.option(
     "-s", "--system", metavar="TEXT", help="System prompt. Default: the Space's own."

@@ -298,6 +298,18 @@ def test_replica_serves_the_named_space(mocker: MockerFixture) -> None:
     run.assert_called_once_with("qvq-72b", port=0, host="127.0.0.1", brain=None)
 
 
+def test_of_several_models_the_first_that_answers_is_used(servers: Servers, prompt: str) -> None:
+    models = f"http://127.0.0.1:9, {servers['qwen-2.5']}"
+    code, text, errors = invoke("ask", "-m", models, "--json", prompt)
+    assert (code, errors) == (0, "")
+    answer = json.loads(text)
+    assert answer["space"] == servers["qwen-2.5"]
+    assert prompt in answer["text"]
+    code, _, errors = invoke("ask", "-m", "qwen-2.5,qwen-3", "--src", "http://127.0.0.1:9", "Hi")
+    assert code == 2
+    assert "are for one Space" in errors
+
+
 def test_every_help_has_examples_and_version_works() -> None:
     for name, text in helps():
         assert f"qwen-spaces {name}".strip() in re.split("Examples?:", text)[1]
