@@ -131,6 +131,19 @@ class QuotaExceededError(_RetryableError):
     """
 
 
+class _SeveralError(_RetryableError):
+    errors: tuple[tuple[str, QwenSpacesError], ...] = ()
+
+
+class AllFailedError(_SeveralError):
+    """No Space of a `Router` answered.
+
+    Attributes:
+        errors: the name and the error of each Space that was tried, in their order.
+        retry_after: seconds until one of them may be tried again.
+    """
+
+
 class SpaceError(StreamError):
     """The Space's own code failed.
 
@@ -163,27 +176,6 @@ class UnexpectedOutputError(StreamError):
     def __init__(self, message: str, *, raw: object = None, partial_text: str = "") -> None:
         super().__init__(message, partial_text=partial_text)
         self.raw = raw
-
-
-class AllFailedError(StreamError):
-    """No Space of a `Router` answered.
-
-    Attributes:
-        errors: the name and the error of each Space that was tried, in their order.
-        retry_after: seconds until one of them may be tried again.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        errors: tuple[tuple[str, QwenSpacesError], ...] = (),
-        retry_after: float | None = None,
-        partial_text: str = "",
-    ) -> None:
-        super().__init__(message, partial_text=partial_text)
-        self.errors = errors
-        self.retry_after = retry_after
 
 
 class StreamCancelledError(StreamError):

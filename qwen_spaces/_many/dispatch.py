@@ -179,9 +179,9 @@ class Dispatcher:
         listed = "; ".join(f"{member.name}: {error}" for member, error in errors)
         failure = AllFailedError(
             f"No Space of {self._name} answered. {listed}",
-            errors=tuple((member.name, error) for member, error in errors),
             retry_after=max(0.0, min(rests)),
         )
+        failure.errors = tuple((member.name, error) for member, error in errors)
         failure.transient = any(error.transient for _, error in errors)
         return failure
 
