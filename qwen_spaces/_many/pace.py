@@ -6,6 +6,7 @@ import random
 
 from ..errors import (
     AllFailedError,
+    ConnectError,
     ConnectionLostError,
     QueueFullError,
     QuotaExceededError,
@@ -30,6 +31,7 @@ class Pace:
         self._most, self._queues = concurrency, queues
         self._limit = float(concurrency)
         self._in_a_row = 0  # refusals
+        self._answered = False  # whether anything was
         self.not_before: float = 0.0  # when the next request may start, in seconds of `time.monotonic()`
 
     def allows(self, running: int, waiting: int, now: float) -> bool:
@@ -44,12 +46,13 @@ class Pace:
 
     def succeed(self) -> None:
         """Record an answer."""
+        self._answered = True
         self._in_a_row = 0
         self._limit = min(float(self._most), self._limit + 1 / self._limit)
 
     def fail(self, error: QwenSpacesError, failures: int, now: float) -> float | None:
         """Return the seconds until a prompt with so many failures is sent again, ``None`` if never."""
-        if failures > MAX_FAILURES or not _passes(error, failures):
+        if failures > MAX_FAILURES or not _passes(error, failures, answered=self._answered):
             return None
         pause = error.retry_after
         if pause is None:
@@ -61,8 +64,10 @@ class Pace:
         return pause
 
 
-def _passes(error: QwenSpacesError, failures: int) -> bool:
+def _passes(error: QwenSpacesError, failures: int, *, answered: bool) -> bool:
     if isinstance(error, ConnectionLostError):  # nobody has seen the text that had come
+        return True
+    if type(error) is ConnectError and answered:  # it was there, and may be again
         return True
     if not error.transient or (error.max_retries is not None and failures > error.max_retries):
         return False

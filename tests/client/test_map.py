@@ -14,11 +14,14 @@ from pytest_mock import MockerFixture
 
 from qwen_spaces import (
     Answers,
+    ConnectError,
+    ConnectionLostError,
     InvalidMessagesError,
     QueueFullError,
     QwenSpace,
     Row,
     SpaceError,
+    SpaceNotFoundError,
     StreamCancelledError,
     UnsupportedOptionError,
 )
@@ -193,6 +196,16 @@ def test_a_pace_halves_at_a_refusal_and_recovers() -> None:
     assert not pace.allows(8, 0, now)
     assert pace.fail(QueueFullError("full", retry_after=121.0), 1, now) is None
     assert pace.fail(SpaceError("It failed"), 1, now) is None
+
+
+def test_a_space_that_was_there_is_waited_for() -> None:
+    pace, gone = Pace(4), ConnectError("It cannot be reached.")
+    assert pace.fail(gone, 1, 0.0) is None
+    pace.succeed()
+    assert pace.fail(gone, 1, 0.0) is not None
+    assert pace.fail(gone, 4, 0.0) is None
+    assert pace.fail(SpaceNotFoundError("There is none."), 1, 0.0) is None
+    assert pace.fail(ConnectionLostError("It was cut."), 1, 0.0) is not None
 
 
 def test_a_cancel_from_elsewhere_ends_the_loop_and_the_jobs(

@@ -304,7 +304,7 @@ def test_equals_share_the_load() -> None:
 
 def test_a_conversation_stays_and_moves_with_its_history_when_its_space_dies(servers: Servers) -> None:
     with ExitStack() as dying, space(good, "qwen-2.5-72b") as third:
-        first = dying.enter_context(space(good))
+        first = QwenSpace("qwen-2.5", src=dying.enter_context(serve("qwen-2.5", brain=good)))
         living = QwenSpace("qwen-3", src=servers["qwen-3"])
         router = Router([[first, third], living])
         chat = router.conversation(system="Be brief.")
@@ -323,7 +323,7 @@ def test_a_conversation_stays_and_moves_with_its_history_when_its_space_dies(ser
 
 def test_many_prompts_survive_the_death_of_a_space() -> None:
     with ExitStack() as dying, space(good, "qwen-2.5-max") as living:
-        first = dying.enter_context(space(good))
+        first = QwenSpace("qwen-2.5", src=dying.enter_context(serve("qwen-2.5", brain=good)))
         answers = Router([[first, living]]).map((f"Hi {number}" for number in range(60)), concurrency=4)
         rows = []
         for row in answers:
