@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -158,6 +159,7 @@ def test_on_a_space_with_room_as_many_run_as_may(servers: Servers, prompt: str) 
     reading.start()
     for each in prompts[:8]:
         servers.wait_for("begin", each)
+    time.sleep(1)  # in which one too many would begin
     assert not servers.reported("begin", prompts[8])
     answers.cancel()
     reading.join(PATIENCE)

@@ -114,8 +114,9 @@ def test_a_torn_line_is_dropped_and_its_prompt_asked_again(path: Path, part: int
     assert (journal.find(again) is not None) == whole
     if not whole:
         journal.write(again, Row(1, "b", Reply("b again")))
+    answered(journal, "c", 2)
     journal.close()
-    assert [line["prompt"] for line in lines(path)] == ["a", "b"]
+    assert [line["prompt"] for line in lines(path)] == ["a", "b", "c"]
     assert path.read_bytes().startswith(first)
 
 
