@@ -118,7 +118,8 @@ def test_prompts_are_taken_as_they_are_needed_and_the_generator_is_closed(
         finally:
             closed.set()
 
-    rows = read(mode, space.map(prompts(), concurrency=2), most=3)
+    source = prompts()  # which would be closed when it is dropped
+    rows = read(mode, space.map(source, concurrency=2), most=3)
     assert [row.index for row in rows] == [0, 1, 2]
     assert closed.is_set()
     assert len(taken) <= 3 + 2
