@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -61,6 +62,7 @@ class Dispatcher:
     def __init__(self, members: Sequence[Member], *, name: str, patience: float | None) -> None:
         self._members, self._name, self._patience = members, name, patience
         self._running: set[Mailbox] = set()
+        self._choosing = threading.Lock()
 
     def run(self, route: Route, mailbox: Mailbox) -> None:
         """Carry out one request, and put the answer into `mailbox`; blocks until it is over."""
@@ -111,12 +113,12 @@ class Dispatcher:
         attempt.watch(route.timeouts, self._patience, lambda: bool(self._ready(route, tried)))
         error: BaseException | None = None
         try:
-            with member.attempt():
-                member.space._client.run(option.request, attempt)
+            member.space._client.run(option.request, attempt)
         except QwenSpacesError as failure:
             error = failure
         finally:
             attempt.end()
+            member.end()
         error = attempt.error or error  # that of the mailbox came first
         if mailbox.ended:
             return None
@@ -146,6 +148,23 @@ class Dispatcher:
         return [option for option in options if option.member.is_ready(now)]
 
     def _choose(self, route: Route, tried: Sequence[Member]) -> Option | None:
+        """Return the member to try next, which counts the request from now on."""
+        equals = self._best(route, tried)
+        if len(equals) > 1:
+            _probe([option.member for option in equals])
+        with self._choosing:  # so that two requests see each other
+            option = self._pick(route, tried)
+            if option:
+                option.member.begin()
+            return option
+
+    def _best(self, route: Route, tried: Sequence[Member]) -> list[Option]:
+        """Return the members of the best tier that do not rest."""
+        ready = self._ready(route, tried)
+        best = min((option.member.tier for option in ready), default=0)
+        return [option for option in ready if option.member.tier == best]
+
+    def _pick(self, route: Route, tried: Sequence[Member]) -> Option | None:
         """Return the member to try next; if all rest, the one whose rest ends first, once."""
         ready = self._ready(route, tried)
         if not ready:
@@ -155,11 +174,7 @@ class Dispatcher:
         for option in ready:
             if option.member in route.sticky:
                 return option
-        best = min(option.member.tier for option in ready)
-        tier = [option for option in ready if option.member.tier == best]
-        if len(tier) > 1:
-            _probe([option.member for option in tier])
-            tier = [option for option in tier if option.member.is_ready(time.monotonic())] or tier
+        tier = self._best(route, tried) or ready
         known = all(option.member.queue_size is not None for option in tier)
 
         def rank(option: Option) -> tuple[float, int, float]:

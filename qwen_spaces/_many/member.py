@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from .._stream.mailbox import Mailbox
@@ -69,16 +68,15 @@ class Member:
         """Return how long it lets us wait, as far as that is known."""
         return (self._first or 0.0) * (1 + self.in_flight)
 
-    @contextlib.contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Count a request while it runs."""
+    def begin(self) -> None:
+        """Count a request that is about to run."""
         with self._lock:
             self.in_flight += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.in_flight -= 1
+
+    def end(self) -> None:
+        """Count it no longer."""
+        with self._lock:
+            self.in_flight -= 1
 
     def succeed(self, first: float | None) -> None:
         """Record an answer, whose first text came after so many seconds."""
