@@ -12,6 +12,9 @@ import warnings
 
 from ._client.status import SpaceStatus
 from ._conversation import Conversation
+from ._many.answers import Answers
+from ._many.router import Router
+from ._many.row import Row
 from ._space import QwenSpace, available_spaces
 from ._stream.text_stream import TextStream
 from ._types.events import Done, Event, Metrics, Reasoning, Reply, Status, Text
@@ -19,6 +22,7 @@ from ._types.messages import Message
 from ._types.timeouts import Timeouts
 from ._types.tools import ToolCall
 from .errors import (
+    AllFailedError,
     AuthenticationError,
     ConnectError,
     ConnectionLostError,
@@ -64,6 +68,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "QVQ_72B",
+    "AllFailedError",
+    "Answers",
     "AuthenticationError",
     "ConnectError",
     "ConnectionLostError",
@@ -99,6 +105,8 @@ __all__ = [
     "RateLimitedError",
     "Reasoning",
     "Reply",
+    "Router",
+    "Row",
     "SpaceError",
     "SpaceNotFoundError",
     "SpaceStatus",

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from ._client.client import SpaceClient
 from ._client.request import Request, SessionStore
-from ._client.status import SpaceStatus
-from ._contract.endpoint import check_addresses, check_images
-from ._contract.options import check_options
+from ._client.status import SpaceStatus, describe
 from ._conversation import Conversation
-from ._facade.registry import FACADES, Facade, find, find_source, vision_aliases
+from ._facade.registry import FACADES, Facade, find, find_source
 from ._facade.settings import MAX_CHARS, RETRIES, check_settings
-from ._facade.signatures import P, Streams, show_options, with_parameters_of
-from ._markup import markdown as markup
+from ._facade.signatures import show_options, with_parameters_of
 from ._stream.closeable import Closeable
 from ._stream.task import Task
-from ._stream.text_stream import TextStream
+from ._stream.text_stream import P, Streams, TextStream
 from ._tools import find_plan, prepare
 from ._types.events import Reply
 from ._types.images import Images, as_images
@@ -29,6 +26,7 @@ from ._types.tools import ResponseFormat, ToolChoice, Tools
 from .errors import UnknownSpaceError, UnsupportedOptionError
 
 if TYPE_CHECKING:
+    import os
     import ssl
 
     from typing_extensions import Self, Unpack
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from ._display.live_reply import LiveReply
     from ._facade import names
     from ._facade.settings import NoOptions, Settings
+    from ._many.answers import Answers
     from ._tools.plan import Plan
 
 
@@ -165,9 +164,7 @@ class QwenSpace(Facade, Closeable):
         return f"{type(self).__name__}({self.name!r}{elsewhere})"
 
     def _repr_markdown_(self) -> str:
-        images = "" if self.max_images == 0 else " and images"
-        name, label, src = map(markup.line, (self.name, self.label, self.src))
-        return f"**{name}**: {label}, {src}, takes text{images}"
+        return describe(self.name, self.label, self.src, images=self.max_images != 0)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not isinstance(self._recipe["ssl_verify"], bool):
@@ -244,6 +241,54 @@ class QwenSpace(Facade, Closeable):
 
         return LiveReply(self.stream(*args, **kwargs))
 
+    def map(
+        self,
+        prompts: Iterable[Any],
+        *,
+        system: str | None = None,
+        concurrency: int = 4,
+        ordered: bool = True,
+        save: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+        **options: Any,
+    ) -> Answers:
+        """Answer many prompts, several at once. Nothing is sent before the first read.
+
+        At most one request waits in the Space's queue, so that others have their turn. What fails for a
+        while is asked again later, three times at most.
+
+        Args:
+            prompts: an iterable of what `stream` takes as messages; a generator is read as needed.
+            system: a system prompt for all of them.
+            concurrency: the most requests at once.
+            ordered: ``False`` gives each row as soon as it is complete.
+            save: the path of a journal; the same call with it resumes, and asks only what it lacks.
+            progress: whether to show a progress bar.
+            options: as for `stream`, for all prompts.
+
+        Raises:
+            InvalidMessagesError: `prompts` is one prompt. (An invalid prompt is a row with its error.)
+            UnsupportedOptionError: an option or argument cannot be used.
+
+        Example:
+            for row in QwenSpace("qwen-2.5").map(["Why is the sky blue?", "Why is grass green?"]):
+                print(row.index, row.text)
+        """
+        from ._many.answers import start
+
+        return start(
+            prompts,
+            self._open,
+            space=self.name,
+            timeouts=self.timeouts,
+            system=system,
+            options=self._check_options(options),
+            concurrency=concurrency,
+            ordered=ordered,
+            save=save,
+            progress=progress,
+        )
+
     def conversation(
         self,
         system: str | None = None,
@@ -263,8 +308,7 @@ class QwenSpace(Facade, Closeable):
             options: as for `stream`.
         """
         plan, checked = find_plan(tools, tool_choice, response_format), self._check_options(options)
-        memory = SessionStore() if self.contract.stateful or self.contract.discover else None
-        opened = functools.partial(self._open, plan=plan, options=checked, memory=memory)
+        opened = functools.partial(self._open, plan=plan, options=checked, memory=self._memory())
         return Conversation(opened, system=system)
 
     def status(self) -> SpaceStatus:
@@ -287,10 +331,8 @@ class QwenSpace(Facade, Closeable):
         """Cancel all running streams and close the connection; the next use reconnects."""
         self._client.close()
 
-    def _check_options(self, options: Mapping[str, object]) -> dict[str, object]:
-        if self.contract.discover:  # its options are unknown until it is reached
-            return dict(options)
-        return check_options(options, self.options, space=self.alias)
+    def _memory(self) -> SessionStore | None:
+        return SessionStore() if self.contract.stateful or self.contract.discover else None
 
     def _probe(self) -> tuple[Task, Future[SpaceStatus]]:
         probe, status = Task(timeouts=self.timeouts, space=self.name), Future[SpaceStatus]()
@@ -308,16 +350,18 @@ class QwenSpace(Facade, Closeable):
         images: Images = (),
         on_reply: Callable[[Reply], None] | None = None,
         memory: SessionStore | None = None,
+        timeouts: Timeouts | None = None,
+        retries: int | None = None,
     ) -> TextStream:
         retry = bool(self._recipe["retries"])
         # The limit of the Space must not end a conversation.
         given = with_newest_images(as_messages(messages, system), self.max_images if on_reply else None)
         turns, reader = prepare(given, plan, self.contract, retry=retry)
         uploads = (*(image for message in turns for image in message.images), *as_images(images))
-        check_images(len(uploads), self.max_images, self.name, vision_aliases)
-        check_addresses(uploads, self.src)
-        request = Request(turns, self._check_options(options), uploads, memory, on_reply)
-        return TextStream(self._client, request, timeouts=self.timeouts, space=self.name, reader=reader)
+        self._check_images(uploads, self.name, self.src)
+        request = Request(turns, self._check_options(options), uploads, memory, on_reply, retries)
+        bounds = timeouts or self.timeouts
+        return TextStream(self._client, request, timeouts=bounds, space=self.name, reader=reader)
 
 
 def available_spaces() -> list[type[QwenSpace]]:

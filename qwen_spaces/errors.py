@@ -19,6 +19,7 @@
         ├── ConnectionLostError
         ├── EmptyReplyError
         ├── UnexpectedOutputError           `raw`
+        ├── AllFailedError                  `errors`, `retry_after`
         ├── StreamCancelledError
         └── SpaceTimeoutError (TimeoutError)  `phase`
 
@@ -127,6 +128,19 @@ class QuotaExceededError(_RetryableError):
 
     Attributes:
         retry_after: seconds until it is renewed, if the Space's message has them, else ``None``.
+    """
+
+
+class _SeveralError(_RetryableError):
+    errors: tuple[tuple[str, QwenSpacesError], ...] = ()
+
+
+class AllFailedError(_SeveralError):
+    """No Space of a `Router` answered.
+
+    Attributes:
+        errors: the name and the error of each Space that was tried, in their order.
+        retry_after: seconds until one of them may be tried again.
     """
 
 

@@ -16,12 +16,12 @@ from __future__ import annotations
 import functools
 import os
 import warnings
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 from ._facade.registry import ProviderFacts
 from ._space import QwenSpace
-from ._stream.text_stream import StreamIterator
+from ._stream.async_result import AsyncResult
 from ._types.images import ImageLike
 from ._types.timeouts import Timeouts
 from .errors import StreamError, UnknownSpaceError
@@ -32,23 +32,6 @@ ResponseError = StreamError
 Media: TypeAlias = "Sequence[tuple[ImageLike, str | None]]"  # (data, filename)
 
 _HARMLESS = {"stream", "return_conversation", "conversation"}  # they do not change the answer
-
-
-class AsyncResult:
-    """The deltas of one answer, for ``async for``, with or without ``await``."""
-
-    def __init__(self, deltas: StreamIterator[str]) -> None:
-        self._deltas = deltas
-
-    def __aiter__(self) -> StreamIterator[str]:
-        return self._deltas
-
-    async def __anext__(self) -> str:
-        return await self._deltas.__anext__()
-
-    def __await__(self) -> Generator[Any, None, AsyncResult]:
-        yield from ()
-        return self
 
 
 class _Provider(ProviderFacts):

@@ -24,6 +24,7 @@ LAYERS = [  # from the bottom up; a module imports from lower layers only
     {"_stream"},
     {"_display", "_facade", "_gradio", "_tools"},
     {"_client", "_conversation"},
+    {"_many"},
     {"_space"},
     {"gateway", "spaces"},
     {"cli", "integrations", "notebook", "providers"},

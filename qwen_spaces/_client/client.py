@@ -72,7 +72,8 @@ class SpaceClient:
 
         mailbox.max_chars = self._max_chars
         with self._registered(mailbox):
-            retrying(mailbox, self._retries)(self._log_in_again, request, mailbox)
+            retries = self._retries if request.retries is None else request.retries
+            retrying(mailbox, retries)(self._log_in_again, request, mailbox)
 
     def _log_in_again(self, request: Request, mailbox: Mailbox) -> None:
         """Try once more if the server has forgotten the login, as after a restart."""

@@ -58,6 +58,7 @@ class Request:
     images: Sequence[Image]
     sessions: SessionStore | None = None
     on_reply: Callable[[Reply], None] | None = None
+    retries: int | None = None  # before its first text, if not those of the client
     session_hash: str | None = None  # of a stateful Space, set by `unsent`
     turns: int = 0  # of that session, this one included
     values: Mapping[int, object] = field(default_factory=dict)  # of the page's components, at the end

@@ -82,3 +82,9 @@ class SpaceStatus:
         }
         rows = [f"| {name} | {value} |" for name, value in facts.items() if value is not None]
         return "\n".join(["| | |", "| --- | --- |", *rows])
+
+
+def describe(name: str, label: str, src: str, *, images: bool) -> str:
+    """Return a line about a Space that was not reached, as Markdown to publish."""
+    name, label, src = map(markup.line, (name, label, src))
+    return f"**{name}**: {label}, {src}, takes text{' and images' if images else ''}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from .._addresses import Address, did_you_mean, parse_address, redact
 from .._contract.contract import Contract
-from .._contract.options import OptionSpec
+from .._contract.endpoint import check_addresses, check_images
+from .._contract.options import OptionSpec, check_options
+from .._types.images import Image
 from ..errors import UnknownSpaceError
 
 _HOST = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
@@ -59,6 +61,15 @@ class Facade(ProviderFacts):
         if cls.max_images != 0:
             facts.vision_models, facts.default_vision_model = [cls.alias], long
         FACADES.update(dict.fromkeys(cls.aliases, cls))
+
+    def _check_options(self, options: Mapping[str, object]) -> dict[str, object]:
+        if self.contract.discover:  # its options are unknown until it is reached
+            return dict(options)
+        return check_options(options, self.options, space=self.alias)
+
+    def _check_images(self, images: Sequence[Image], name: str, src: str) -> None:
+        check_images(len(images), self.max_images, name, vision_aliases)
+        check_addresses(images, src)
 
 
 def find(cls: type[Facade], name: str) -> tuple[type[Facade], Address | None]:

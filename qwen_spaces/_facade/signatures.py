@@ -6,22 +6,14 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from inspect import Parameter
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._contract.options import OptionSpec, type_of_option
 
 if TYPE_CHECKING:
-    from .._stream.text_stream import TextStream
     from .registry import Facade
 
-P = ParamSpec("P")
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class Streams(Protocol[P]):
-    """An object with a `stream`, whose parameters `ask` and `show` take as well."""
-
-    def stream(self, *args: P.args, **kwargs: P.kwargs) -> TextStream: ...
 
 
 def with_parameters_of(other: Callable[..., Any]) -> Callable[[Function], Function]:

@@ -76,7 +76,7 @@ def status_of(kind: str, rank: object, queue_size: object, eta: object) -> Statu
 
     Example:
         >>> status_of("estimation", 0, 1, 2.5)
-        Status(stage='queued', position=0, queue_size=1, eta=2.5, reason='', upload=None, level='')
+        Status(stage='queued', position=0, queue_size=1, eta=2.5, reason='', upload=None, level='', space='')
     """
     stage = _STAGES.get(kind)
     return stage and Status(stage, _count(rank), _count(queue_size), _number(eta))

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import anyio
-import anyio.lowlevel
+from typing import NamedTuple
 
 from .._contract.content import Snapshot
 from .._contract.output import AnswerParser
 from .._types.events import Status
 from .._types.timeouts import Timeline
 from ..errors import ConnectionLostError, StreamCancelledError, UnexpectedOutputError
+from .signal import Signal
 
 MAX_MESSAGES = 16  # of a Space, that a reader has not read
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -39,7 +36,7 @@ class Update(NamedTuple):
     messages: tuple[Status, ...] = ()  # of the Space's own, before `status`
 
 
-class Mailbox:
+class Mailbox(Signal):
     """A one-slot mailbox: the newest snapshot replaces the one not yet read.
 
     So a slow reader costs no memory and never lags, since each snapshot holds all the text so far. Appended
@@ -47,8 +44,7 @@ class Mailbox:
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._wakers: set[Callable[[], object]] = set()
+        super().__init__()
         self._status: Status | None = None
         self._messages: deque[Status] = deque(maxlen=MAX_MESSAGES)  # unread ones, before the status
         self._snapshot: Snapshot | None = None
@@ -61,6 +57,10 @@ class Mailbox:
         self.max_chars: int | None = None  # of text and reasoning; a longer answer ends the request
         self.has_answer: bool = False  # whether anything has come that is text, reasoning or a file
         self.raw: object = None  # the newest output that held a snapshot, as the SDK returned it
+        self.on_change: Callable[[], object] | None = (
+            None  # called at each status and at the end; never blocks
+        )
+        self.space: str = ""  # the one that answers, if it is one of several
         self.ended: bool = False
         self.error: BaseException | None = None
         self.finished: threading.Event = threading.Event()  # set when the work has ended here
@@ -73,6 +73,8 @@ class Mailbox:
                 self._messages.append(self._status)
             self._status = status
             self._wake()
+            if self.on_change:
+                self.on_change()
 
     def set_snapshot(self, output: object) -> None:
         """Give the reader the answer in an output of the Space; an unreadable one ends the request."""
@@ -114,6 +116,8 @@ class Mailbox:
                 self.ended, self.error, self.timeline.closed = True, error, time.monotonic()
                 self._cancel_job = None  # it holds the whole session
                 self._wake()
+                if self.on_change:
+                    self.on_change()
 
     def on_cancel(self, cancel: Callable[[], None]) -> None:
         """Call `cancel`, which must not block, when the reader cancels; at once if it already has."""
@@ -156,34 +160,6 @@ class Mailbox:
         with self._changed:
             self._changed.wait_for(lambda: self.ended, seconds)
 
-    def wait(self, timeout: float | None) -> None:
-        """Block until something is new, for `timeout` seconds at most."""
-        with self._changed:
-            self._changed.wait_for(self._has_update, timeout)
-
-    async def wait_async(self, timeout: float | None) -> None:
-        """Wait until something is new, for `timeout` seconds at most, under asyncio or trio."""
-        event = anyio.Event()
-        loop: Any = anyio.lowlevel.current_token().native_token
-        # No `anyio.from_thread`: the thread that listens to the Space must never block on a reader's loop.
-        soon = loop.call_soon_threadsafe if hasattr(loop, "call_soon_threadsafe") else loop.run_sync_soon
-
-        def wake() -> None:
-            with contextlib.suppress(RuntimeError):  # that loop is closed and its reader gone
-                soon(event.set)
-
-        with self._changed:
-            if self._has_update():
-                event.set()
-            else:
-                self._wakers.add(wake)
-        try:
-            with anyio.move_on_after(timeout):
-                await event.wait()
-        finally:
-            with self._changed:
-                self._wakers.discard(wake)
-
     def _check_length(self) -> None:
         if self.max_chars is not None and self._length > self.max_chars:
             self.fail(
@@ -195,9 +171,3 @@ class Mailbox:
 
     def _has_update(self) -> bool:
         return bool(self.ended or self._appended or self._snapshot is not None or self._status is not None)
-
-    def _wake(self) -> None:
-        self._changed.notify_all()
-        for wake in self._wakers:
-            wake()
-        self._wakers.clear()

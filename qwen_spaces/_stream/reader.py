@@ -82,6 +82,19 @@ class Reader(Task):
             raise
         return event
 
+    def poll(self) -> Reply | None:
+        """Return the reply, ``None`` if it is not complete; start the request first, and never wait.
+
+        Raises what `pull` raises. Events are dropped; to hear of the next one, set ``mailbox.on_change``.
+        """
+        while self.reply is None and (self._next() is not None or self._has_events()):
+            pass
+        return self.reply
+
+    def _has_events(self) -> bool:
+        self._process()
+        return bool(self._events)
+
     def _next(self) -> Event | None:
         """Return the next event if one is here; start the request first."""
         with self._lock:
@@ -144,6 +157,7 @@ class Reader(Task):
             files=answer.files,
             tool_calls=answer.tool_calls,
             parsed=answer.parsed,
+            space=self.mailbox.space or self.space,
         )
         self._events.append(Done(self.reply))
         self._request.complete(self.reply)

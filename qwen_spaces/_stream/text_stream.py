@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 CLOSE_TIMEOUT = 2.0  # seconds that close() and aclose() wait until the server knows
 
@@ -130,6 +131,12 @@ class TextStream(Closeable):
         mailbox = self._reader.mailbox
         submitted = mailbox.timeline.submitted is not None and not mailbox.finished.is_set()
         return submitted and isinstance(mailbox.error, StreamCancelledError)
+
+
+class Streams(Protocol[P]):
+    """An object with a `stream`, whose parameters `ask` and `show` take as well."""
+
+    def stream(self, *args: P.args, **kwargs: P.kwargs) -> TextStream: ...
 
 
 class StreamIterator(Generic[T]):

@@ -32,6 +32,7 @@ class Status:
         upload: bytes of the images that are being uploaded, ``None`` if none are.
         level: ``"info"``, ``"success"``, ``"warning"`` or ``"error"`` for a message of the Space's own, from
             `gr.Info`, `gr.Warning` or ZeroGPU; ``""`` for any other status.
+        space: the name of the Space, if a `Router` chose it; else ``""``.
     """
 
     stage: Stage
@@ -41,6 +42,7 @@ class Status:
     reason: str = ""
     upload: int | None = None
     level: str = ""
+    space: str = ""
     type: Literal["status"] = field(default="status", init=False, repr=False)
 
     def __str__(self) -> str:
@@ -96,6 +98,7 @@ class Reply:
         files: the addresses of the files beside the text, such as images; nothing is downloaded.
         tool_calls: the calls of tools that the model asks for.
         parsed: the answer as the ``response_format`` has it: an object of a pydantic model, or JSON's value.
+        space: the name of the Space that answered.
     """
 
     text: str
@@ -106,6 +109,7 @@ class Reply:
     files: tuple[str, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     parsed: Any = None
+    space: str = ""
 
     @property
     def message(self) -> Message:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ._ask import ask
+from ._batch import batch
 from ._chat import chat
 from ._errors import exit_on_error
 from ._safety import safe_streams
@@ -54,7 +55,7 @@ def _report_losses(count: int) -> None:
 
 @click.group(
     cls=_Group,
-    commands=[ask, chat, spaces, status, replica, serve],
+    commands=[ask, chat, batch, spaces, status, replica, serve],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option("--debug", is_flag=True, envvar="QWEN_SPACES_DEBUG", help="Show the traceback of an error.")
@@ -66,6 +67,7 @@ def main(debug: bool) -> None:
     Examples:
       qwen-spaces ask "Why is the sky blue?"
       qwen-spaces chat -m qwen-2-72b
+      qwen-spaces batch notes.txt -o answers.jsonl
       qwen-spaces spaces
 
     \b

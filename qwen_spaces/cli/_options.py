@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from .._many.router import Router
 from .._space import QwenSpace, available_spaces
 from .._types.timeouts import Timeouts
 from ..errors import QwenSpacesError
@@ -47,12 +48,22 @@ class Setup:
             context.meta[REMOTE] = not (self.local or self.src)
 
     @contextlib.contextmanager
-    def space(self) -> Iterator[QwenSpace]:
-        """Open the Space, or with --local its replica."""
-        replica = serve_replica(alias_of(self.model)) if self.local else contextlib.nullcontext(self.src)
+    def space(self) -> Iterator[QwenSpace | Router]:
+        """Open the Space, or with --local its replica; a router where there are several."""
         settings: dict[str, Any] = {"token": self.token, "timeouts": _timeouts(self.timeout)}
-        with replica as src, QwenSpace(self.model, src=src, endpoint=self.endpoint, **settings) as space:
-            yield space
+        names = [name.strip() for name in self.model.split(",") if name.strip()] or [self.model]
+        if len(names) > 1 and (self.src or self.endpoint):
+            raise click.UsageError("--src and --endpoint are for one Space; give addresses with -m A,B.")
+        with contextlib.ExitStack() as stack:
+            spaces = []
+            for name in names:
+                src = stack.enter_context(serve_replica(alias_of(name))) if self.local else self.src
+                space = QwenSpace(name, src=src, endpoint=self.endpoint, **settings)
+                spaces.append(stack.enter_context(space))
+            if len(spaces) == 1:
+                yield spaces[0]
+            else:
+                yield stack.enter_context(Router(spaces, name=self.model, timeouts=settings["timeouts"]))
 
     def output(self, *, stream: bool = True) -> Output:
         """Return a Markdown output on a terminal if `rich` is installed, else a plain one."""
@@ -145,6 +156,30 @@ def _forget_source(ctx: click.Context, _param: click.Parameter, value: str | Non
     return None if from_environment and explicit else value
 
 
+model_option: Decorator = click.option(
+    "-m",
+    "--model",
+    default=Setup.model,
+    show_default=True,
+    envvar="QWEN_SPACES_MODEL",
+    show_envvar=True,
+    shell_complete=complete_model,
+    help="Alias, Space id owner/name, or URL; `qwen-spaces spaces` lists the aliases. Of several, as in "
+    "A,B,URL, the first that answers is used.",
+)
+system_option: Decorator = click.option(
+    "-s", "--system", metavar="TEXT", help="System prompt. Default: the Space's own."
+)
+local_option: Decorator = click.option(
+    "--local", is_flag=True, help="Answer from a replica; nothing leaves this machine."
+)
+timeout_option: Decorator = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Time limit for an answer, the queue included. "
+    "Default: 120 until the first text, then 60 between texts.",
+)
 SRC_HELP = "URL or owner/name of the Space, if not the usual one."
 src_option: Decorator = click.option("--src", metavar="URL", help=SRC_HELP)
 endpoint_option: Decorator = click.option(
@@ -156,17 +191,8 @@ token_option: Decorator = click.option(
     help="Hugging Face token. It is visible in the process list; `hf auth login` saves one instead.",
 )
 _SHARED_OPTIONS: tuple[Decorator, ...] = (
-    click.option(
-        "-m",
-        "--model",
-        default=Setup.model,
-        show_default=True,
-        envvar="QWEN_SPACES_MODEL",
-        show_envvar=True,
-        shell_complete=complete_model,
-        help="Alias, Space id owner/name, or URL; `qwen-spaces spaces` lists the aliases.",
-    ),
-    click.option("-s", "--system", metavar="TEXT", help="System prompt. Default: the Space's own."),
+    model_option,
+    system_option,
     click.option(
         "-i",
         "--image",
@@ -196,14 +222,8 @@ _SHARED_OPTIONS: tuple[Decorator, ...] = (
     ),
     endpoint_option,
     token_option,
-    click.option("--local", is_flag=True, help="Answer from a replica; nothing leaves this machine."),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        help="Time limit for an answer, the queue included. "
-        "Default: 120 until the first text, then 60 between texts.",
-    ),
+    local_option,
+    timeout_option,
     click.option("--plain", is_flag=True, help="Show the text as it arrives, not as rendered Markdown."),
     click.option("--hide-reasoning", is_flag=True, help="Hide the reasoning before the answer."),
 )

@@ -163,7 +163,7 @@ def test_a_shown_reply_is_shown_again_by_a_later_cell(page: Page) -> None:
 def test_a_shown_reply_is_a_reply(page: Page) -> None:
     shown, plain = page.run("shown.result()", shown=LiveReply(stream_of("Hello."))).value, Reply("Hello.")
     assert isinstance(shown, DisplayedReply)
-    same = Reply(shown.text, metrics=shown.metrics, raw=shown.raw)
+    same = Reply(shown.text, metrics=shown.metrics, raw=shown.raw, space=shown.space)
     assert shown == same
     assert same == shown
     assert shown != plain

@@ -1,0 +1,240 @@
+"""`Router`, several Spaces that answer as one."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from .._conversation import Conversation
+from .._facade.registry import Facade, find
+from .._stream.closeable import Closeable
+from .._stream.text_stream import TextStream
+from .._types.events import Reply
+from .._types.images import Images, as_images
+from .._types.messages import Messages, as_messages
+from .._types.timeouts import Timeouts, is_seconds
+from ..errors import InvalidImageError, QwenSpacesError, UnsupportedOptionError
+from .answers import CLOSE_TIMEOUT, Answers, start
+from .dispatch import Dispatcher, Option, Route
+from .member import Member, Space
+
+if TYPE_CHECKING:
+    from .._display.live_reply import LiveReply
+
+
+class Router(Closeable):
+    """Several Spaces that answer as one: a request goes where the queue is shortest, and on if it fails.
+
+    Another Space is asked only before the first text. A Space that failed rests for a while. A conversation
+    stays with the Space that answered, and moves with its whole history. Threads, tasks and event loops may
+    share one object. Each Space sees the prompts that it gets.
+
+    Args:
+        spaces: names, addresses or `QwenSpace` objects, the first ones first; those in a list of their own
+            are equals, among which the load is shared.
+        name: what it is called.
+        patience: seconds to the first text after which another Space is asked; ``None`` waits on.
+        timeouts: as for `QwenSpace`, for each attempt.
+        retries: how often all of them are tried again.
+        settings: the other arguments of `QwenSpace`, for those that are named here.
+
+    Raises:
+        UnknownSpaceError: no Space has that name.
+        UnsupportedOptionError: there is no Space, or another argument is invalid.
+
+    Example:
+        router = Router([["qwen-2.5", "me/my-duplicate"], "qwen-3"])
+        reply = router.ask("Why is the sky blue?")
+        print(reply.space, reply.text)
+    """
+
+    def __init__(
+        self,
+        spaces: Iterable[Any],
+        *,
+        name: str = "router",
+        patience: float | None = 30.0,
+        timeouts: Timeouts | float | None = None,
+        retries: int = 2,
+        **settings: Any,
+    ) -> None:
+        if patience is not None and not is_seconds(patience):
+            raise UnsupportedOptionError(f"patience={patience!r} is not a number of seconds.")
+        if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
+            raise UnsupportedOptionError(f"retries={retries!r} is not a number of retries: pass 0, 1, 2 ...")
+        self.name = name
+        self._members = _members(spaces, {**settings, "timeouts": timeouts})
+        self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(total=timeouts)
+        self._retries = retries
+        self._dispatcher = Dispatcher(self._members, name=name, patience=patience)
+
+    def __repr__(self) -> str:
+        return f"Router({[member.name for member in self._members]}, name={self.name!r})"
+
+    @property
+    def max_images(self) -> int | None:
+        """The most images in a request that any of the Spaces takes; ``None`` for any number."""
+        limits = [member.space.max_images for member in self._members]
+        return None if None in limits else max(filter(None, limits), default=0)
+
+    def stream(
+        self, messages: Messages, *, system: str | None = None, images: Images = (), **options: Any
+    ) -> TextStream:
+        """Stream the answer of one of the Spaces; see `QwenSpace.stream`.
+
+        Spaces that lack an option or take no image are passed over.
+
+        Raises:
+            QwenSpacesError: no Space can take the request; the error of the first one.
+        """
+        return self._open(messages, system=system, images=images, options=options)
+
+    def ask(
+        self, messages: Messages, *, system: str | None = None, images: Images = (), **options: Any
+    ) -> Reply:
+        """Wait for the whole answer and return it; blocks. The parameters are those of `stream`.
+
+        Raises:
+            AllFailedError: several Spaces were tried; if it was one, its own error.
+        """
+        with self.stream(messages, system=system, images=images, **options) as stream:
+            return stream.result()
+
+    def show(
+        self, messages: Messages, *, system: str | None = None, images: Images = (), **options: Any
+    ) -> LiveReply:
+        """Show the answer in a notebook as it arrives; see `QwenSpace.show`."""
+        from .._display.live_reply import LiveReply
+
+        return LiveReply(self.stream(messages, system=system, images=images, **options))
+
+    def conversation(self, system: str | None = None, **options: Any) -> Conversation:
+        """Start a chat that keeps its history, and its Space while that answers."""
+        self._check(options)
+        memories = {member: member.space._memory() for member in self._members}
+        opening = functools.partial(self._open, options=options, memories=memories, sticky=[])
+        return Conversation(opening, system=system)
+
+    def map(
+        self,
+        prompts: Iterable[Any],
+        *,
+        system: str | None = None,
+        concurrency: int = 4,
+        ordered: bool = True,
+        save: str | os.PathLike[str] | None = None,
+        progress: bool = False,
+        **options: Any,
+    ) -> Answers:
+        """Answer many prompts, several at once; see `QwenSpace.map`. If all Spaces rest, it waits."""
+        self._check(options)
+        return start(
+            prompts,
+            self._open,
+            space=self.name,
+            timeouts=self._timeouts,
+            system=system,
+            options=options,
+            concurrency=concurrency,
+            ordered=ordered,
+            save=save,
+            progress=progress,
+            queues=len(self._members),
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Return the state of each Space by name, or the error with which it cannot be reached; blocks."""
+        return anyio.run(self.astatus)
+
+    async def astatus(self) -> dict[str, Any]:
+        """Like `status`, without blocking the event loop."""
+        states: dict[str, Any] = {member.name: None for member in self._members}
+
+        async def look(member: Member) -> None:
+            try:
+                states[member.name] = await member.space.astatus()
+            except QwenSpacesError as error:
+                states[member.name] = error
+
+        async with anyio.create_task_group() as tasks:
+            for member in self._members:
+                tasks.start_soon(look, member)
+        return states
+
+    def close(self) -> None:
+        """Cancel all running streams, and close the Spaces that were named, not those given as objects."""
+        until = time.monotonic() + CLOSE_TIMEOUT
+        for mailbox in self._dispatcher.cancel():
+            mailbox.finished.wait(max(0.0, until - time.monotonic()))
+        for member in self._members:
+            if member.owned:
+                member.space.close()
+
+    def _check(self, options: Mapping[str, object]) -> None:
+        """Raise the first Space's error if none takes these options."""
+        errors = []
+        for member in self._members:
+            try:
+                member.space._check_options(options)
+            except UnsupportedOptionError as error:
+                errors.append(error)
+        if len(errors) == len(self._members):
+            raise errors[0]
+
+    def _open(
+        self,
+        messages: Messages,
+        *,
+        options: Mapping[str, object],
+        system: str | None = None,
+        images: Images = (),
+        on_reply: Callable[[Reply], None] | None = None,
+        memories: Mapping[Member, Any] | None = None,
+        sticky: list[Member] | None = None,
+        timeouts: Timeouts | None = None,
+        retries: int | None = None,
+    ) -> TextStream:
+        turns, uploads = as_messages(messages, system), as_images(images)
+        fitting: list[Option] = []
+        refusals: list[QwenSpacesError] = []
+        for member in self._members:
+            memory = memories and memories[member]
+            try:
+                stream = member.space._open(turns, images=uploads, options=options, memory=memory, retries=0)
+                fitting.append(Option(member, stream._reader._request))
+            except (UnsupportedOptionError, InvalidImageError) as error:
+                refusals.append(error)
+        if not fitting:
+            raise refusals[0]
+        timeouts = timeouts or self._timeouts
+        rounds = self._retries if retries is None else retries
+        route = Route(fitting, timeouts, [] if sticky is None else sticky, rounds, on_reply)
+        whole = dataclasses.replace(timeouts, connect=None, wake=None, first=None)  # these are each attempt's
+        return TextStream(self._dispatcher, route, timeouts=whole, space=self.name)
+
+
+def _members(spaces: Iterable[Any], settings: Mapping[str, Any]) -> Sequence[Member]:
+    """Return the Spaces with their tiers; a name that several have gives way to their addresses."""
+    if isinstance(spaces, str):
+        raise UnsupportedOptionError(f"A Router takes a list of Spaces: Router([{spaces!r}, ...]).")
+    found: list[tuple[Space, int, bool]] = []
+    for tier, equals in enumerate(spaces):
+        for given in equals if isinstance(equals, (list, tuple)) else [equals]:
+            owned = isinstance(given, str)
+            made: Any = find(Facade, given)[0](given, **settings) if owned else given  # type: ignore[call-arg]
+            if not hasattr(made, "_client"):
+                raise UnsupportedOptionError(f"A Router takes names and QwenSpaces, not {made!r:.100}.")
+            found.append((made, tier, owned))
+    if not found:
+        raise UnsupportedOptionError("A Router needs at least one Space.")
+    names = [space.name for space, _, _ in found]
+    return [
+        Member(space, space.name if names.count(space.name) == 1 else space.src, tier, owned=owned)
+        for space, tier, owned in found
+    ]
