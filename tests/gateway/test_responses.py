@@ -12,10 +12,11 @@ import pydantic
 import pytest
 from openai.types.responses import Response, ResponseStreamEvent, response_create_params
 
-from qwen_spaces import QwenSpace
+from qwen_spaces import QwenSpace, Reply
 from qwen_spaces.gateway import _answers as answers
 from qwen_spaces.gateway import create_app
 from qwen_spaces.gateway._params import IGNORED_PARAMS
+from qwen_spaces.gateway._responses_form import ResponsesForm
 from qwen_spaces.gateway._responses_schema import ResponsesRequest
 
 from ..support.gateway import http, openai_client, serve_gateway
@@ -182,6 +183,16 @@ def test_text_that_the_space_rewrote_is_right_at_the_end(url: str) -> None:
     response = events[-1]["response"]
     assert "let me think" not in response["output"][0]["content"][0]["text"]
     assert response["rewritten"] is True
+
+
+def test_without_text_and_calls_there_is_an_empty_message() -> None:
+    reply = Reply("", "Hm.")
+    form = ResponsesForm("qwen-2.5", {})
+    frames = [*form.opening(has_text=True), *form.reasoning("Hm."), *form.closing(reply)]
+    for response in (json.loads(frames[-1]["data"])["response"], json.loads(form.whole(reply))):
+        thought, message = response["output"]
+        assert thought["summary"] == [{"type": "summary_text", "text": "Hm."}]
+        assert message["content"][0]["text"] == ""
 
 
 # Calls -----------------------------------------------------------------------------------------------------

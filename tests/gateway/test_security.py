@@ -302,6 +302,14 @@ def test_what_cannot_be_served_is_an_error_of_one_line(mocker: MockerFixture) ->
         assert (refused.exit_code, "--timeout-gap" in refused.output) == (2, True), refused.output
 
 
+@pytest.mark.parametrize(("options", "emulate"), [([], True), (["--no-emulate"], False)], ids=str)
+def test_emulation_can_be_switched_off(options: list[str], emulate: bool, mocker: MockerFixture) -> None:
+    mocker.patch("qwen_spaces.gateway._server.run", autospec=True)
+    made = mocker.patch("qwen_spaces.gateway.create_app", autospec=True)
+    assert serve("--port", "0", *options).exit_code == 0
+    assert made.call_args.kwargs["emulate"] is emulate
+
+
 def test_each_phase_has_its_option(mocker: MockerFixture) -> None:
     mocker.patch("qwen_spaces.gateway._server.run", autospec=True)
     made = mocker.patch("qwen_spaces.gateway.create_app", autospec=True)

@@ -13,6 +13,7 @@ import pytest
 from qwen_spaces.gateway import _answers as answers
 from qwen_spaces.gateway import create_app
 
+from ..support.calls import CALL, serve_text
 from ..support.gateway import chat, http, openai_client, serve_gateway
 from ..support.servers import Servers
 
@@ -227,9 +228,32 @@ def test_a_silence_before_json_is_kept_alive(url: str, monkeypatch: pytest.Monke
 # Stop ------------------------------------------------------------------------------------------------------
 
 
-def test_a_stop_behind_a_call_leaves_the_call(create: Any) -> None:
-    choice = create(chat(PARIS), tools=[WEATHER], stop=["Observation:"])
-    assert calls_of(choice) == [("get_weather", {"city": "Paris"})]
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(
+    ("pieces", "text", "called"),
+    [
+        ((CALL, "\n\nSo it is. Observation: 18 degrees"), "So it is. ", ["get_weather"]),
+        (("I look it up.\n\n", CALL), "I look it up.", ["get_weather"]),
+        (("I look it up. Observation: none.\n\n", CALL), "I look it up. ", []),
+    ],
+    ids=["after", "never", "before"],
+)
+def test_a_stop_leaves_the_calls_before_it(
+    stream: bool, pieces: tuple[str, ...], text: str, called: list[str]
+) -> None:
+    more: Any = {"tools": [WEATHER], "stop": ["Observation:"], "stream": stream}
+    with (
+        serve_text(*pieces) as space,
+        serve_gateway(create_app({"qwen-2.5": space})) as url,
+        openai_client(url) as client,
+    ):
+        answer: Any = client.chat.completions.create(**chat("Hi"), **more)
+        choices = [chunk.choices[0] for chunk in answer] if stream else answer.choices
+    parts = [choice.delta if stream else choice.message for choice in choices]
+    assert "".join(part.content or "" for part in parts) == text
+    names = [call.function.name for part in parts for call in part.tool_calls or ()]
+    assert [name for name in names if name] == called
+    assert choices[-1].finish_reason == ("tool_calls" if called else "stop")
 
 
 def test_a_stop_before_the_calls_ends_the_answer(create: Any, prompt: str) -> None:
