@@ -10,7 +10,6 @@ Example:
 import logging
 import warnings
 
-from ._client.status import SpaceStatus
 from ._conversation import Conversation
 from ._many.answers import Answers
 from ._many.router import Router
@@ -19,6 +18,7 @@ from ._space import QwenSpace, available_spaces
 from ._stream.text_stream import TextStream
 from ._types.events import Done, Event, Metrics, Reasoning, Reply, Status, Text
 from ._types.messages import Message
+from ._types.status import SpaceStatus
 from ._types.timeouts import Timeouts
 from ._types.tools import ToolCall
 from .errors import (

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast, overload
 
 from ._client.client import SpaceClient
 from ._client.request import Request, SessionStore
-from ._client.status import SpaceStatus, describe
 from ._conversation import Conversation
 from ._facade.registry import FACADES, Facade, find, find_source
 from ._facade.settings import MAX_CHARS, RETRIES, check_settings
@@ -21,6 +20,7 @@ from ._tools import find_plan, prepare
 from ._types.events import Reply
 from ._types.images import Images, as_images
 from ._types.messages import Messages, as_messages, with_newest_images
+from ._types.status import SpaceStatus, describe
 from ._types.timeouts import Timeouts
 from ._types.tools import ResponseFormat, ToolChoice, Tools
 from .errors import UnknownSpaceError, UnsupportedOptionError

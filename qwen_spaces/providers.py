@@ -20,7 +20,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 from ._facade.registry import ProviderFacts
-from ._space import QwenSpace
 from ._stream.async_result import AsyncResult
 from ._types.images import ImageLike
 from ._types.timeouts import Timeouts
@@ -29,6 +28,7 @@ from .spaces import QVQ_72B, Qwen2_5, Qwen2_72B
 
 Messages = list[dict[str, Any]]
 ResponseError = StreamError
+_Facade: TypeAlias = QVQ_72B | Qwen2_5 | Qwen2_72B
 Media: TypeAlias = "Sequence[tuple[ImageLike, str | None]]"  # (data, filename)
 
 _HARMLESS = {"stream", "return_conversation", "conversation"}  # they do not change the answer
@@ -38,9 +38,9 @@ class _Provider(ProviderFacts):
     """A facade under its old name, which is never instantiated."""
 
     working: ClassVar[bool] = True
-    _facade: ClassVar[type[QwenSpace]]
+    _facade: ClassVar[type[_Facade]]
 
-    def __init_subclass__(cls, facade: type[QwenSpace]) -> None:
+    def __init_subclass__(cls, facade: type[_Facade]) -> None:
         cls._facade = facade
         for fact in ProviderFacts.__annotations__:
             setattr(cls, fact, getattr(facade, fact))
@@ -77,7 +77,7 @@ class _Provider(ProviderFacts):
             )
         options = {name: kwargs.pop(name) for name in facade.options if name in kwargs}
         src, timeout = kwargs.pop("src", None), kwargs.pop("timeout", None)
-        space = _space(os.getpid(), facade.alias, src, api_key, proxy, timeout)
+        space = _space(os.getpid(), facade, src, api_key, proxy, timeout)
         if ignored := sorted(set(kwargs) - _HARMLESS):
             warnings.warn(f"{cls.__name__} ignores {', '.join(ignored)}.", stacklevel=2)
         images = [data for data, _ in media or ()]
@@ -98,8 +98,13 @@ class Qwen_QVQ_72B(_Provider, facade=QVQ_72B):  # noqa: N801  (the old name)
 
 @functools.lru_cache(maxsize=16)
 def _space(
-    process: int, alias: str, src: str | None, token: str | None, proxy: str | None, total: float | None
-) -> QwenSpace:
+    process: int,
+    facade: type[_Facade],
+    src: str | None,
+    token: str | None,
+    proxy: str | None,
+    total: float | None,
+) -> Any:
     """Return the same object for equal arguments, so that a Space's API is fetched once."""
     del process  # a fork cannot share its parent's object
-    return QwenSpace(alias, src=src, token=token, proxy=proxy, timeouts=Timeouts(total=total))
+    return facade(src=src, token=token, proxy=proxy, timeouts=Timeouts(total=total))

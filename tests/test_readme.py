@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qwen_spaces import QwenSpace, available_spaces
-from qwen_spaces._contract.options import describe_option
+from qwen_spaces._types.options import describe_option
 from qwen_spaces.gateway import create_app
 
 from .support.gateway import serve_gateway

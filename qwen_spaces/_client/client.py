@@ -19,11 +19,12 @@ from .._contract.contract import Contract
 from .._contract.discovery import Found, resolve
 from .._contract.endpoint import Endpoint
 from .._contract.exchange import Exchange
-from .._contract.options import describe_option
 from .._stream.mailbox import Mailbox
 from .._types.events import Status
 from .._types.images import Image
 from .._types.messages import Message, with_newest_images
+from .._types.options import describe_option
+from .._types.status import SpaceStatus, StepStatus
 from ..errors import (
     AuthenticationError,
     ConnectError,
@@ -32,7 +33,6 @@ from ..errors import (
     StreamCancelledError,
 )
 from .request import Request
-from .status import SpaceStatus, StepStatus
 
 if TYPE_CHECKING:
     from .._gradio import Connection

@@ -7,12 +7,13 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
+
+from .._types.status import HistoryForm
 
 ApiInfo: TypeAlias = Mapping[str, Mapping[str, Any]]  # "/name" -> {"parameters": [...], "returns": [...]}
 Schema: TypeAlias = Mapping[str, Any]
 MAX_EVENTS = 2000  # of a page; no app comes near it
-HistoryForm = Literal["pairs", "messages", "parts"]
 
 # Components whose value is a string that nobody types.
 _NOT_TYPED = {

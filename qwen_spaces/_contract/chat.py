@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .._types.messages import Message, system_prompt
-from .api import ApiEndpoint, HistoryForm, Parameter, history_form
+from .._types.options import check_options
+from .._types.status import HistoryForm
+from .api import ApiEndpoint, Parameter, history_form
 from .chains import find_setters
 from .endpoint import check_images, fold, render
 from .exchange import Call, Exchange
 from .html_text import page_text, text_of
-from .options import check_options
 from .output import AnswerParser
 from .roles import FILE_KINDS
 from .shape import ChatShape

@@ -10,8 +10,8 @@ from typing import Any
 from .._addresses import is_local, is_on_hugging_face
 from .._types.images import Image, named_image, shown_address
 from .._types.messages import Message, folded, pairs, split, system_prompt
+from .._types.status import HistoryForm
 from ..errors import ContractError, InvalidImageError
-from .api import HistoryForm
 from .contract import Step
 from .exchange import PREVIOUS_CHAT, Call, Exchange
 from .html_text import markdown_of

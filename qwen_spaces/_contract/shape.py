@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from .api import ApiEndpoint, HistoryForm, Parameter, Schema, history_form, mapping
+from .._types.status import HistoryForm
+from .api import ApiEndpoint, Parameter, Schema, history_form, mapping
 from .chains import Chain, answer_outputs, find_loaders, find_setters
 from .roles import Roles, is_system, takes_images
 

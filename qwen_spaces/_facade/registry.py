@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from .._addresses import Address, did_you_mean, parse_address, redact
 from .._contract.contract import Contract
 from .._contract.endpoint import check_addresses, check_images
-from .._contract.options import OptionSpec, check_options
 from .._types.images import Image
+from .._types.options import OptionSpec, check_options
 from ..errors import UnknownSpaceError
 
 _HOST = re.compile(r"[A-Za-z][A-Za-z0-9-]*")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .._contract.options import OptionSpec, type_of_option
+from .._types.options import OptionSpec, type_of_option
 
 if TYPE_CHECKING:
     from .registry import Facade

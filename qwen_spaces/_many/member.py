@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from .._stream.mailbox import Mailbox
 from .._stream.text_stream import TextStream
@@ -22,6 +22,7 @@ class Space(Protocol):
     """What a `Router` needs of a `QwenSpace`."""
 
     name: str
+    max_images: ClassVar[int | None]
     src: str
     timeouts: Timeouts
     _client: Any

@@ -12,8 +12,8 @@ from typing import Any
 import anyio
 import click
 
-from .._contract.options import describe_option
 from .._space import QwenSpace, available_spaces
+from .._types.options import describe_option
 from .._types.timeouts import Timeouts
 from ..errors import ConnectError, QwenSpacesError
 from ._options import (

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from openai.types import Model
 
-from .._facade.registry import FACADES
 from .._gradio.connection import is_hugging_face
 from .._space import QwenSpace, available_spaces
 from .._types.timeouts import Timeouts
@@ -63,7 +62,8 @@ class Models:
                     self._entries.setdefault(place.lower(), entry)
 
     def _add(self, name: str, src: str | None, endpoints: Mapping[str, str]) -> None:
-        facade = FACADES.get(name.strip().lower())
+        key = name.strip().lower()
+        facade = next((facade for facade in available_spaces() if key in facade.aliases), None)
         names = facade.aliases if facade else (name,)
         endpoint = next(filter(None, map(endpoints.get, map(str.lower, names))), None)
         own = name if facade or not src else src

@@ -22,11 +22,11 @@ import llm
 from llm.parts import AttachmentPart, Message, Part, StreamEvent, TextPart, ToolCallPart, ToolResultPart
 from pydantic import Field, create_model
 
-from .._contract.options import OptionSpec, describe_option, type_of_option
 from .._space import QwenSpace, available_spaces
 from .._stream.text_stream import TextStream
 from .._types.events import Done, Event, Reasoning, Text
 from .._types.images import as_images
+from .._types.options import OptionSpec, describe_option, type_of_option
 from .._types.tools import ToolCall
 from ..errors import QwenSpacesError
 

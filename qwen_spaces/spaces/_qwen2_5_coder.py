@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, TypedDict, get_args
 
 from .._contract.contract import Contract
-from .._contract.options import OptionSpec
 from .._space import QwenSpace
+from .._types.options import OptionSpec
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

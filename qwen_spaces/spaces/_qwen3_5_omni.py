@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from .._contract.contract import Contract
-from .._contract.options import OptionSpec
 from .._space import QwenSpace
+from .._types.options import OptionSpec
 from ._qwen3_omni import Options, Qwen3_Omni
 
 if TYPE_CHECKING:

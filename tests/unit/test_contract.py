@@ -15,7 +15,7 @@ from qwen_spaces._contract.contract import Contract
 from qwen_spaces._contract.discovery import Candidate, ranking, resolve
 from qwen_spaces._contract.endpoint import Endpoint
 from qwen_spaces._contract.exchange import PREVIOUS_CHAT, Call
-from qwen_spaces._contract.options import check_options
+from qwen_spaces._types.options import check_options
 from qwen_spaces.spaces import (
     QVQ_72B,
     Qwen2_5,

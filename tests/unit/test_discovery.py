@@ -9,7 +9,7 @@ import pytest
 from qwen_spaces import ContractError, InvalidImageError, UnsupportedOptionError
 from qwen_spaces._contract.chat import Chat
 from qwen_spaces._contract.discovery import resolve
-from qwen_spaces._contract.options import describe_option
+from qwen_spaces._types.options import describe_option
 from qwen_spaces.spaces import GradioChat, Qwen2_72B
 
 from ..support.apis import TEXT, TURNS, endpoint, streaming

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .._contract.api import HistoryForm
 from .._markup import markdown as markup
+
+HistoryForm = Literal["pairs", "messages", "parts"]
 
 
 @dataclass(frozen=True, slots=True)
