@@ -99,7 +99,7 @@ class Qwen_QVQ_72B(_Provider, facade=QVQ_72B):  # noqa: N801  (the old name)
 @functools.lru_cache(maxsize=16)
 def _space(
     process: int,
-    facade: type[_Facade],
+    facade: Any,
     src: str | None,
     token: str | None,
     proxy: str | None,
