@@ -17,7 +17,7 @@ import functools
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 from ._facade.registry import ProviderFacts
 from ._stream.async_result import AsyncResult
@@ -77,7 +77,7 @@ class _Provider(ProviderFacts):
             )
         options = {name: kwargs.pop(name) for name in facade.options if name in kwargs}
         src, timeout = kwargs.pop("src", None), kwargs.pop("timeout", None)
-        space = _space(os.getpid(), facade, src, api_key, proxy, timeout)
+        space = _space(os.getpid(), cast("Any", facade), src, api_key, proxy, timeout)
         if ignored := sorted(set(kwargs) - _HARMLESS):
             warnings.warn(f"{cls.__name__} ignores {', '.join(ignored)}.", stacklevel=2)
         images = [data for data, _ in media or ()]
