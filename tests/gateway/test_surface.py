@@ -198,7 +198,7 @@ def test_a_crash_has_the_four_keys_and_an_id(url: str, monkeypatch: pytest.Monke
 
 
 def test_an_error_in_a_stream_has_the_four_keys(url: str) -> None:
-    request = chat("[[gr-error-after=2]] [[pace=0.05]]", stream=True)
+    request = chat("[[gr-error-after=2]] [[pace=0.5]]", stream=True)
     *_, last, _ = http.post(f"{url}/v1/chat/completions", json=request).text.split("\n\n")
     assert list(json.loads(last.removeprefix("data: "))["error"]) == ["message", "type", "param", "code"]
 
