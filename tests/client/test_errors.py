@@ -216,7 +216,7 @@ def test_bad_input_is_refused_before_any_network() -> None:
 def test_every_error_is_public_and_survives_pickling() -> None:
     kinds = [kind for kind in vars(qwen_spaces).values() if isinstance(kind, type)]
     kinds = [kind for kind in kinds if issubclass(kind, QwenSpacesError)]
-    assert len(kinds) == 21
+    assert len(kinds) == 22
     for kind in kinds:
         error = kind("what happened")
         if isinstance(error, StreamError):
