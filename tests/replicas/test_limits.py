@@ -166,6 +166,7 @@ def test_the_page_shows_text_as_text(name: str) -> None:
     from qwen_spaces.replicas import serve
 
     printing = {
+        "audio",
         "button",
         "dropdown",
         "image",
