@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .app import Expected, Refusal, chat
-from .lazy import gr, role_messages
+from .lazy import gr, interface, role_messages
 from .model import answer, whole
 from .turns import chatbot, count, with_answer, with_user
 
@@ -112,7 +112,7 @@ def interface_with_picture() -> Any:
     def answer_question(image: str | None, question: str) -> str:
         return whole(question, images=int(bool(image)))
 
-    return gr.Interface(
+    return interface(
         answer_question, [gr.Image(type="filepath"), gr.Textbox()], gr.Textbox(), api_name="answer"
     )
 

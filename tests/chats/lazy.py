@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tempfile
 from typing import Any
 
 
@@ -34,3 +35,8 @@ def private() -> dict[str, Any]:
 def role_messages() -> dict[str, Any]:
     """Return the argument with which a Chatbot or a ChatInterface takes messages with roles."""
     return {} if major() >= 6 else {"type": "messages"}
+
+
+def interface(*args: Any, **settings: Any) -> Any:
+    """Return a gr.Interface that makes no folder where it is started, as Gradio 4.44 does by default."""
+    return gr.Interface(*args, flagging_dir=tempfile.gettempdir(), **settings)

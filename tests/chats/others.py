@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .app import Expected, chat
-from .lazy import gr
+from .lazy import gr, interface
 from .model import answer, whole
 
 
@@ -17,7 +17,7 @@ def text_interface() -> Any:
     def complete(text: str, length: float) -> str:
         return whole(text, length=int(length))
 
-    return gr.Interface(
+    return interface(
         complete, [gr.Textbox(), gr.Slider(1, 10, value=3, step=1)], gr.Textbox(), api_name="predict"
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .app import Expected, Refusal, chat
-from .lazy import gr, role_messages
+from .lazy import gr, interface, role_messages
 from .model import answer, whole
 from .turns import chatbot, count, question, with_answer, with_user
 
@@ -154,7 +154,7 @@ def interface_and_tool() -> Any:
 
     with gr.Blocks() as demo:
         with gr.Tab("Shorten"):
-            gr.Interface(shorten, gr.Textbox(), gr.Textbox())
+            interface(shorten, gr.Textbox(), gr.Textbox())
         with gr.Tab("Chat"):
             gr.ChatInterface(respond, **role_messages())
     return demo
