@@ -95,7 +95,7 @@ class AnswerParser:
         if self.position is not None and self.position < len(values):
             values = (values[self.position],)
         if history := _find_history(values):
-            if 0 < (_count_user_turns(history) or 0) < self.turns:
+            if 0 < (count_user_turns(history) or 0) < self.turns:
                 if self.on_forgotten is not None:
                     self.on_forgotten()
                     return None
@@ -126,14 +126,14 @@ def find_history(output: object) -> Sequence[Any]:
     return _find_history(output if isinstance(output, tuple) else (output,))
 
 
-def count_user_turns(output: object) -> int | None:
-    """Return how many turns of the chat in an output are the user's; ``None`` where there is no chat.
+def count_user_turns(history: Sequence[Any]) -> int | None:
+    """Return how many turns of a chat history are the user's; ``None`` if none is.
 
     Example:
-        >>> count_user_turns(("", [["Hi", "Hello."]]))
+        >>> count_user_turns([["Hi", "Hello."]])
         1
     """
-    return _count_user_turns(find_history(output))
+    return sum(turn.role == "user" for turn in read_turns(history)) or None
 
 
 def read_turns(history: object) -> list[Turn]:
@@ -224,10 +224,6 @@ def _is_turn(item: object) -> bool:
     if isinstance(item, Mapping):
         return "role" in item and "content" in item
     return isinstance(item, (list, tuple)) and len(item) == 2
-
-
-def _count_user_turns(history: Sequence[Any]) -> int | None:
-    return sum(turn.role == "user" for turn in read_turns(history)) or None
 
 
 def _parse_history(history: Sequence[Any], sent: Sequence[Turn]) -> Snapshot:

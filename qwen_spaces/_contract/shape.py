@@ -55,7 +55,7 @@ class ChatShape:
     @property
     def stateful(self) -> bool:
         """Whether the turns of a conversation belong into one session."""
-        if any(each.is_state for each in self.chain.inputs):
+        if self.chain.states:
             return True
         if self.roles.chat is None:
             return self.shown.is_chatbot  # a chat that it shows and does not read is kept by the app

@@ -89,7 +89,7 @@ def test_the_turns_of_the_user_are_counted_where_a_chat_stands() -> None:
         ([QUESTION, assistant("Hm."), assistant("Hello."), QUESTION], 2),
     ]:
         with case(output, spoken):
-            assert count_user_turns(output) == spoken
+            assert count_user_turns(find_history(output)) == spoken
             assert bool(find_history(output)) == bool(spoken)
 
 
