@@ -121,6 +121,8 @@ async def _handle_error(request: Request, error: Exception) -> Response:
         response = _routing_error(request, error, context)
     else:
         response = error_response_for(error)
+        if not isinstance(error, (QwenSpacesError, RequestRejectedError)):
+            response.headers["Connection"] = "close"  # for uvicorn will: a client must not use it again
     by_class = isinstance(error, QwenSpacesError) or not response.code
     context.error = type(error).__name__ if by_class else response.code
     response.headers[REQUEST_ID] = context.id

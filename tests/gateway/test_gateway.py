@@ -416,6 +416,7 @@ def test_an_unexpected_error_is_a_500_without_details(
     with pytest.raises(openai.InternalServerError, match="failed unexpectedly") as failed:
         client.chat.completions.create(**chat("Hi [[pace=0]]"))
     assert "division" not in str(failed.value)
+    assert failed.value.response.headers["connection"] == "close"  # it is not used for the next request
     assert logged(lines, status=500)["error"] == "ZeroDivisionError"
 
 
