@@ -45,6 +45,7 @@ class QwenSpacesError(Exception):
     transient = False
     max_retries: int | None = None
     retry_after: float | None = None
+    _of_request = False  # whether the Space refused this request, and may well take another
 
 
 class UnknownSpaceError(QwenSpacesError, LookupError):

@@ -26,6 +26,7 @@ from .zero_gpu import kind_of, seconds_to_wait, without_html
 _HIDDEN = "The upstream Gradio app has raised an exception"
 MAX_RETRY_AFTER = 86_400.0  # seconds, the longest that a server may ask us to wait
 _UNAVAILABLE = (502, 503, 504)  # HTTP statuses of a server that may soon be back
+_NOT_OF_REQUEST = (407, 429)  # HTTP statuses below 500 that say nothing of the request itself
 _TRANSPORT = (httpx.TransportError, OSError)
 # Errors of code that reads a malformed response.
 _MALFORMED = (TypeError, ValueError, LookupError, AttributeError, RecursionError, StopIteration)
@@ -66,6 +67,16 @@ def stream_error(
     error: BaseException, stream_failure: Exception | None, space: str, sent: Sent = Sent()
 ) -> errors.QwenSpacesError:
     """Return why an answer failed; `stream_failure` is the error of the event stream, if it broke."""
+    failed = _stream_error(error, stream_failure, space, sent)
+    if isinstance(error, httpx.HTTPStatusError) and error.request.url.path.endswith("/join"):
+        status = error.response.status_code
+        failed._of_request = 400 <= status < 500 and status not in _NOT_OF_REQUEST
+    return failed
+
+
+def _stream_error(
+    error: BaseException, stream_failure: Exception | None, space: str, sent: Sent
+) -> errors.QwenSpacesError:
     for cause in (error, stream_failure):
         if isinstance(cause, httpx.HTTPStatusError) and cause.response.has_redirect_location:
             return errors.ContractError(

@@ -89,7 +89,7 @@ class Member:
 
     def fail(self, error: QwenSpacesError) -> None:
         """Record a failure, and let the Space rest."""
-        if is_ours(error):
+        if is_ours(error) or error._of_request:
             return
         with self._lock:
             self.failures += 1

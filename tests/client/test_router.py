@@ -106,6 +106,16 @@ def test_the_next_space_answers_and_the_first_one_rests(
         assert start + least <= router._members[0].rests_until <= time.monotonic() + most
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_a_space_that_refuses_one_request_does_not_rest(second: QwenSpace, status: int) -> None:
+    refusal = Page(status, {"detail": "Not this one"})
+    with serve_script(Script(join=refusal, failures=1)) as server:
+        router = Router([QwenSpace("qwen-2-72b", src=server.url), second])
+        assert router.ask("Hi").space == "qwen-2.5-max"
+        assert (router._members[0].failures, router._members[0].rests_until) == (0, 0.0)
+        assert router.ask("Hi").space == "qwen-2-72b"
+
+
 @pytest.mark.parametrize("error", ["gr.Error", "nothing"])
 def test_an_error_of_the_spaces_own_rests_it_from_the_second_on(second: QwenSpace, error: str) -> None:
     asked = 0
