@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -12,10 +12,10 @@ from ._client.request import Request, SessionStore
 from ._conversation import Conversation
 from ._facade.registry import FACADES, Facade, find, find_source
 from ._facade.settings import MAX_CHARS, RETRIES, check_settings
-from ._facade.signatures import show_options, with_parameters_of
-from ._stream.closeable import Closeable
+from ._facade.signatures import show_options
+from ._many.asking import Asking
 from ._stream.task import Task
-from ._stream.text_stream import P, Streams, TextStream
+from ._stream.text_stream import TextStream
 from ._tools import find_plan, prepare
 from ._types.events import Reply
 from ._types.images import Images, as_images
@@ -26,20 +26,17 @@ from ._types.tools import ResponseFormat, ToolChoice, Tools
 from .errors import UnknownSpaceError, UnsupportedOptionError
 
 if TYPE_CHECKING:
-    import os
     import ssl
 
     from typing_extensions import Self, Unpack
 
     from . import spaces
-    from ._display.live_reply import LiveReply
     from ._facade import names
     from ._facade.settings import NoOptions, Settings
-    from ._many.answers import Answers
     from ._tools.plan import Plan
 
 
-class QwenSpace(Facade, Closeable):
+class QwenSpace(Facade, Asking):
     """A Qwen model on a Hugging Face Space. It connects on first use.
 
     `QwenSpace(name)` returns the facade of that Space, as `pathlib.Path` returns a `PosixPath`; any other
@@ -212,82 +209,6 @@ class QwenSpace(Facade, Closeable):
         """
         plan = find_plan(tools, tool_choice, response_format)
         return self._open(messages, system=system, images=images, plan=plan, options=dict(options))
-
-    @with_parameters_of(stream)
-    def ask(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> Reply:
-        """Wait for the whole answer and return it; blocks. The parameters are those of `stream`.
-
-        Raises:
-            QwenSpacesError: a subclass of it for each kind of failure.
-
-        Example:
-            print(QwenSpace("qwen-2.5").ask("Why is the sky blue?").text)
-        """
-        with self.stream(*args, **kwargs) as stream:
-            return stream.result()
-
-    @with_parameters_of(stream)
-    def show(self: Streams[P], *args: P.args, **kwargs: P.kwargs) -> LiveReply:
-        """Show the answer in a notebook as it arrives. The parameters are those of `stream`.
-
-        The request is sent by the last line of a cell, by ``await``, or by `LiveReply.result`. HTML in the
-        answer is shown as text, and an image as a link. With ``QWEN_SPACES_REMOTE_IMAGES=1`` in the
-        environment, the notebook loads images from any address in the answer.
-
-        Example:
-            reply = await QwenSpace("qwen-2.5").show("Why is the sky blue?")
-        """
-        from ._display.live_reply import LiveReply
-
-        return LiveReply(self.stream(*args, **kwargs))
-
-    def map(
-        self,
-        prompts: Iterable[Any],
-        *,
-        system: str | None = None,
-        concurrency: int = 4,
-        ordered: bool = True,
-        save: str | os.PathLike[str] | None = None,
-        progress: bool = False,
-        **options: Any,
-    ) -> Answers:
-        """Answer many prompts, several at once. Nothing is sent before the first read.
-
-        At most one request waits in the Space's queue, so that others have their turn. What fails for a
-        while is asked again later, three times at most.
-
-        Args:
-            prompts: an iterable of what `stream` takes as messages; a generator is read as needed.
-            system: a system prompt for all of them.
-            concurrency: the most requests at once.
-            ordered: ``False`` gives each row as soon as it is complete.
-            save: the path of a journal; the same call with it resumes, and asks only what it lacks.
-            progress: whether to show a progress bar.
-            options: as for `stream`, for all prompts.
-
-        Raises:
-            InvalidMessagesError: `prompts` is one prompt. (An invalid prompt is a row with its error.)
-            UnsupportedOptionError: an option or argument cannot be used.
-
-        Example:
-            for row in QwenSpace("qwen-2.5").map(["Why is the sky blue?", "Why is grass green?"]):
-                print(row.index, row.text)
-        """
-        from ._many.answers import start
-
-        return start(
-            prompts,
-            self._open,
-            space=self.name,
-            timeouts=self.timeouts,
-            system=system,
-            options=self._check_options(options),
-            concurrency=concurrency,
-            ordered=ordered,
-            save=save,
-            progress=progress,
-        )
 
     def conversation(
         self,

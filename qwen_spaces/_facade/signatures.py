@@ -6,25 +6,20 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from inspect import Parameter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from .._types.options import OptionSpec, type_of_option
 
 if TYPE_CHECKING:
     from .registry import Facade
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 
-
-def with_parameters_of(other: Callable[..., Any]) -> Callable[[Function], Function]:
-    """Show the parameters of `other` as those of a function that passes ``*args, **kwargs`` to it."""
-
-    def decorate(function: Function) -> Function:
-        result = function.__annotations__["return"]
-        function.__signature__ = inspect.signature(other).replace(return_annotation=result)  # type: ignore[attr-defined]
-        return function
-
-    return decorate
+def show_parameters(cls: type) -> None:
+    """Show the parameters of a class's `stream` as those of the `ask` and `show` that it inherits."""
+    signature = inspect.signature(cls.stream)  # type: ignore[attr-defined]
+    for name in ("ask", "show"):
+        result = getattr(cls, name).__annotations__["return"]
+        setattr(cls, name, _inherit(cls, name, signature.replace(return_annotation=result)))
 
 
 def show_options(facade: type[Facade]) -> None:
@@ -43,14 +38,21 @@ def _parameter(facade: type[Facade], name: str, spec: OptionSpec) -> Parameter:
 
 
 def _method(facade: type[Facade], name: str, options: Sequence[Parameter]) -> Callable[..., Any]:
-    inherited = getattr(facade, name)
+    signature, names = (
+        inspect.signature(getattr(facade, name)),
+        {option.name for option in options} | {"options"},
+    )
+    common = [each for each in signature.parameters.values() if each.name not in names]
+    return _inherit(facade, name, signature.replace(parameters=[*common, *options]))
+
+
+def _inherit(cls: type, name: str, signature: inspect.Signature) -> Callable[..., Any]:
+    """Return an inherited method, with this signature."""
 
     # By its name, so that a test which replaces `QwenSpace.ask` replaces it for every facade.
-    @functools.wraps(inherited)
+    @functools.wraps(getattr(cls, name))
     def method(self: object, *args: Any, **kwargs: Any) -> Any:
-        return getattr(super(facade, self), name)(*args, **kwargs)
+        return getattr(super(cls, self), name)(*args, **kwargs)
 
-    signature, names = inspect.signature(inherited), {option.name for option in options} | {"options"}
-    common = [each for each in signature.parameters.values() if each.name not in names]
-    method.__signature__ = signature.replace(parameters=[*common, *options])  # type: ignore[attr-defined]
+    method.__signature__ = signature  # type: ignore[attr-defined]
     return method

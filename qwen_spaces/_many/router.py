@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 
 from .._conversation import Conversation
 from .._facade.registry import Facade, find
-from .._stream.closeable import Closeable
 from .._stream.text_stream import TextStream
 from .._types.events import Reply
 from .._types.images import Images, as_images
 from .._types.messages import Messages, as_messages
 from .._types.timeouts import Timeouts, is_seconds
 from ..errors import InvalidImageError, QwenSpacesError, UnsupportedOptionError
-from .answers import CLOSE_TIMEOUT, Answers, start
+from .answers import CLOSE_TIMEOUT
+from .asking import Asking
 from .dispatch import Dispatcher, Option, Route
 from .member import Member, Space
 
-if TYPE_CHECKING:
-    from .._display.live_reply import LiveReply
 
-
-class Router(Closeable):
+class Router(Asking):
     """Several Spaces that answer as one: a request goes where the queue is shortest, and on if it fails.
 
     Another Space is asked only before the first text. A Space that failed rests for a while. A conversation
@@ -54,6 +50,9 @@ class Router(Closeable):
         print(reply.space, reply.text)
     """
 
+    name: str
+    timeouts: Timeouts
+
     def __init__(
         self,
         spaces: Iterable[Any],
@@ -70,8 +69,8 @@ class Router(Closeable):
             raise UnsupportedOptionError(f"retries={retries!r} is not a number of retries: pass 0, 1, 2 ...")
         self.name = name
         self._members = _members(spaces, {**settings, "timeouts": timeouts})
-        self._timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(total=timeouts)
-        self._retries = retries
+        self.timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(total=timeouts)
+        self._retries, self._queues = retries, len(self._members)
         self._dispatcher = Dispatcher(self._members, name=name, patience=patience)
 
     def __repr__(self) -> str:
@@ -95,58 +94,12 @@ class Router(Closeable):
         """
         return self._open(messages, system=system, images=images, options=options)
 
-    def ask(
-        self, messages: Messages, *, system: str | None = None, images: Images = (), **options: Any
-    ) -> Reply:
-        """Wait for the whole answer and return it; blocks. The parameters are those of `stream`.
-
-        Raises:
-            AllFailedError: several Spaces were tried; if it was one, its own error.
-        """
-        with self.stream(messages, system=system, images=images, **options) as stream:
-            return stream.result()
-
-    def show(
-        self, messages: Messages, *, system: str | None = None, images: Images = (), **options: Any
-    ) -> LiveReply:
-        """Show the answer in a notebook as it arrives; see `QwenSpace.show`."""
-        from .._display.live_reply import LiveReply
-
-        return LiveReply(self.stream(messages, system=system, images=images, **options))
-
     def conversation(self, system: str | None = None, **options: Any) -> Conversation:
         """Start a chat that keeps its history, and its Space while that answers."""
-        self._check(options)
+        self._check_options(options)
         memories = {member: member.space._memory() for member in self._members}
         opening = functools.partial(self._open, options=options, memories=memories, sticky=[])
         return Conversation(opening, system=system)
-
-    def map(
-        self,
-        prompts: Iterable[Any],
-        *,
-        system: str | None = None,
-        concurrency: int = 4,
-        ordered: bool = True,
-        save: str | os.PathLike[str] | None = None,
-        progress: bool = False,
-        **options: Any,
-    ) -> Answers:
-        """Answer many prompts, several at once; see `QwenSpace.map`. If all Spaces rest, it waits."""
-        self._check(options)
-        return start(
-            prompts,
-            self._open,
-            space=self.name,
-            timeouts=self._timeouts,
-            system=system,
-            options=options,
-            concurrency=concurrency,
-            ordered=ordered,
-            save=save,
-            progress=progress,
-            queues=len(self._members),
-        )
 
     def status(self) -> dict[str, Any]:
         """Return the state of each Space by name, or the error with which it cannot be reached; blocks."""
@@ -176,8 +129,8 @@ class Router(Closeable):
             if member.owned:
                 member.space.close()
 
-    def _check(self, options: Mapping[str, object]) -> None:
-        """Raise the first Space's error if none takes these options."""
+    def _check_options(self, options: Mapping[str, object]) -> dict[str, object]:
+        """Return the options; raise the first Space's error if none takes them."""
         errors = []
         for member in self._members:
             try:
@@ -186,6 +139,7 @@ class Router(Closeable):
                 errors.append(error)
         if len(errors) == len(self._members):
             raise errors[0]
+        return dict(options)
 
     def _open(
         self,
@@ -212,7 +166,7 @@ class Router(Closeable):
                 refusals.append(error)
         if not fitting:
             raise refusals[0]
-        timeouts = timeouts or self._timeouts
+        timeouts = timeouts or self.timeouts
         rounds = self._retries if retries is None else retries
         route = Route(fitting, timeouts, [] if sticky is None else sticky, rounds, on_reply)
         whole = dataclasses.replace(timeouts, connect=None, wake=None, first=None)  # these are each attempt's
