@@ -7,33 +7,33 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, cast, overload
 
-from ._client.client import SpaceClient
-from ._client.request import Request, SessionStore
-from ._conversation import Conversation
-from ._facade.registry import FACADES, Facade, find, find_source
-from ._facade.settings import MAX_CHARS, RETRIES, check_settings
-from ._facade.signatures import show_options
-from ._many.asking import Asking
-from ._stream.task import Task
-from ._stream.text_stream import TextStream
-from ._tools import find_plan, prepare
-from ._types.events import Reply
-from ._types.images import Images, as_images
-from ._types.messages import Messages, as_messages, with_newest_images
-from ._types.status import SpaceStatus, describe
-from ._types.timeouts import Timeouts
-from ._types.tools import ResponseFormat, ToolChoice, Tools
-from .errors import UnknownSpaceError, UnsupportedOptionError
+from .._client.client import SpaceClient
+from .._client.request import Request, SessionStore
+from .._conversation import Conversation
+from .._facade.registry import FACADES, Facade, find, find_source
+from .._facade.settings import MAX_CHARS, RETRIES, check_settings
+from .._facade.signatures import show_options
+from .._many.asking import Asking
+from .._stream.task import Task
+from .._stream.text_stream import TextStream
+from .._tools import find_plan, prepare
+from .._types.events import Reply
+from .._types.images import Images, as_images
+from .._types.messages import Messages, as_messages, with_newest_images
+from .._types.status import SpaceStatus, describe
+from .._types.timeouts import Timeouts
+from .._types.tools import ResponseFormat, ToolChoice, Tools
+from ..errors import UnknownSpaceError, UnsupportedOptionError
 
 if TYPE_CHECKING:
     import ssl
 
     from typing_extensions import Self, Unpack
 
-    from . import spaces
-    from ._facade import names
-    from ._facade.settings import NoOptions, Settings
-    from ._tools.plan import Plan
+    from .. import spaces
+    from .._facade import names
+    from .._facade.settings import NoOptions, Settings
+    from .._tools.plan import Plan
 
 
 class QwenSpace(Facade, Asking):
