@@ -53,6 +53,8 @@ assert_type(QwenSpace("someone/their-chat-space"), QwenSpace)
 assert_type(GradioChat("someone/their-chat-space").ask("Hi", temperature=0.2), Reply)
 assert_type(Qwen2_72B(src="http://127.0.0.1:7860"), Qwen2_72B)
 assert_type(Qwen2_5(), Qwen2_5)
+assert_type(Qwen2_5.local(timeouts=20.0), Qwen2_5)
+assert_type(QwenSpace.local("qwen-3"), QwenSpace)
 QwenSpace(token=False, proxy=None, headers={"x": "y"}, auth=("a", "b"), ssl_verify=False)
 QwenSpace("qwen-2.5", timeouts=Timeouts(first=None))
 

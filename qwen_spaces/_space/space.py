@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from .._facade import names
     from .._facade.settings import NoOptions, Settings
     from .._tools.plan import Plan
+    from ..replicas import Brain
+    from ..replicas._owned import OwnedReplica
 
 
 class QwenSpace(Facade, Asking):
@@ -79,6 +81,7 @@ class QwenSpace(Facade, Asking):
     timeouts: Timeouts
     _client: SpaceClient
     _recipe: Mapping[str, Any]
+    _replica: OwnedReplica | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -154,6 +157,44 @@ class QwenSpace(Facade, Asking):
         settings |= {"timeout": self.timeouts.connect, "wake": self.timeouts.wake}
         limits = {limit: settings.pop(limit) for limit in ("retries", "max_chars", "endpoint")}
         self._client = SpaceClient(self.src, facade.contract, **limits, settings=settings)
+        return self
+
+    @classmethod
+    def local(
+        cls, name: str = "qwen-2.5", *, brain: Brain | None = None, **settings: Unpack[Settings]
+    ) -> Self:
+        """Return the Space with its replica, which runs in this process: nothing leaves this machine.
+
+        The replica echoes what it receives. It stops with `close` or a ``with`` block, once the object and
+        its streams are collected, or with the program. Needs the extra ``local``.
+
+        Args:
+            name: as for `QwenSpace`.
+            brain: a function that answers instead; see `qwen_spaces.replicas.Brain`.
+            settings: the arguments of `QwenSpace`, but for `src`.
+
+        Raises:
+            MissingExtraError: Gradio is not installed.
+            UnknownSpaceError: the Space has no replica.
+            UnsupportedOptionError: an argument is invalid.
+
+        Example:
+            with QwenSpace.local("qwen-2.5") as space:
+                print(space.ask("Why is the sky blue?"))
+        """
+        alias = cls(name, **settings).alias
+        if settings.get("src") is not None:
+            raise UnsupportedOptionError("src is not for QwenSpace.local, whose replica has its own address.")
+        from ..replicas import NAMES
+        from ..replicas._owned import OwnedReplica
+
+        if alias not in NAMES:
+            raise UnknownSpaceError(f"There is no replica of {name!r}. Known: {', '.join(sorted(NAMES))}.")
+        replica = OwnedReplica(alias, brain)
+        settings["src"] = replica.url
+        self = cls(name, **settings)
+        self._replica = replica
+        replica.close_with(self._client)  # which the streams have, too
         return self
 
     def __repr__(self) -> str:
@@ -251,6 +292,8 @@ class QwenSpace(Facade, Asking):
     def close(self) -> None:
         """Cancel all running streams and close the connection; the next use reconnects."""
         self._client.close()
+        if self._replica:
+            self._replica.close()
 
     def _memory(self) -> SessionStore | None:
         return SessionStore() if self.contract.stateful or self.contract.discover else None

@@ -9,10 +9,12 @@ Needs Gradio (5 or 6): ``pip install 'qwen-spaces[local]'``.
 """
 
 from ..errors import MissingExtraError
+from ._stubs import without_stubs
 
 try:
-    from ._brain import Brain
-    from ._server import NAMES, build, serve
+    with without_stubs():
+        from ._brain import Brain
+        from ._server import NAMES, build, serve
 except ModuleNotFoundError as _error:
     if _error.name != "gradio":
         raise

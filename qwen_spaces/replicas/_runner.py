@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
@@ -64,10 +65,14 @@ async def _in_threads(texts: Iterator[str | None]) -> AsyncIterator[str | None]:
         with running:
             getattr(texts, "close", bool)()
 
+    def close_soon(_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # at the end of the program, which starts no thread
+            loop.run_in_executor(None, close)
+
     # Gradio drives all steps of an answer from one task and ends it when nobody listens. A cancellation may
     # leave this generator suspended until a garbage collection, so wait for the end of the task.
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     if task:
-        task.add_done_callback(lambda _: loop.run_in_executor(None, close))
+        task.add_done_callback(close_soon)
     while (text := await anyio.to_thread.run_sync(step, limiter=limiter)) is not _END:
         yield text
