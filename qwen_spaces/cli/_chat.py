@@ -81,7 +81,7 @@ class ChatSession:
     def __init__(self, setup: Setup, stack: contextlib.ExitStack, *, interactive: bool) -> None:
         self.exit_code = 0  # of the last error
         self._setup, self._stack, self._interactive = setup, stack, interactive
-        self._space = stack.enter_context(setup.space())
+        self._space = stack.enter_context(setup.space(wait=False))
         self._conversation = self._space.conversation(setup.system, **setup.options)
         self._images: list[str] = []  # for the next message
         self._unanswered: tuple[str, Sequence[ImageLike]] | None = None  # the last message and its images
@@ -147,6 +147,7 @@ class ChatSession:
         limit, earlier = self._space.max_images, _count_images(self._conversation.messages)
         if images and earlier and limit is not None and earlier + len(images) > limit:
             self._warn(f"{self._space.name} takes {_most(limit)}: the newest is sent. /new starts afresh.")
+        self._setup.wait()
         stream = self._conversation.stream(prompt, images=images)
         with self._setup.output() as output, stream:
             for event in stream.events():
@@ -232,7 +233,7 @@ class ChatSession:
             _check_address(name, self._setup.src)
         # The options, the URL and the endpoint belong to the old Space.
         setup = dataclasses.replace(self._setup, model=name, options={}, src=src, endpoint=None)
-        space = self._stack.enter_context(setup.space())
+        space = self._stack.enter_context(setup.space(wait=False))
         conversation = space.conversation()
         conversation.messages = self._conversation.messages
         dropped = [*self._setup.options]

@@ -18,7 +18,8 @@ from .._types.timeouts import Timeouts
 from ..errors import QwenSpacesError
 from ._errors import REMOTE, keep_secret
 from ._output import Output, PlainOutput
-from ._terminal import StatusLine, is_terminal
+from ._replicas import Replicas
+from ._terminal import is_terminal
 
 Function: TypeAlias = Callable[..., Any]
 Decorator: TypeAlias = Callable[[Function], Function]
@@ -40,6 +41,7 @@ class Setup:
     timeout: float | None = None
     plain: bool = False
     hide_reasoning: bool = False
+    _replicas: list[Replicas] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         if self.local and self.src:
@@ -48,22 +50,35 @@ class Setup:
             context.meta[REMOTE] = not (self.local or self.src)
 
     @contextlib.contextmanager
-    def space(self) -> Iterator[QwenSpace | Router]:
-        """Open the Space, or with --local its replica; a router where there are several."""
+    def space(self, *, wait: bool = True) -> Iterator[QwenSpace | Router]:
+        """Open the Space, or with --local its replica; a router where there are several.
+
+        Without `wait`, call the method `wait` before the first request.
+        """
         settings: dict[str, Any] = {"token": self.token, "timeouts": _timeouts(self.timeout)}
         names = [name.strip() for name in self.model.split(",") if name.strip()] or [self.model]
         if len(names) > 1 and (self.src or self.endpoint):
             raise click.UsageError("--src and --endpoint are for one Space; give addresses with -m A,B.")
         with contextlib.ExitStack() as stack:
-            spaces = []
+            spaces, urls = [], dict[str, str]()
+            if self.local:
+                self._replicas.append(stack.enter_context(Replicas(map(alias_of, names))))
+                urls = self._replicas[-1].urls
+            if wait:
+                self.wait()
             for name in names:
-                src = stack.enter_context(serve_replica(alias_of(name))) if self.local else self.src
+                src = urls[alias_of(name)] if self.local else self.src
                 space = QwenSpace(name, src=src, endpoint=self.endpoint, **settings)
                 spaces.append(stack.enter_context(space))
             if len(spaces) == 1:
                 yield spaces[0]
             else:
                 yield stack.enter_context(Router(spaces, name=self.model, timeouts=settings["timeouts"]))
+
+    def wait(self) -> None:
+        """Wait until the replica runs, with --local."""
+        for replicas in self._replicas:
+            replicas.wait()
 
     def output(self, *, stream: bool = True) -> Output:
         """Return a Markdown output on a terminal if `rich` is installed, else a plain one."""
@@ -80,27 +95,6 @@ def alias_of(name: str) -> str:
     """Return the alias of a Space, or its name if it has none."""
     space = QwenSpace(name)
     return space.aliases[0] if space.aliases else space.name
-
-
-def check_replica(alias: str) -> None:
-    """Raise if the Space has no replica."""
-    from ..replicas import NAMES  # imports Gradio, which takes seconds
-
-    if alias not in NAMES:
-        raise click.UsageError(f"There is no replica of {alias}. Known: {', '.join(NAMES)}.")
-
-
-@contextlib.contextmanager
-def serve_replica(alias: str) -> Iterator[str]:
-    """Serve a replica on this machine and yield its URL."""
-    with StatusLine() as status:
-        status.show("Starting a replica on this machine")
-        check_replica(alias)
-        from ..replicas import serve
-
-        with serve(alias) as url:
-            status.clear()
-            yield url
 
 
 class Command(click.Command):

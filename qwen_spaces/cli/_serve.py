@@ -13,7 +13,8 @@ from .._hosts import is_loopback, listen, url_of
 from .._space import available_spaces
 from .._types.timeouts import Timeouts, is_seconds
 from ._errors import keep_secret
-from ._options import Function, alias_of, complete_model, parse_pairs, serve_replica
+from ._options import Function, alias_of, complete_model, parse_pairs
+from ._replicas import Replicas
 from ._terminal import echo
 
 
@@ -150,8 +151,10 @@ def serve(
     from ..gateway._server import run
 
     with contextlib.ExitStack() as stack:
-        aliases = _aliases(models, sources, local=local)
-        replicas = {alias: stack.enter_context(serve_replica(alias)) if local else None for alias in aliases}
+        aliases = _aliases(models, sources)
+        replicas: dict[str, str | None] = dict.fromkeys(aliases)
+        if local:
+            replicas.update(stack.enter_context(Replicas(aliases, on_request=True)).urls)
         try:
             listener = stack.enter_context(listen(host, port))
         except OSError as error:
@@ -165,14 +168,10 @@ def serve(
         run(app, listener, grace=settings["grace"])
 
 
-def _aliases(models: Collection[str], sources: Collection[str], *, local: bool) -> list[str]:
+def _aliases(models: Collection[str], sources: Collection[str]) -> list[str]:
     """Return the aliases to serve that have no source; without `models`, those of all models."""
     if models:
         aliases = [alias_of(name) for name in models if name not in sources]
-    elif local:
-        from ..replicas import NAMES
-
-        aliases = sorted(NAMES)
     else:
         aliases = [facade.aliases[0] for facade in available_spaces()]
     return [alias for alias in dict.fromkeys(aliases) if alias not in sources]

@@ -19,12 +19,12 @@ from ..errors import ConnectError, QwenSpacesError
 from ._options import (
     Decorator,
     alias_of,
-    check_replica,
     complete_model,
     endpoint_option,
     src_option,
     token_option,
 )
+from ._replicas import check_replica
 from ._terminal import StatusLine, echo, is_terminal, size
 
 CHECK_TIMEOUT = 20.0  # seconds

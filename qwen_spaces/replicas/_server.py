@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import signal
+import socket
 import sys
 import threading
 import time
@@ -113,28 +114,35 @@ def serve(
     ...     url.startswith("http://127.0.0.1:")
     True
     """
-    with _serve(build(name, brain=brain, slots=slots, max_size=max_size), port, host) as url:
+    demo = build(name, brain=brain, slots=slots, max_size=max_size)
+    with listen(host, port) as listener, _serve(demo, listener, host) as url:
         yield url
 
 
 @contextmanager
-def _serve(demo: gr.Blocks, port: int, host: str) -> Iterator[str]:
-    with listen(host, port) as listener:
-        server = _server(demo, host)
-        thread = threading.Thread(target=server.run, args=([listener],), name=str(demo.title), daemon=True)
-        thread.start()
-        try:
-            end = time.monotonic() + START_TIMEOUT
-            while not server.started:
-                if not thread.is_alive() or time.monotonic() > end:
-                    raise RuntimeError("The replica's server did not start.")
-                time.sleep(POLL_INTERVAL)
-            yield url_of(*listener.getsockname()[:2])
-        finally:
-            demo._queue.close()  # type: ignore[no-untyped-call]
-            demo.is_running = False
-            server.should_exit = True
-            thread.join(STOP_TIMEOUT)
+def serve_on(listener: socket.socket, name: str, *, host: str) -> Iterator[str]:
+    """Like `serve`, on a socket that listens already; a connection may wait in its backlog."""
+    with _serve(build(name), listener, host) as url:
+        yield url
+
+
+@contextmanager
+def _serve(demo: gr.Blocks, listener: socket.socket, host: str) -> Iterator[str]:
+    server = _server(demo, host)
+    thread = threading.Thread(target=server.run, args=([listener],), name=str(demo.title), daemon=True)
+    thread.start()
+    try:
+        end = time.monotonic() + START_TIMEOUT
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > end:
+                raise RuntimeError("The replica's server did not start.")
+            time.sleep(POLL_INTERVAL)
+        yield url_of(*listener.getsockname()[:2])
+    finally:
+        demo._queue.close()  # type: ignore[no-untyped-call]
+        demo.is_running = False
+        server.should_exit = True
+        thread.join(STOP_TIMEOUT)
 
 
 def run(name: str, port: int = 0, host: str = "127.0.0.1", brain: Brain | None = None) -> None:
@@ -144,7 +152,7 @@ def run(name: str, port: int = 0, host: str = "127.0.0.1", brain: Brain | None =
     handlers = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
     try:
         demo = build(name, brain=brain)
-        with _serve(demo, port, host) as url:
+        with listen(host, port) as listener, _serve(demo, listener, host) as url:
             click.echo(f"{demo.title}: {url}  (Ctrl-C stops it)")
             stop.wait()
     finally:
