@@ -85,7 +85,7 @@ def test_all_that_publishes_is_known() -> None:
         "events._repr_markdown_",
         "_conversation._repr_markdown_",
         "status._repr_markdown_",
-        "_space._repr_markdown_",
+        "space._repr_markdown_",
         "displays: text/html",
         "displays: text/markdown",
         "live_reply._ipython_display_",
