@@ -48,10 +48,14 @@ BELOW_THE_READER = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the uploads of this process apart, as a replica that stops deletes files by their content."""
+    """Keep the uploads of this process apart, as a replica that stops deletes files by their content.
+
+    What `ask` and `chat` keep for their user goes there, too.
+    """
     folder = tempfile.TemporaryDirectory(prefix="qwen_spaces_uploads_")
     config.add_cleanup(folder.cleanup)
     os.environ["GRADIO_TEMP_DIR"] = folder.name
+    os.environ["XDG_CONFIG_HOME"] = folder.name
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -8,8 +8,11 @@ from typing import Any
 
 import click
 
+from .._types.images import as_images
+from .._types.messages import Message
+from ._last import keep, resume
 from ._options import Command, Setup, shared_options
-from ._output import CodeOutput, JsonOutput
+from ._output import CodeOutput, JsonOutput, Output
 from ._stdin import checked, stdin
 from ._terminal import StatusLine, echo, is_terminal
 
@@ -20,10 +23,12 @@ from ._terminal import StatusLine, echo, is_terminal
 @click.option("--json", "as_json", is_flag=True, help="Write the complete answer as one JSON object.")
 @click.option("--jsonl", "as_lines", is_flag=True, help="Write each event as a line of JSON as it arrives.")
 @click.option("-x", "--extract", is_flag=True, help="Write only the first code block of the answer.")
+@click.option(
+    "-c", "--continue", "resumed", is_flag=True, help="Continue the last conversation, with its Space."
+)
+@click.option("--no-history", is_flag=True, help="Do not keep this question and its answer for -c.")
 @click.option("--no-stream", is_flag=True, help="Write the answer when it is complete.")
-def ask(
-    prompt: tuple[str, ...], as_json: bool, as_lines: bool, extract: bool, no_stream: bool, **shared: Any
-) -> None:
+def ask(prompt: tuple[str, ...], *, resumed: bool, no_history: bool, no_stream: bool, **shared: Any) -> None:
     """Ask PROMPT and stream the answer.
 
     Text on stdin goes before PROMPT, with an empty line between them, or replaces it. A PROMPT
@@ -33,31 +38,59 @@ def ask(
     it arrives, and the full answer again if the Space revises it; --no-stream and --json write
     only the final answer.
 
+    The last conversation is kept for -c, in a file that only you can read; --no-history, or
+    QWEN_SPACES_HISTORY=0, keeps nothing.
+
     \b
     Examples:
       qwen-spaces ask "Why is the sky blue?"
       qwen-spaces ask -m qvq-72b -i cat.png "What is this?"
       qwen-spaces ask -m qwen-2.5 -o size 7B -s "Be brief." "Why is the sky blue?"
+      qwen-spaces ask -c "And why are sunsets red?"
       cat notes.txt | qwen-spaces ask -s "Summarise."
       cat notes.txt | qwen-spaces ask "What is missing here?"
       qwen-spaces ask --json "Why is the sky blue?" | python3 -m json.tool
       qwen-spaces ask --local "Why is the sky blue?"
     """  # noqa: D301  (click reads the \b)
-    setup = Setup(**shared)
-    if as_json + as_lines + extract > 1:
+    formats = {name: shared.pop(name) for name in ("as_json", "as_lines", "extract")}
+    if sum(formats.values()) > 1:
         raise click.UsageError("--json, --jsonl and --extract exclude each other.")
-    images = [_read_image() if image == "-" else image for image in setup.images]
+    setup, last = Setup(**shared), None
+    if resumed:
+        setup, last = resume(setup)
+    given = [_read_image() if image == "-" else image for image in setup.images]
+    images = [image.in_memory() for image in as_images(given)]
     text = _full_prompt(prompt, piped="-" not in setup.images)
     with setup.space() as space:
-        stream = space.stream(text, system=setup.system, images=images, **setup.options)
-        output = setup.output(stream=not no_stream)
-        if as_json or as_lines:
-            output = JsonOutput(space=space.name, stream=as_lines)
-        elif extract:
-            output = CodeOutput(reasoning=not setup.hide_reasoning)
-        with output, stream:
+        chat = space.conversation(setup.system, **setup.options)
+        if last:
+            chat.load(last)
+            chat.system = setup.system or chat.system
+            _note(f"Continuing the last conversation, with {space.name}.")
+            stream = chat.stream(text, images=images)
+        else:
+            stream = space.stream(text, system=setup.system, images=images, **setup.options)
+        with _output(setup, space.name, stream=not no_stream, **formats) as output, stream:
             for event in stream.events():
                 output.show(event)
+        if not last:
+            turn = (Message("user", text, tuple(images)), stream.result().message)
+            chat.messages = (*chat.messages, *turn)
+        if not no_history:
+            keep(chat.save, setup)
+
+
+def _output(
+    setup: Setup, space: str, *, stream: bool, as_json: bool, as_lines: bool, extract: bool
+) -> Output:
+    if as_json or as_lines:
+        return JsonOutput(space=space, stream=as_lines)
+    return CodeOutput(reasoning=not setup.hide_reasoning) if extract else setup.output(stream=stream)
+
+
+def _note(text: str) -> None:
+    if is_terminal(sys.stderr):
+        echo(text, dim=True, err=True)
 
 
 def _full_prompt(words: Sequence[str], *, piped: bool) -> str:

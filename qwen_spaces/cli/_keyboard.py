@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .._space import available_spaces
 from ..errors import MissingExtraError
-from ._lines import EXIT_HINT, PATH_COMMANDS, history_file
+from ._history import history_file
+from ._lines import EXIT_HINT, PATH_COMMANDS
 from ._safety import unfiltered
 
 try:

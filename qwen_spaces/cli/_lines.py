@@ -7,12 +7,10 @@ import glob
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from types import ModuleType
 
-import click
-
 from .._space import available_spaces
+from ._history import history_file
 from ._stdin import checked, stdin
 from ._terminal import echo
 
@@ -120,17 +118,6 @@ def completions(line: str, commands: Sequence[str]) -> list[str]:
         return [f"{command} {path}{'/' * os.path.isdir(path)}" for path in paths]
     models = (f"/model {facade.aliases[0]}" for facade in available_spaces())
     return [known for known in (*commands, *models) if line and known.startswith(line)]
-
-
-def history_file(name: str = "history") -> Path | None:
-    """Return a private file for what was typed, ``None`` if there can be none."""
-    file = Path(click.get_app_dir("qwen-spaces")) / name
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-    except OSError:
-        return None
-    return file
 
 
 def _prepare_readline(complete: Callable[[str, int], str | None]) -> ModuleType | None:
