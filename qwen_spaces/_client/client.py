@@ -66,6 +66,13 @@ class SpaceClient:
         self._attempt: Future[tuple[Connection, Found]] | None = None  # to connect, under way
         self._era = 0  # counts calls of `close`: a connection begun before one is not kept after it
 
+    @property
+    def on_hub(self) -> bool:
+        """Whether the Space is on Hugging Face's own hosts."""
+        from .._gradio.connection import is_hugging_face
+
+        return is_hugging_face(self._src)
+
     def run(self, request: Request, mailbox: Mailbox) -> None:
         """Carry out one request, and put the answer into `mailbox`; blocks until it is over."""
         from .retries import retrying

@@ -5,28 +5,38 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .._stream.mailbox import Mailbox
 from .._types.events import Reply, Status
 from .._types.timeouts import Timeouts
-from ..errors import AllFailedError, EmptyReplyError, QwenSpacesError, StreamCancelledError
+from ..errors import (
+    AllFailedError,
+    AuthenticationError,
+    EmptyReplyError,
+    QuotaExceededError,
+    QwenSpacesError,
+    SpaceNotFoundError,
+    StreamCancelledError,
+)
 from .attempt import Attempt
 from .member import Member
 from .rests import is_ours
 
 PROBE_TIMEOUT = 1.0  # seconds for all of them
 LONGEST_PAUSE = 10.0  # seconds between two rounds
+_OF_TOKEN = (AuthenticationError, QuotaExceededError, SpaceNotFoundError)
 
 
 @dataclass(slots=True)
 class Option:
-    """A member that can take the request, and the request in its form."""
+    """A member that can take the request, the request in its form, and the client that sends it."""
 
     member: Member
     request: Any
+    client: Any
 
 
 @dataclass(slots=True)
@@ -38,22 +48,34 @@ class Route:
         sticky: the member that answered this conversation last, as the only entry.
         timeouts: of each attempt until its first text.
         retries: how many more rounds there are.
+        answer: as the next request will send it, if not as in the reply.
+        chosen: the one that has answered.
     """
 
     options: Sequence[Option]
     timeouts: Timeouts
     sticky: list[Member] = field(default_factory=list)
     retries: int = 0
-    on_reply: Callable[[Reply], None] | None = None
+    answer: Any = None
     chosen: Option | None = None
+
+    @property
+    def messages(self) -> Any:
+        """The messages that were answered; others are for the same Space."""
+        return self.chosen and self.chosen.request.messages
+
+    @messages.setter
+    def messages(self, messages: Any) -> None:
+        if self.chosen:
+            self.sticky[:] = [self.chosen.member]
+            self.chosen.request.messages = messages
 
     def complete(self, reply: Reply) -> None:
         """Keep what the Space that answered knows now, and pass on the reply."""
         if self.chosen:
             self.sticky[:] = [self.chosen.member]
+            self.chosen.request.answer = self.answer
             self.chosen.request.complete(reply)
-        if self.on_reply:
-            self.on_reply(reply)
 
 
 class Dispatcher:
@@ -71,6 +93,10 @@ class Dispatcher:
             self._run(route, mailbox)
         finally:
             self._running.discard(mailbox)
+
+    def sibling(self) -> Dispatcher:
+        """Return a dispatcher to the same members, which runs no request yet."""
+        return Dispatcher(self._members, name=self._name, patience=self._patience)
 
     def cancel(self) -> list[Mailbox]:
         """Cancel all requests, and return their mailboxes."""
@@ -113,7 +139,7 @@ class Dispatcher:
         attempt.watch(route.timeouts, self._patience, lambda: bool(self._ready(route, tried)))
         error: BaseException | None = None
         try:
-            member.space._client.run(option.request, attempt)
+            option.client.run(option.request, attempt)
         except QwenSpacesError as failure:
             error = failure
         finally:
@@ -130,12 +156,15 @@ class Dispatcher:
             return None
         if not isinstance(error, QwenSpacesError):
             raise error
-        self._record(member, error)
+        self._record(option, error)
         if attempt.has_answer or is_ours(error):
             raise error
         return error
 
-    def _record(self, failed: Member, error: QwenSpacesError) -> None:
+    def _record(self, option: Option, error: QwenSpacesError) -> None:
+        failed = option.member
+        if isinstance(error, _OF_TOKEN) and option.client is not failed.space._client:
+            return  # which is not that of the others
         if len(self._members) > 1:
             failed.fail(error)
             for member in self._members:

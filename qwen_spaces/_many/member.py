@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from .._stream.mailbox import Mailbox
@@ -16,6 +17,14 @@ from .rests import is_ours, rest_after
 FRESH = 10.0  # seconds that a queue's size is good for
 WEIGHT = 0.3  # of the newest time to first text in the mean
 GPU = "zero"  # the beginning of the hardware whose quota is the account's
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A Space by its name, and its address, if that is not the usual one."""
+
+    name: str
+    src: str | None = None
 
 
 class Space(Protocol):
@@ -31,6 +40,8 @@ class Space(Protocol):
     def _check_options(self, options: Mapping[str, object]) -> dict[str, object]: ...
 
     def _memory(self) -> Any: ...
+
+    def _with_token(self, token: str) -> Any: ...
 
     async def astatus(self) -> Any:
         """Return the state of the Space."""

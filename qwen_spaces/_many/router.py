@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from .._conversation import Conversation
 from .._facade.registry import Facade, find
 from .._stream.text_stream import TextStream
+from .._tools import find_plan, find_reader
 from .._types.events import Reply
 from .._types.images import Images, as_images
 from .._types.messages import Messages, as_messages
 from .._types.timeouts import Timeouts, is_seconds
+from .._types.tools import ResponseFormat, ToolChoice, Tools
 from ..errors import InvalidImageError, QwenSpacesError, UnsupportedOptionError
 from .answers import CLOSE_TIMEOUT
 from .asking import Asking
 from .dispatch import Dispatcher, Option, Route
-from .member import Member, Space
+from .member import Member, Place, Space
+
+if TYPE_CHECKING:
+    from .._tools.plan import Plan
 
 
 class Router(Asking):
@@ -72,6 +78,8 @@ class Router(Asking):
         self.timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(total=timeouts)
         self._retries, self._queues = retries, len(self._members)
         self._dispatcher = Dispatcher(self._members, name=name, patience=patience)
+        self._owned = [member.space for member in self._members if member.owned]  # which `close` closes
+        self._guests: Mapping[Member, Space] = {}  # in the place of a member's own Space, with another token
 
     def __repr__(self) -> str:
         return f"Router({[member.name for member in self._members]}, name={self.name!r})"
@@ -83,7 +91,15 @@ class Router(Asking):
         return None if None in limits else max(filter(None, limits), default=0)
 
     def stream(
-        self, messages: Messages, *, system: str | None = None, images: Images = (), **options: Any
+        self,
+        messages: Messages,
+        *,
+        system: str | None = None,
+        images: Images = (),
+        tools: Tools = None,
+        tool_choice: ToolChoice = None,
+        response_format: ResponseFormat = None,
+        **options: Any,
     ) -> TextStream:
         """Stream the answer of one of the Spaces; see `QwenSpace.stream`.
 
@@ -92,13 +108,23 @@ class Router(Asking):
         Raises:
             QwenSpacesError: no Space can take the request; the error of the first one.
         """
-        return self._open(messages, system=system, images=images, options=options)
+        plan = find_plan(tools, tool_choice, response_format)
+        return self._open(messages, system=system, images=images, plan=plan, options=options)
 
-    def conversation(self, system: str | None = None, **options: Any) -> Conversation:
+    def conversation(
+        self,
+        system: str | None = None,
+        *,
+        tools: Tools = None,
+        tool_choice: ToolChoice = None,
+        response_format: ResponseFormat = None,
+        **options: Any,
+    ) -> Conversation:
         """Start a chat that keeps its history, and its Space while that answers."""
+        plan = find_plan(tools, tool_choice, response_format)
         self._check_options(options)
         memories = {member: member.space._memory() for member in self._members}
-        opening = functools.partial(self._open, options=options, memories=memories, sticky=[])
+        opening = functools.partial(self._open, plan=plan, options=options, memories=memories, sticky=[])
         return Conversation(opening, system=system)
 
     def status(self) -> dict[str, Any]:
@@ -125,9 +151,21 @@ class Router(Asking):
         until = time.monotonic() + CLOSE_TIMEOUT
         for mailbox in self._dispatcher.cancel():
             mailbox.finished.wait(max(0.0, until - time.monotonic()))
-        for member in self._members:
-            if member.owned:
-                member.space.close()
+        for space in self._owned:
+            space.close()
+
+    def _with_token(self, token: str) -> Router | None:
+        """Return a router with this token for the Spaces on Hugging Face, ``None`` if there is none.
+
+        It shares what is known of the Spaces.
+        """
+        guests = {member: space for member in self._members if (space := member.space._with_token(token))}
+        if not guests:
+            return None
+        router = copy.copy(self)
+        router._guests, router._owned = guests, list(guests.values())
+        router._dispatcher = self._dispatcher.sibling()
+        return router
 
     def _check_options(self, options: Mapping[str, object]) -> dict[str, object]:
         """Return the options; raise the first Space's error if none takes them."""
@@ -146,6 +184,7 @@ class Router(Asking):
         messages: Messages,
         *,
         options: Mapping[str, object],
+        plan: Plan | None = None,
         system: str | None = None,
         images: Images = (),
         on_reply: Callable[[Reply], None] | None = None,
@@ -155,22 +194,25 @@ class Router(Asking):
         retries: int | None = None,
     ) -> TextStream:
         turns, uploads = as_messages(messages, system), as_images(images)
+        given: dict[str, Any] = {"images": uploads, "plan": plan, "options": options, "on_reply": on_reply}
         fitting: list[Option] = []
         refusals: list[QwenSpacesError] = []
         for member in self._members:
             memory = memories and memories[member]
             try:
-                stream = member.space._open(turns, images=uploads, options=options, memory=memory, retries=0)
-                fitting.append(Option(member, stream._reader._request))
+                space = self._guests.get(member, member.space)
+                stream = space._open(turns, **given, memory=memory, retries=0)
+                fitting.append(Option(member, stream._reader._request, space._client))
             except (UnsupportedOptionError, InvalidImageError) as error:
                 refusals.append(error)
         if not fitting:
             raise refusals[0]
         timeouts = timeouts or self.timeouts
         rounds = self._retries if retries is None else retries
-        route = Route(fitting, timeouts, [] if sticky is None else sticky, rounds, on_reply)
+        route = Route(fitting, timeouts, [] if sticky is None else sticky, rounds)
         whole = dataclasses.replace(timeouts, connect=None, wake=None, first=None)  # these are each attempt's
-        return TextStream(self._dispatcher, route, timeouts=whole, space=self.name)
+        reader = find_reader(plan, retry=bool(self._retries))
+        return TextStream(self._dispatcher, route, timeouts=whole, space=self.name, reader=reader)
 
 
 def _members(spaces: Iterable[Any], settings: Mapping[str, Any]) -> Sequence[Member]:
@@ -180,8 +222,8 @@ def _members(spaces: Iterable[Any], settings: Mapping[str, Any]) -> Sequence[Mem
     found: list[tuple[Space, int, bool]] = []
     for tier, equals in enumerate(spaces):
         for given in equals if isinstance(equals, (list, tuple)) else [equals]:
-            owned = isinstance(given, str)
-            made: Any = find(Facade, given)[0](given, **settings) if owned else given  # type: ignore[call-arg]
+            owned = isinstance(given, (str, Place))
+            made = _open_space(given, settings) if owned else given
             if not hasattr(made, "_client"):
                 raise UnsupportedOptionError(f"A Router takes names and QwenSpaces, not {made!r:.100}.")
             found.append((made, tier, owned))
@@ -192,3 +234,10 @@ def _members(spaces: Iterable[Any], settings: Mapping[str, Any]) -> Sequence[Mem
         Member(space, space.name if names.count(space.name) == 1 else space.src, tier, owned=owned)
         for space, tier, owned in found
     ]
+
+
+def _open_space(given: str | Place, settings: Mapping[str, Any]) -> Space:
+    place = Place(given) if isinstance(given, str) else given
+    space: Any = find(Facade, place.name)[0]
+    made: Space = space(place.name, src=place.src, **settings)
+    return made

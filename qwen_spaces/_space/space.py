@@ -295,6 +295,10 @@ class QwenSpace(Facade, Asking):
         if self._replica:
             self._replica.close()
 
+    def _with_token(self, token: str) -> Self | None:
+        """Return the same Space with this token, ``None`` if it is not on Hugging Face."""
+        return type(self)(self.name, **{**self._recipe, "token": token}) if self._client.on_hub else None
+
     def _memory(self) -> SessionStore | None:
         return SessionStore() if self.contract.stateful or self.contract.discover else None
 

@@ -184,5 +184,10 @@ def tool_calls_of(stream: TextStream) -> tuple[ToolCall, ...]:
     return stream._reader.answer.tool_calls
 
 
+def space_of(stream: TextStream) -> str:
+    """Return the name of the Space; that of the one that answers, of several, once its text has come."""
+    return stream._reader.mailbox.space or stream._reader.space
+
+
 def _text_of(event: Event) -> str | None:
     return event.text if isinstance(event, Text) else None

@@ -28,6 +28,15 @@ def find_plan(tools: Tools, tool_choice: ToolChoice, response_format: ResponseFo
     return make_plan(tools, tool_choice, response_format)
 
 
+def find_reader(plan: Plan | None, *, retry: bool) -> Callable[..., Reader]:
+    """Return what makes the reader of the answer; `retry` is whether a bad one is asked for again."""
+    if plan is None:
+        return Reader
+    from .reader import open_reader
+
+    return open_reader(plan, retry=retry)
+
+
 def prepare(
     turns: tuple[Message, ...], plan: Plan | None, contract: Contract, *, retry: bool
 ) -> tuple[tuple[Message, ...], Callable[..., Reader]]:
@@ -41,7 +50,5 @@ def prepare(
 
             turns = tuple(render_turns(turns))
         return turns, Reader
-    from .reader import open_reader
-
     system = str(contract.defaults.get("system", ""))
-    return plan.render(turns, trained=contract.trained, system=system), open_reader(plan, retry=retry)
+    return plan.render(turns, trained=contract.trained, system=system), find_reader(plan, retry=retry)

@@ -86,8 +86,8 @@ class ToolClient:
             self._judge(mailbox)
         if mailbox.outcome.problem and not mailbox.ended:
             raise UnexpectedOutputError(
-                f"{self._space} did not answer as asked: {mailbox.outcome.problem:.1000} The answer is in "
-                "partial_text. Try again, or another Space.",
+                f"{mailbox.space or self._space} did not answer as asked: {mailbox.outcome.problem:.1000} "
+                "The answer is in partial_text. Try again, or another Space.",
                 raw=mailbox.raw,
             )
 

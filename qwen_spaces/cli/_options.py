@@ -12,8 +12,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from .._many.router import Router
-from .._space import QwenSpace, available_spaces
+from .._space import QwenSpace, SpaceOrRouter, Spec, available_spaces, open_spec, parse_spec
 from .._types.timeouts import Timeouts
 from ..errors import QwenSpacesError
 from ._errors import REMOTE, keep_secret
@@ -50,30 +49,27 @@ class Setup:
             context.meta[REMOTE] = not (self.local or self.src)
 
     @contextlib.contextmanager
-    def space(self, *, wait: bool = True) -> Iterator[QwenSpace | Router]:
+    def space(self, *, wait: bool = True) -> Iterator[SpaceOrRouter]:
         """Open the Space, or with --local its replica; a router where there are several.
 
         Without `wait`, call the method `wait` before the first request.
         """
         settings: dict[str, Any] = {"token": self.token, "timeouts": _timeouts(self.timeout)}
-        names = [name.strip() for name in self.model.split(",") if name.strip()] or [self.model]
-        if len(names) > 1 and (self.src or self.endpoint):
+        spec = parse_spec(self.model)
+        if len(spec.places) > 1 and (self.src or self.endpoint):
             raise click.UsageError("--src and --endpoint are for one Space; give addresses with -m A,B.")
         with contextlib.ExitStack() as stack:
-            spaces, urls = [], dict[str, str]()
             if self.local:
-                self._replicas.append(stack.enter_context(Replicas(map(alias_of, names))))
-                urls = self._replicas[-1].urls
+                replicas = stack.enter_context(Replicas(replicas_of(spec)))
+                self._replicas.append(replicas)
+                spec = at_replicas(spec, replicas)
+            elif self.src:
+                spec = spec.moved({place.name: self.src for place in spec.places})
             if wait:
                 self.wait()
-            for name in names:
-                src = urls[alias_of(name)] if self.local else self.src
-                space = QwenSpace(name, src=src, endpoint=self.endpoint, **settings)
-                spaces.append(stack.enter_context(space))
-            if len(spaces) == 1:
-                yield spaces[0]
-            else:
-                yield stack.enter_context(Router(spaces, name=self.model, timeouts=settings["timeouts"]))
+            space = open_spec(spec, endpoint=self.endpoint, **settings)
+            stack.enter_context(space)
+            yield space
 
     def wait(self) -> None:
         """Wait until the replica runs, with --local."""
@@ -95,6 +91,18 @@ def alias_of(name: str) -> str:
     """Return the alias of a Space, or its name if it has none."""
     space = QwenSpace(name)
     return space.aliases[0] if space.aliases else space.name
+
+
+def replicas_of(spec: Spec) -> list[str]:
+    """Return the aliases of the Spaces, in whose place there will be replicas."""
+    if any(place.src for place in spec.places):
+        raise click.UsageError(f"--local and the addresses of {spec.name} exclude each other.")
+    return list(dict.fromkeys(alias_of(place.name) for place in spec.places))
+
+
+def at_replicas(spec: Spec, replicas: Replicas) -> Spec:
+    """Return the spec with the replicas in the place of the Spaces."""
+    return spec.moved({place.name: replicas.urls[alias_of(place.name)] for place in spec.places})
 
 
 class Command(click.Command):
@@ -159,7 +167,7 @@ model_option: Decorator = click.option(
     show_envvar=True,
     shell_complete=complete_model,
     help="Alias, Space id owner/name, or URL; `qwen-spaces spaces` lists the aliases. Of several, as in "
-    "A,B,URL, the first that answers is used.",
+    "A,B,URL, the first that answers is used; qwen-2.5=URL1,URL2 are equals.",
 )
 system_option: Decorator = click.option(
     "-s", "--system", metavar="TEXT", help="System prompt. Default: the Space's own."

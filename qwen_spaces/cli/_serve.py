@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
 import click
 
 from .._hosts import is_loopback, listen, url_of
-from .._space import available_spaces
+from .._space import Spec, available_spaces, parse_spec
 from .._types.timeouts import Timeouts, is_seconds
 from ._errors import keep_secret
-from ._options import Function, alias_of, complete_model, parse_pairs
+from ._options import Function, alias_of, at_replicas, complete_model, parse_pairs, replicas_of
 from ._replicas import Replicas
 from ._terminal import echo
 
@@ -69,7 +69,13 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float | 
 @click.option("--port", default=8000, show_default=True, help="0 is any free port.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 lets other machines in.")
 @click.option(
-    "-m", "--model", "models", multiple=True, shell_complete=complete_model, help="Serve only these models."
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    shell_complete=complete_model,
+    help="Serve only these models. With NAME=A,B,URL, the first of several Spaces that answers is NAME; "
+    "qwen-2.5=URL1,URL2 are equals. May be repeated.",
 )
 @click.option(
     "--src",
@@ -132,14 +138,17 @@ def serve(
 
     Clients use http://127.0.0.1:8000/v1 as their base URL, and an alias such as qwen-2.5 as the model.
     Without --api-key, clients may send any key; a Hugging Face token (hf_...) is used for its request.
-    With --api-key, the Spaces get the saved token. Each request is logged to stderr as a line, of JSON
-    unless that is a terminal. Prometheus can read /metrics (pip install 'qwen-spaces[metrics]').
+    With --api-key, the Spaces get the saved token. Without -m, there is also a model "qwen", which
+    all Spaces for text answer, those with short queues first. The header x-qwen-spaces-space names
+    the one that did. Each request is logged to stderr as a line, of JSON unless that is a terminal.
+    Prometheus can read /metrics (pip install 'qwen-spaces[metrics]').
 
     \b
     Examples:
       qwen-spaces serve
       qwen-spaces serve --local -m qwen-2.5 --port 8080
       qwen-spaces serve --src qwen-2.5=me/my-duplicate --src mine=http://127.0.0.1:7860
+      qwen-spaces serve -m any=qwen-2.5,https://me-my-duplicate.hf.space,qwen-3
       QWEN_SPACES_API_KEY=secret qwen-spaces serve --host 0.0.0.0
 
     \b
@@ -148,24 +157,45 @@ def serve(
         -d '{"model": "qwen-2.5", "messages": [{"role": "user", "content": "Hi"}]}'
     """  # noqa: D301  (click reads the \b)
     from ..gateway import create_app
+    from ..gateway._models import ALL
     from ..gateway._server import run
 
     with contextlib.ExitStack() as stack:
-        aliases = _aliases(models, sources)
-        replicas: dict[str, str | None] = dict.fromkeys(aliases)
+        plain, specs = _split(models)
+        aliases = _aliases(plain, sources) if plain or not specs else []
+        served: dict[str, Any] = {**({} if models else {"qwen": ALL}), **dict.fromkeys(aliases), **specs}
         if local:
-            replicas.update(stack.enter_context(Replicas(aliases, on_request=True)).urls)
+            served |= _replicas(aliases, specs, stack)
         try:
             listener = stack.enter_context(listen(host, port))
         except OSError as error:
             raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
         timeouts = Timeouts(**{phase: settings.pop(f"timeout_{phase}") for phase in PHASES})
         loopback = True if is_loopback(host) else None
-        app = create_app({**replicas, **sources}, loopback=loopback, timeouts=timeouts, **settings)
+        app = create_app({**served, **sources}, loopback=loopback, timeouts=timeouts, **settings)
         if settings["api_key"] is None and not is_loopback(host):
             echo("Anybody who can reach this machine can use the gateway. Set --api-key.", err=True)
         echo(f"Gateway: {url_of(host, listener.getsockname()[1])}/v1  (Ctrl-C stops it)")
         run(app, listener, grace=settings["grace"])
+
+
+def _split(models: Collection[str]) -> tuple[list[str], dict[str, Spec]]:
+    """Return the models that are a Space, and by name those that list their Spaces."""
+    specs = {model: parse_spec(model) for model in models}
+    plain = [model for model, spec in specs.items() if not spec.name]
+    if any(len(specs[model].places) > 1 for model in plain):
+        raise click.UsageError("Several Spaces need a name: write -m NAME=A,B,URL.")
+    return plain, {spec.name: spec for spec in specs.values() if spec.name}
+
+
+def _replicas(
+    aliases: Collection[str], specs: Mapping[str, Spec], stack: contextlib.ExitStack
+) -> dict[str, Any]:
+    """Return where the replicas of these models are, which `stack` ends."""
+    others = (alias for spec in specs.values() for alias in replicas_of(spec))
+    replicas = stack.enter_context(Replicas(dict.fromkeys([*aliases, *others]), on_request=True))
+    moved = {name: at_replicas(spec, replicas) for name, spec in specs.items()}
+    return {**{alias: replicas.urls[alias] for alias in aliases}, **moved}
 
 
 def _aliases(models: Collection[str], sources: Collection[str]) -> list[str]:

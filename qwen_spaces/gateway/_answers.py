@@ -10,7 +10,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from .._stream.stop import Cut, find_stop
-from .._stream.text_stream import TextStream, tool_calls_of
+from .._stream.text_stream import TextStream, space_of, tool_calls_of
 from .._types.events import Done, Event, Reasoning, Reply, Status, Text
 from .._types.tools import ToolCall, arguments_of
 from ..errors import QwenSpacesError, StreamCancelledError
@@ -23,6 +23,7 @@ MARGIN = 1.0  # seconds; the server cancels the streams before sse-starlette doe
 # A proxy in front, such as nginx, gives up after 60 seconds of silence, and clients then try again.
 EARLY = 10.0  # seconds without any text until a stream begins with comments; until then, errors have a status
 PING = 12  # seconds between comments
+SPACE_HEADER = "x-qwen-spaces-space"
 
 
 class Answer:
@@ -61,7 +62,7 @@ class Answer:
             metrics = reply.metrics
             context.first = (metrics.connect or 0) + (metrics.first or 0)
             context.deltas, context.characters = metrics.deltas, len(reply.reasoning + reply.text)
-        return json_response(self._form.whole(self._limited(reply)), headers)
+        return json_response(self._form.whole(self._limited(reply)), {**headers, **self._space()})
 
     async def _reply_before_stop(self) -> Reply:
         """Return the answer before the first stop; end the job on the Space there."""
@@ -84,19 +85,24 @@ class Answer:
         text = stream.text[: find_stop(stream.text, self._stops)]
         return Reply(text, stream.reasoning, tool_calls=tool_calls_of(stream))
 
+    def _space(self) -> dict[str, str]:
+        """Return the header with the name of the Space that answers."""
+        return {SPACE_HEADER: space_of(self._stream).encode("ascii", "backslashreplace").decode()}
+
     def _limited(self, reply: Reply) -> Reply:
         return replace(reply, tool_calls=reply.tool_calls[:1]) if self._one_call else reply
 
     async def streamed(self, headers: Mapping[str, str], grace: float) -> Response:
         """Return the response after the first text, so that an earlier failure can set the status code.
 
-        If there is none within `EARLY` seconds, the response begins without it.
+        If there is none within `EARLY` seconds, the response begins without it, and without the Space's name.
         """
         self._context.tasks.start_soon(self._read_first)
         with anyio.move_on_after(EARLY):
             await self._has_begun.wait()
         if self._has_begun.is_set():
             self._first_event()
+            headers = {**headers, **self._space()}
         content = self._content()
         # Otherwise only a garbage collection would close it and free the answer.
         self._context.exit_stack.push_async_callback(content.aclose)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from .._stream.text_stream import TextStream
 from .._types.timeouts import Timeouts
 from ..errors import QwenSpacesError
+from ._answers import SPACE_HEADER
 from ._cors import GatewayCORSMiddleware
 from ._errors import ErrorResponse, RequestRejectedError, error_response_for
 from ._log import REQUEST_ID, RequestContext
@@ -51,7 +52,9 @@ def create_app(
 
     Args:
         models: model -> its URL or ``owner/name``, or ``None`` for the usual one; a new name stands for any
-            Gradio chat. The default is all of `available_spaces`.
+            Gradio chat. Of several Spaces, as in ``{"any": "qwen-2.5,me/my-duplicate"}``, the first that
+            answers is used, as by a `Router`; ``{"qwen-2.5": "me/one,me/two"}`` are equals, and ``"*"`` is
+            all that are for text alone. The default is all of `available_spaces`, and ``{"qwen": "*"}``.
         api_key: the bearer token that every client must send.
         origins: web pages that may use the app, ``"*"`` for all; it rejects requests from other pages.
         loopback: whether to serve this machine only, and reject a request whose Host is not a loopback name,
@@ -105,7 +108,7 @@ def create_app(
             allow_origins=list(origins),
             allow_methods=["GET", "HEAD", "POST"],
             allow_headers=["*"],
-            expose_headers=[EMULATED_HEADER, IGNORED_HEADER, REQUEST_ID, "Retry-After"],
+            expose_headers=[EMULATED_HEADER, IGNORED_HEADER, SPACE_HEADER, REQUEST_ID, "Retry-After"],
         )
     app.state.streams = streams
     add_routes(app, spaces, streams, metrics, grace=grace, locked=api_key is not None, emulate=emulate)

@@ -28,8 +28,12 @@ STATUSES: tuple[tuple[type[errors.QwenSpacesError], int, str, str | None], ...] 
     (errors.QuotaExceededError, 429, "insufficient_quota", None),
     (errors.SpaceTimeoutError, 504, "space_timeout", None),
     (errors.StreamCancelledError, 503, "shutting_down", None),
+    (errors.AllFailedError, 503, "spaces_unavailable", None),
     (errors.StreamError, 502, "space_error", None),
 )
+
+
+_BUSY = (errors.QueueFullError, errors.RateLimitedError, errors.QuotaExceededError)
 
 
 class ErrorDetail(BaseModel):
@@ -82,6 +86,8 @@ def error_response_for(error: Exception) -> ErrorResponse:
     if known is None:
         return ErrorResponse(500, "The gateway failed unexpectedly; its log says more.", "internal_error")
     _, status, code, param = known
+    if isinstance(error, errors.AllFailedError) and all(isinstance(each, _BUSY) for _, each in error.errors):
+        status, code = 429, "spaces_busy"
     message = "The gateway is shutting down." if code == "shutting_down" else str(error)
     headers: dict[str, str] = {}
     if status == 429:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .._space import QwenSpace
 from ._errors import ErrorResponse, RequestRejectedError
 from ._forms import Form
+from ._models import ModelEntry
 
 MAX_STOPS = 16
 MAX_STOP_CHARS = 200
@@ -117,23 +118,23 @@ class AnswerRequest(Strict):
         del options
         return {}
 
-    def options(self, space: QwenSpace) -> dict[str, Any]:
-        """Return the options for the Space; raise if neither it nor OpenAI has such a field."""
+    def options(self, entry: ModelEntry) -> dict[str, Any]:
+        """Return the options for the model's Space; raise if neither it nor OpenAI has such a field."""
         options = {}
         for name, value in (self.model_extra or {}).items():
-            if _is_option(space, name, value):
+            if _is_option(entry, name, value):
                 options[name] = value
             elif name not in IGNORED_PARAMS | HINTS:
-                known = ", ".join(space.options) or "none"
+                known = ", ".join(dict.fromkeys(name for space in entry.spaces for name in space.options))
                 message = f"{name!r} is not a parameter, or its value is not valid. "
-                message += f"{space.name} has the options: {known}."
+                message += f"{entry.space.name} has the options: {known or 'none'}."
                 raise RequestRejectedError(ErrorResponse(400, message, "unknown_parameter", name))
         return {name: value for name, value in options.items() if value is not None}
 
-    def ignored_params(self, space: QwenSpace) -> list[str]:
+    def ignored_params(self, entry: ModelEntry) -> list[str]:
         """Return the names of the parameters that have no effect."""
         given = {name: value for name, value in (self.model_extra or {}).items() if value is not None}
-        return sorted(name for name, value in given.items() if not _is_option(space, name, value))
+        return sorted(name for name, value in given.items() if not _is_option(entry, name, value))
 
 
 def unsupported(param: str) -> ErrorResponse:
@@ -141,7 +142,9 @@ def unsupported(param: str) -> ErrorResponse:
     return ErrorResponse(400, message, "unsupported_parameter", param)
 
 
-def _is_option(space: QwenSpace, name: str, value: object) -> bool:
+def _is_option(entry: ModelEntry, name: str, value: object) -> bool:
     # Clients send temperatures and the like unasked, and a Space refuses a value beyond its slider.
-    known = (name in space.options or space.contract.discover) and name not in IGNORED_PARAMS
-    return known and name not in RESERVED and isinstance(value, (str, int, float, type(None)))
+    if name in IGNORED_PARAMS | RESERVED or not isinstance(value, (str, int, float, type(None))):
+        return False
+    known = (name in space.options or space.contract.discover for space in entry.spaces)
+    return all(known) if name in HINTS else any(known)  # a hint leaves out none of several Spaces

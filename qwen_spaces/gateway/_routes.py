@@ -63,14 +63,14 @@ class Responder:
         entry = self._models.find(body.model)
         context.model = entry.name
         space = await context.exit_stack.enter_async_context(self._models.space(entry, context.token))
-        options: dict[str, Any] = {**entry.options, **body.options(space), **emulation}
+        options: dict[str, Any] = {**entry.options, **body.options(entry), **emulation}
         make_stream = partial(space.stream, body.to_messages(), **options)
         # In a thread, as it takes time to check the schemas of many tools.
         stream = await to_thread.run_sync(make_stream) if emulation else make_stream()
         await context.exit_stack.enter_async_context(stream)
         self._streams.add(stream)
         context.exit_stack.callback(self._streams.discard, stream)
-        lists = ((IGNORED_HEADER, body.ignored_params(space)), (EMULATED_HEADER, emulated))
+        lists = ((IGNORED_HEADER, body.ignored_params(entry)), (EMULATED_HEADER, emulated))
         headers = {name: ", ".join(values) for name, values in lists if values}
         answer = Answer(stream, body.form(entry.name), body.stops, context, one_call=body.one_call)
         return await (answer.streamed(headers, self._grace) if body.stream else answer.whole(headers))

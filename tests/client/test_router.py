@@ -159,6 +159,21 @@ def test_quota_is_the_accounts_so_all_spaces_on_zero_gpu_rest(second: QwenSpace)
         assert router._members[1].rests_until > time.monotonic()
 
 
+def test_with_another_token_nobody_elses_space_rests(second: QwenSpace, mocker: MockerFixture) -> None:
+    with serve_script(Script(config=Page(401))) as refusing, space(good) as first:
+        own = QwenSpace("qwen-2.5", src=refusing.url)  # as a Space on the Hub with that token
+        given = mocker.patch.object(QwenSpace, "_with_token", autospec=True, side_effect=[own, None])
+        router = Router([first, second])
+        guest = router._with_token("hf_x")
+        assert guest is not None
+        assert [call.args for call in given.mock_calls] == [(first, "hf_x"), (second, "hf_x")]
+        assert guest.ask("Hi").space == "qwen-2.5-max"
+        assert refusing.requests
+        assert router._members[0].failures == 0
+        guest.close()
+        assert router.ask("Hi").space == "qwen-2.5"
+
+
 def test_after_its_first_text_an_answer_is_never_begun_again(second: QwenSpace, mode: str) -> None:
     script = Script(events=generates("Hello"), end="cut")
     with scripted(script) as first:

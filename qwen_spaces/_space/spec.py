@@ -1,0 +1,80 @@
+"""The text that names one Space, or several of which one answers: ``A,B,URL`` or ``NAME=A,B,URL``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from .._facade.registry import FACADES
+from .._many.member import Place
+from .._many.router import Router
+from ..errors import UnsupportedOptionError
+from .space import QwenSpace
+
+SpaceOrRouter: TypeAlias = QwenSpace | Router
+
+
+class Spec(NamedTuple):
+    """What a text names: Spaces in tiers, those of the first tier first.
+
+    Attributes:
+        name: what they are called together, if anything.
+        tiers: the Spaces, or where they are; those of a tier are equals.
+    """
+
+    name: str
+    tiers: Sequence[Sequence[Any]]
+
+    @property
+    def places(self) -> Sequence[Any]:
+        """All of the Spaces."""
+        return [place for tier in self.tiers for place in tier]
+
+    def moved(self, sources: Mapping[str, str]) -> Spec:
+        """Return the same Spaces, those that `sources` has by name at the addresses there."""
+        tiers = self.tiers
+        return self._replace(
+            tiers=[
+                [Place(place.name, sources.get(place.name, place.src)) for place in tier] for tier in tiers
+            ]
+        )
+
+
+def parse_spec(text: str, name: str = "") -> Spec:
+    """Return what a text names; `name` is for one without a name of its own.
+
+    Several Spaces are tried in their order. After the name of a Space, what is listed are addresses of its
+    duplicates, which are equals.
+
+    Raises:
+        UnsupportedOptionError: it names nothing.
+
+    Example:
+        >>> parse_spec("qwen-2.5,me/my-duplicate").places
+        [Place(name='qwen-2.5', src=None), Place(name='me/my-duplicate', src=None)]
+        >>> parse_spec("qwen-2.5=me/one,me/two").tiers
+        [[Place(name='qwen-2.5', src='me/one'), Place(name='qwen-2.5', src='me/two')]]
+    """
+    label, equals, listed = text.partition("=")
+    if name or not equals or "://" in label or "," in label:  # it is part of an address
+        label, listed = name, text
+    label = label.strip()
+    places = [place.strip() for place in listed.split(",") if place.strip()]
+    if not places and (equals or "," in text):
+        raise UnsupportedOptionError("A Space is missing: write A,B,URL or NAME=A,B,URL.")
+    facade = FACADES.get(label.lower())
+    if facade is None:
+        return Spec(label, [[Place(place)] for place in places or [text]])
+    own = [Place(label, None if place.lower() in facade.aliases else place) for place in places]
+    return Spec(label, [own])
+
+
+def open_spec(spec: str | Spec, **settings: Any) -> QwenSpace | Router:
+    """Return the Space that a spec names, or a router of several; the settings are those of `QwenSpace`."""
+    spec = parse_spec(spec) if isinstance(spec, str) else spec
+    if len(spec.places) == 1:
+        (place,) = spec.places
+        space: QwenSpace = QwenSpace(place.name, src=place.src, **settings)
+        return space
+    name = spec.name or ",".join(QwenSpace(place.name).name for place in spec.places)  # without passwords
+    return Router(spec.tiers, name=name, **settings)
