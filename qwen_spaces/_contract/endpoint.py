@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._addresses import is_local, is_on_hugging_face
-from .._types.images import Image, named_image, shown_address
 from .._types.messages import Message, folded, pairs, split, system_prompt
 from .._types.status import HistoryForm
 from ..errors import ContractError, InvalidImageError
@@ -139,16 +136,6 @@ def check_images(
         given = "one was" if count == 1 else f"{count} were"
         hint = f" These do: {', '.join(others())}." if most == 0 and others() else ""
         raise InvalidImageError(f"{space} takes {takes} in a request; {given} given.{hint}")
-
-
-def check_addresses(images: Sequence[Image], place: str) -> None:
-    """Raise `InvalidImageError` where a Space on Hugging Face would fetch an image from here."""
-    for number, image in enumerate(images if is_on_hugging_face(place) else ()):
-        if image.url and is_local(urllib.parse.urlsplit(image.url).hostname or ""):
-            raise InvalidImageError(
-                f"{named_image(number, len(images))} is at {shown_address(image.url)}, which the Space "
-                "cannot fetch: it is an address of this machine or its network. Pass the file itself."
-            )
 
 
 def fold(messages: Sequence[Message], *, history: bool, system: bool) -> tuple[Sequence[Message], str]:

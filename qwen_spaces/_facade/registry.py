@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import reprlib
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from .._addresses import Address, did_you_mean, parse_address, redact
+from .._addresses import Address, did_you_mean, is_local, is_on_hugging_face, parse_address, redact
 from .._contract.contract import Contract
-from .._contract.endpoint import check_addresses, check_images
-from .._types.images import Image
+from .._contract.endpoint import check_images
+from .._types.images import Image, named_image, shown_address
 from .._types.options import OptionSpec, check_options
-from ..errors import UnknownSpaceError
+from ..errors import InvalidImageError, UnknownSpaceError
 
 _HOST = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 FACADES: dict[str, type[Facade]] = {}  # alias -> facade
@@ -69,7 +70,17 @@ class Facade(ProviderFacts):
 
     def _check_images(self, images: Sequence[Image], name: str, src: str) -> None:
         check_images(len(images), self.max_images, name, vision_aliases)
-        check_addresses(images, src)
+        _check_addresses(images, src)
+
+
+def _check_addresses(images: Sequence[Image], place: str) -> None:
+    """Raise `InvalidImageError` where a Space on Hugging Face would fetch an image from here."""
+    for number, image in enumerate(images if is_on_hugging_face(place) else ()):
+        if image.url and is_local(urllib.parse.urlsplit(image.url).hostname or ""):
+            raise InvalidImageError(
+                f"{named_image(number, len(images))} is at {shown_address(image.url)}, which the Space "
+                "cannot fetch: it is an address of this machine or its network. Pass the file itself."
+            )
 
 
 def find(cls: type[Facade], name: str) -> tuple[type[Facade], Address | None]:
