@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import UnsupportedOptionError
-from .extra import jsonschema, pydantic, referencing
-
-_JSON_TYPES = {"integer", "number", "boolean", "array", "object", "null"}  # that models write as strings
+from .checker import Checker
+from .extra import pydantic
 
 
 class Tool(NamedTuple):
@@ -20,63 +19,6 @@ class Tool(NamedTuple):
     name: str
     declaration: Mapping[str, Any]  # in the OpenAI form
     check: Checker  # of its arguments
-
-
-class Checker:
-    """A JSON schema that checks values. It loads nothing that the schema refers to."""
-
-    def __init__(self, schema: Mapping[str, Any], where: str) -> None:
-        self.schema: Mapping[str, Any] = schema
-        kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-        try:
-            kind.check_schema(schema)
-        except jsonschema.SchemaError as error:
-            raise UnsupportedOptionError(f"{where} is no JSON schema: {error.message:.300}") from None
-        except RecursionError:
-            raise UnsupportedOptionError(f"{where} is a JSON schema with too many levels.") from None
-        self._validator = kind(schema, registry=referencing.Registry())
-
-    def problem(self, value: object) -> str:
-        """Return what is wrong with a value, ``""`` if nothing is."""
-        try:
-            errors = sorted(self._validator.iter_errors(value), key=lambda error: list(map(str, error.path)))
-        except referencing.exceptions.Unresolvable as error:
-            return f"the schema refers to {error.ref!r}, which is not in it."
-        except RecursionError:
-            return "the schema refers to itself without end."
-        shown = (f"{error.json_path}: {error.message:.300}" for error in errors[:3])
-        return "; ".join(shown)
-
-    def convert(self, value: Any) -> Any:
-        """Return a value in which a string that should be a number, a list and so on has become one.
-
-        >>> check = Checker({"properties": {"n": {"type": "integer"}}}, "The schema")
-        >>> check.convert({"n": "3"})
-        {'n': 3}
-        """
-        value = json.loads(json.dumps(value))  # a copy to write to
-        try:
-            errors = list(self._validator.iter_errors(value))
-        except (referencing.exceptions.Unresolvable, RecursionError):
-            return value
-        for error in errors:
-            kinds = {error.validator_value} if isinstance(error.validator_value, str) else set()
-            if error.validator == "type" and kinds & _JSON_TYPES and isinstance(error.instance, str):
-                _replace(value, list(error.absolute_path), error.instance, error.validator_value)
-        return value
-
-
-def _replace(value: Any, path: list[str | int], text: str, kind: str) -> None:
-    """Put what a text contains, if it is of that kind, in its place."""
-    try:
-        new = json.loads(text.lower() if kind == "boolean" else text)
-    except (ValueError, RecursionError):
-        return
-    if path and jsonschema.Draft202012Validator({"type": kind}).is_valid(new):
-        *way, last = path
-        for key in way:
-            value = value[key]
-        value[last] = new
 
 
 def as_tools(given: object) -> Iterator[Tool]:

@@ -345,6 +345,18 @@ def test_a_schema_that_refers_to_itself_without_end_is_no_failure_of_the_gateway
         client.chat.completions.create(**chat("Hi [[pace=0]]"), response_format=loop)
 
 
+def test_a_pattern_that_takes_exponential_time_holds_nothing_up() -> None:
+    schema = {"type": "string", "pattern": "^(a+)+$"}
+    form: Any = {"type": "json_schema", "json_schema": {"name": "evil", "schema": schema}}
+    with (
+        serve_text(json.dumps("a" * 5_000 + "!")) as space,
+        serve_gateway(create_app({"qwen-2.5": space})) as url,
+        openai_client(url) as client,
+        pytest.raises(openai.InternalServerError, match="does not match"),
+    ):
+        client.chat.completions.create(**chat("Hi"), response_format=form)
+
+
 def test_arguments_in_a_history_may_be_no_json(create: Any) -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": '}}
     messages = [

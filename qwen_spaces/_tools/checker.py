@@ -1,0 +1,227 @@
+"""Values checked by a JSON schema of strangers: the work is limited, and nothing is loaded. Pure.
+
+Of `jsonschema`, four things could hold the process for hours: patterns, which it gives to `re`; references,
+which can multiply; lists without repetition, compared in pairs; and errors that quote a large value.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, lru_cache
+from typing import Any, TypeAlias
+
+from ..errors import UnsupportedOptionError
+from .extra import jsonschema, pydantic_core, referencing
+
+MAX_STEPS = 1_000_000  # in one check, of some microseconds each
+MAX_MATCHED = 100_000  # characters; a longer text fits each pattern
+MAX_MESSAGE = 300  # characters
+PATTERN_STEPS = 20_000  # to compile a pattern, which takes up to 0.2 seconds
+_JSON_TYPES = {"integer", "number", "boolean", "array", "object", "null"}  # that models write as strings
+_Keyword: TypeAlias = Callable[
+    [Any, Any, Any, Any], Any
+]  # (validator, its value, instance, schema) -> errors
+
+
+class _TooMuchWorkError(Exception):
+    """A check takes more than `MAX_STEPS`."""
+
+
+class _Work(threading.local):
+    """What is left for this thread's check to do."""
+
+    steps = MAX_STEPS
+    to_refer = 1  # steps
+
+    def spend(self, steps: int) -> None:
+        self.steps -= steps
+        if self.steps < 0:
+            raise _TooMuchWorkError
+
+
+_work = _Work()
+
+
+class Checker:
+    """A JSON schema that checks values.
+
+    It loads nothing that the schema refers to. It ignores patterns that take more than linear time, with a
+    look-around or a back-reference, and the keywords ``unevaluatedItems`` and ``unevaluatedProperties``.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], where: str) -> None:
+        self.schema: Mapping[str, Any] = schema
+        kind = _kind_of(schema)
+        try:
+            self._to_refer = 1 + len(repr(schema)) // 1000  # as an anchor may be looked for everywhere
+            error = next(_errors(_limited(kind)(kind.META_SCHEMA), schema, 1), None)
+        except RecursionError:
+            raise UnsupportedOptionError(f"{where} is a JSON schema with too many levels.") from None
+        except _TooMuchWorkError:
+            raise UnsupportedOptionError(f"{where} is a JSON schema that is too large to check.") from None
+        if error is not None:
+            raise UnsupportedOptionError(f"{where} is no JSON schema: {_short(error.message)}")
+        self._validator = _limited(kind)(schema, registry=referencing.Registry())
+
+    def problem(self, value: object) -> str:
+        """Return what is wrong with a value, ``""`` if nothing is."""
+        try:
+            errors = list(_errors(self._validator, value, self._to_refer))
+        except referencing.exceptions.Unresolvable as error:
+            return f"the schema refers to {error.ref!r}, which is not in it."
+        except RecursionError:
+            return "the schema refers to itself without end."
+        except _TooMuchWorkError:
+            return f"to check it takes more than {MAX_STEPS:,} steps; use a simpler schema."
+        except Exception as error:  # of `referencing`, in a schema of several dialects
+            return f"the schema cannot be used: {error!r:.300}"
+        errors.sort(key=lambda error: list(map(str, error.path)))
+        return "; ".join(f"{_short(error.json_path)}: {_short(error.message)}" for error in errors[:3])
+
+    def convert(self, value: Any) -> Any:
+        """Return a value in which a string that should be a number, a list and so on has become one.
+
+        >>> check = Checker({"properties": {"n": {"type": "integer"}}}, "The schema")
+        >>> check.convert({"n": "3"})
+        {'n': 3}
+        """
+        value = json.loads(json.dumps(value))  # a copy to write to
+        try:
+            errors = list(_errors(self._validator, value, self._to_refer))
+        except Exception:  # which `problem` describes
+            return value
+        for error in errors:
+            kinds = {error.validator_value} if isinstance(error.validator_value, str) else set()
+            if error.validator == "type" and kinds & _JSON_TYPES and isinstance(error.instance, str):
+                _replace(value, list(error.absolute_path), error.instance, error.validator_value)
+        return value
+
+
+def _short(message: str) -> str:
+    """Return a message whose beginning may quote a long value."""
+    return message if len(message) <= MAX_MESSAGE else f"{message[:100]} ... {message[100 - MAX_MESSAGE :]}"
+
+
+def _replace(value: Any, path: list[str | int], text: str, kind: str) -> None:
+    """Put what a text contains, if it is of that kind, in its place."""
+    try:
+        new = json.loads(text.lower() if kind == "boolean" else text)
+    except (ValueError, RecursionError):
+        return
+    if path and jsonschema.Draft202012Validator({"type": kind}).is_valid(new):
+        *way, last = path
+        for key in way:
+            value = value[key]
+        value[last] = new
+
+
+def _errors(validator: Any, value: object, to_refer: int) -> Iterator[Any]:
+    """Yield the errors of a value; raise if that takes too many steps."""
+    _work.steps, _work.to_refer = MAX_STEPS, to_refer
+    yield from validator.iter_errors(value)
+
+
+def _kind_of(schema: Mapping[str, Any]) -> Any:
+    """Return the validator class of the dialect that a schema names."""
+    latest = jsonschema.Draft202012Validator
+    named = isinstance(schema.get("$schema"), str)
+    return jsonschema.validators.validator_for(schema, default=latest) if named else latest
+
+
+@cache
+def _limited(kind: Any) -> Any:
+    """Return a validator class with limits."""
+    keywords = {name: _SAFE.get(name, keyword) for name, keyword in kind.VALIDATORS.items()}
+    limited = jsonschema.validators.extend(
+        kind, {name: _counted(name, keyword) for name, keyword in keywords.items()}
+    )
+    limited.evolve = _evolve
+    return limited
+
+
+def _evolve(validator: Any, **changes: Any) -> Any:
+    """Return a changed validator of the same class; that of `jsonschema` follows an inner ``$schema``."""
+    kept = {each.alias: getattr(validator, each.name) for each in validator.__attrs_attrs__ if each.init}
+    return type(validator)(**{**kept, **changes})
+
+
+def _counted(name: str, keyword: _Keyword) -> _Keyword:
+    refers = name in ("$ref", "$dynamicRef", "$recursiveRef")
+
+    def check(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        _work.spend(_work.to_refer if refers else 1)
+        _work.spend(len(value) if isinstance(value, (dict, list)) else 0)
+        _work.spend(len(instance) // 2 if isinstance(instance, (dict, list)) else 0)
+        for error in keyword(validator, value, instance, schema) or ():
+            _work.spend(1 + len(error.message) // 100)
+            yield error
+
+    return check
+
+
+def _pattern(validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
+    if validator.is_type(instance, "string") and _fits(pattern, instance) is False:
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
+def _pattern_properties(validator: Any, patterns: Any, instance: Any, _schema: Any) -> Iterator[Any]:
+    if validator.is_type(instance, "object"):
+        for pattern, schema in patterns.items():
+            for name, value in instance.items():
+                if _fits(pattern, name):
+                    yield from validator.descend(value, schema, path=name, schema_path=pattern)
+
+
+def _additional_properties(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    """Do as `jsonschema`, but for properties that may have one of the patterns."""
+    if validator.is_type(instance, "object"):
+        known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+        others = {
+            name: each
+            for name, each in instance.items()
+            if name not in known and all(_fits(pattern, name) is False for pattern in patterns)
+        }
+        yield from _ADDITIONAL(validator, value, others, {})
+
+
+def _unique_items(validator: Any, value: bool, instance: Any, _schema: Any) -> Iterator[Any]:
+    if value and validator.is_type(instance, "array"):
+        whole = (int(each) if isinstance(each, float) and each.is_integer() else each for each in instance)
+        if len({json.dumps(each, sort_keys=True) for each in whole}) < len(instance):
+            yield jsonschema.ValidationError(f"{instance!r} has non-unique elements")
+
+
+def _ignored(*_: Any) -> Iterator[Any]:
+    yield from ()
+
+
+_ADDITIONAL: _Keyword = jsonschema.Draft202012Validator.VALIDATORS["additionalProperties"]
+_SAFE: Mapping[str, _Keyword] = {
+    "pattern": _pattern,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional_properties,
+    "uniqueItems": _unique_items,
+    "unevaluatedItems": _ignored,
+    "unevaluatedProperties": _ignored,
+}
+
+
+def _fits(pattern: str, text: str) -> bool | None:
+    """Return whether a text has the pattern; ``None`` if only more than linear time could tell."""
+    if len(text) > MAX_MATCHED:
+        return None
+    _work.spend(1 + len(text))
+    compiled = _compile(pattern)
+    return None if compiled is None else bool(compiled.isinstance_python(text))
+
+
+@lru_cache(maxsize=256)
+def _compile(pattern: str) -> Any:
+    """Return a pattern of pydantic's engine, which takes linear time, unlike `re`; ``None`` if it cannot."""
+    _work.spend(PATTERN_STEPS)
+    try:
+        return pydantic_core.SchemaValidator(pydantic_core.core_schema.str_schema(pattern=pattern))
+    except pydantic_core.SchemaError:
+        return None
