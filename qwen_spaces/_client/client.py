@@ -269,5 +269,6 @@ def _cancel_all() -> None:
     for mailbox in ours:
         mailbox.cancel("The program ended.")
     until = time.monotonic() + EXIT_TIMEOUT
-    for mailbox in ours:
-        mailbox.finished.wait(max(0.0, until - time.monotonic()))
+    with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C, after that which ended the program
+        for mailbox in ours:
+            mailbox.finished.wait(max(0.0, until - time.monotonic()))

@@ -20,7 +20,12 @@ from ._terminal import StatusLine, echo, is_terminal
 @click.command(cls=Command)
 @click.argument("prompt", nargs=-1)
 @shared_options
-@click.option("--json", "as_json", is_flag=True, help="Write the complete answer as one JSON object.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Write the complete answer as one JSON object; times are in seconds, to the millisecond.",
+)
 @click.option("--jsonl", "as_lines", is_flag=True, help="Write each event as a line of JSON as it arrives.")
 @click.option("-x", "--extract", is_flag=True, help="Write only the first code block of the answer.")
 @click.option(

@@ -47,12 +47,13 @@ PARSER.inline.ruler.before("escape", "math", _parse_math)
 
 
 class MarkdownOutput(Output):
-    """Draws each complete block once, and redraws the last one while it grows."""
+    """Draws each complete block once, and each line of code, and redraws the rest of the last block."""
 
     def __init__(self, *, reasoning: bool = True, stream: bool = True) -> None:
         super().__init__(reasoning=reasoning, stream=stream)
         self._answer = ""
         self._blocks = [0]  # first lines of the blocks; all blocks but the last are final on the screen
+        self._code_lines = 0  # of the last block, with the line above the code, that are final, too
         self._tail = [""]  # lines that may be redrawn; the cursor is at the end of the last
         self._next_frame = 0.0  # `time.monotonic()`
         self._without_echo = without_echo()  # typed keys would garble the redrawn lines
@@ -64,7 +65,7 @@ class MarkdownOutput(Output):
     def text(self, text: Text) -> None:
         self._answer = self._answer[: text.start] + text.text
         first_changed = self._answer.count("\n", 0, text.start)  # line
-        if first_changed < self._blocks[-1]:
+        if first_changed < self._blocks[-1] + self._code_lines:
             self._restart_at(first_changed)
         # The stream merges the deltas that arrive during the sleep into one.
         time.sleep(max(0.0, self._next_frame - time.monotonic()))
@@ -84,6 +85,7 @@ class MarkdownOutput(Output):
         """Draw again from the block with that line, below the old drawing, which may have scrolled away."""
         while self._blocks[-1] > line:
             self._blocks.pop()
+        self._code_lines = 0
         note = click.style("The Space revised its answer from here on:", dim=styles())
         self._replace_tail(["", note] + [""] * (self._blocks == [0]), [])
 
@@ -95,9 +97,14 @@ class MarkdownOutput(Output):
         starts = block_starts("\n".join([*lines[first:-1], lines[-1] if complete else ""]))
         self._blocks += [first + line for line in starts[1:]] + [len(lines)] * complete
         last = self._blocks[-1]
-        final = render("\n".join(lines[first:last]), columns)
+        final = _separate(render("\n".join(lines[first:last]), columns), self._code_lines, first=not first)
+        if last > first:
+            self._code_lines = 0
+        code = render_code("\n".join(lines[last:-1]), columns)
+        final += _separate(code, self._code_lines, first=not last)
+        self._code_lines = max(self._code_lines, len(code))
         tail = render("\n".join(lines[last:]), columns, crop=True)
-        self._replace_tail([""] * bool(first and final) + final, [""] * bool(last and tail) + tail)
+        self._replace_tail(final, _separate(tail, self._code_lines, first=not last))
 
     def _replace_tail(self, final: list[str], tail: list[str]) -> None:
         """Replace the tail on the screen by `final` lines and the last rows of the new tail."""
@@ -108,6 +115,11 @@ class MarkdownOutput(Output):
         # Erase from the second line on: tmux keeps text that is erased from the top row in its history.
         erase = f"\x1b[{up}A\r\x1b[K\n\x1b[J\x1b[A" if up else "\r\x1b[K"
         write(erase + "\n".join([*final, *self._tail]))
+
+
+def _separate(block: list[str], drawn: int, *, first: bool) -> list[str]:
+    """Return the lines of a block that are not drawn yet, below an empty line unless it is the first one."""
+    return [""] * (bool(block) and not drawn and not first) + block[drawn:]
 
 
 def block_starts(text: str) -> list[int]:
@@ -128,6 +140,14 @@ def render(text: str, columns: int, *, crop: bool = False) -> list[str]:
         block = _render_block("\n".join(source[start:end]), columns, crop)
         lines += ["", *block] if lines and block else block
     return lines
+
+
+def render_code(text: str, columns: int) -> list[str]:
+    """Return the complete lines of a block of code that may go on, nothing for another block."""
+    block = _parse_block(text, crop=False) if text.lstrip(" ")[:3] in ("```", "~~~") else None
+    # Without code there would be an empty line.
+    lines = _render_lines(block, columns)[:-1] if isinstance(block, Group) else []
+    return lines[: text.count("\n") + 1]
 
 
 def _render_block(text: str, columns: int, crop: bool) -> list[str]:

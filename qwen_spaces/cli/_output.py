@@ -137,15 +137,22 @@ class JsonOutput(Output):
         if self._stream:
             self._status.clear()
             fields = self._as_dict(event.reply) if isinstance(event, Done) else dataclasses.asdict(event)
-            echo(json.dumps({"type": event.type, **fields}))
+            echo(json.dumps({"type": event.type, **_round(fields)}))
         super().show(event)
 
     def end(self, reply: Reply | None) -> None:
         if reply and not self._stream:
-            echo(json.dumps(self._as_dict(reply), indent=2))
+            echo(json.dumps(_round(self._as_dict(reply)), indent=2))
 
     def _as_dict(self, reply: Reply) -> dict[str, Any]:
         fields = dataclasses.asdict(dataclasses.replace(reply, raw=None))
         for unused in ("raw", "tool_calls", "parsed"):
             del fields[unused]
         return {"space": self._space, **fields}
+
+
+def _round(value: Any) -> Any:
+    """Return a value of JSON with its numbers of seconds to the millisecond."""
+    if isinstance(value, dict):
+        return {name: _round(part) for name, part in value.items()}
+    return round(value, 3) if isinstance(value, float) else value

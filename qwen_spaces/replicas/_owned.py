@@ -17,12 +17,16 @@ class OwnedReplica:
     def __init__(self, name: str, brain: Brain | None = None) -> None:
         self._running = contextlib.ExitStack()
         self.url = self._running.enter_context(serve(name, brain=brain))
-        atexit.register(self._running.close)
+        atexit.register(self._close_at_exit)
 
     def close(self) -> None:
         """Stop the replica; blocks until it has stopped."""
-        atexit.unregister(self._running.close)
+        atexit.unregister(self._close_at_exit)
         self._running.close()
+
+    def _close_at_exit(self) -> None:
+        with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C, after that which ended the program
+            self._running.close()
 
     def close_with(self, owner: object) -> None:
         """Stop the replica when `owner` is collected."""

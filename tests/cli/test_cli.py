@@ -112,6 +112,7 @@ def test_json_is_one_object(servers: Servers) -> None:
     assert answer["text"].startswith('You asked: "Hi 世界')
     assert (answer["space"], answer["reasoning"], answer["rewritten"]) == ("qwen-2.5", "", False)
     assert answer["metrics"]["total"] > 0
+    assert all(seconds == round(seconds, 3) for seconds in answer["metrics"].values())
     assert text.endswith("}\n")
 
 

@@ -235,3 +235,23 @@ def test_a_status_line_shows_the_remaining_or_the_elapsed_time(monkeypatch: pyte
         line.clear()
         time.sleep(0.01)
         assert screen.rows() == [""]
+
+
+@pytest.mark.parametrize("before", ["", "Words\n\n"], ids=["alone", "below"])
+def test_the_complete_lines_of_code_are_final(before: str) -> None:
+    code = [f"line_{number} = {number}" for number in range(60)]
+    text = f"{before}```python\n" + "\n".join(code)
+    with stage() as screen, MarkdownOutput() as output:
+        output.show(Text(text, 0))
+        # All of it can be scrolled to, before the block is complete.
+        assert [row for row in screen.rows() if row.startswith("line_")] == code
+        output.show(Text("\n```\n\nEnd.\n", len(text)))
+    assert screen.rows() == shown([], f"{text}\n```\n\nEnd.\n", stream=False)
+
+
+def test_a_revision_within_lines_of_code_restarts_at_their_block() -> None:
+    text = "Words\n\n```\none\ntwo\nthr"
+    deltas = [Text(text, 0), Text("TWO\n```\n", text.index("two"))]
+    rows = shown(deltas, "Words\n\n```\none\nTWO\n```\n")
+    assert (rows.count("Words"), rows.count("one"), rows.count("two"), rows.count("TWO")) == (1, 2, 1, 1)
+    assert "The Space revised its answer from here on:" in rows

@@ -50,6 +50,23 @@ def test_it_runs_while_one_of_its_streams_does() -> None:
     assert not is_served(url)
 
 
+@pytest.mark.slow
+def test_a_second_ctrl_c_at_the_end_of_a_program_is_quiet() -> None:
+    program = """
+        import threading
+        from qwen_spaces import QwenSpace
+
+        def interrupted(*_):
+            raise KeyboardInterrupt
+
+        space = QwenSpace.local("qwen-2.5")
+        threading.Thread.join = interrupted
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_what_cannot_be_local_is_an_error() -> None:
     with pytest.raises(UnknownSpaceError, match=r"There is no replica of 'me/mine'. Known: qvq-72b, "):
         QwenSpace.local("me/mine")
