@@ -106,11 +106,13 @@ class Dispatcher:
         return running
 
     def _run(self, route: Route, mailbox: Mailbox) -> None:
+        failed: dict[Member, QwenSpacesError] = {}  # with their latest errors
         for retry in range(route.retries + 1):
             errors = self._round(route, mailbox)
             if errors is None or mailbox.ended:
                 return
-            failure = self._failure(errors, route)
+            failed |= dict(errors)
+            failure = self._failure(list(failed.items()), route)
             if retry == route.retries or not failure.transient:
                 raise failure
             pause = random.uniform(0.5, 1.0) * 2.0**retry  # noqa: S311

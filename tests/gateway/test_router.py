@@ -180,7 +180,7 @@ def test_all_busy_is_429_with_the_time_to_wait(stream: bool, monkeypatch: pytest
     with failing(FULL, LIMITED) as url:
         response = post(url, "Hi", model="any", stream=stream)
     assert response.status_code == 429
-    assert response.json()["error"]["type"] == "rate_limit_error"
+    assert response.json()["error"]["code"] == "spaces_busy"
     assert 1 <= int(response.headers["Retry-After"]) <= 77
 
 
@@ -189,6 +189,7 @@ def test_what_is_not_there_is_503(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve_gateway(create_app({"any": "http://127.0.0.1:9,http://127.0.0.1:10"})) as url:
         response = post(url, "Hi", model="any")
     assert (response.status_code, response.headers["x-should-retry"]) == (503, "false")
+    assert response.json()["error"]["code"] == "spaces_unavailable"
 
 
 @pytest.mark.parametrize(
