@@ -9,8 +9,9 @@ from .._facade.registry import FACADES
 from .._many.member import Place
 from .._many.router import Router
 from ..errors import UnsupportedOptionError
-from .space import QwenSpace
+from .space import QwenSpace, available_spaces
 
+ALL = "*"  # the text for all Spaces that take text alone
 SpaceOrRouter: TypeAlias = QwenSpace | Router
 
 
@@ -44,7 +45,7 @@ def parse_spec(text: str, name: str = "") -> Spec:
     """Return what a text names; `name` is for one without a name of its own.
 
     Several Spaces are tried in their order. After the name of a Space, what is listed are addresses of its
-    duplicates, which are equals.
+    duplicates, which are equals. ``"*"`` is all that take text alone, first those whose models know tools.
 
     Raises:
         UnsupportedOptionError: it names nothing.
@@ -63,18 +64,47 @@ def parse_spec(text: str, name: str = "") -> Spec:
     if not places and (equals or "," in text):
         raise UnsupportedOptionError("A Space is missing: write A,B,URL or NAME=A,B,URL.")
     facade = FACADES.get(label.lower())
+    if facade is None and places == [ALL]:
+        return Spec(label, _for_text())
     if facade is None:
         return Spec(label, [[Place(place)] for place in places or [text]])
     own = [Place(label, None if place.lower() in facade.aliases else place) for place in places]
     return Spec(label, [own])
 
 
-def open_spec(spec: str | Spec, **settings: Any) -> QwenSpace | Router:
-    """Return the Space that a spec names, or a router of several; the settings are those of `QwenSpace`."""
+def open_spec(spec: str | Spec, *, src: str | None = None, **settings: Any) -> QwenSpace | Router:
+    """Return the Space that a spec names, or a router of several.
+
+    Args:
+        spec: see `parse_spec`.
+        src: the address of the Space, if it is one; several, as in ``"URL1,URL2"``, are its duplicates.
+        settings: the other arguments of `QwenSpace`.
+
+    Raises:
+        UnknownSpaceError: there is no such Space.
+        UnsupportedOptionError: a Space is missing, or another argument is invalid.
+    """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
+    if src:
+        spec = _at(spec, src)
     if len(spec.places) == 1:
         (place,) = spec.places
         space: QwenSpace = QwenSpace(place.name, src=place.src, **settings)
         return space
-    name = spec.name or ",".join(QwenSpace(place.name).name for place in spec.places)  # without passwords
-    return Router(spec.tiers, name=name, **settings)
+    names = dict.fromkeys(QwenSpace(place.name).name for place in spec.places)  # without passwords
+    return Router(spec.tiers, name=spec.name or ",".join(names), **settings)
+
+
+def _at(spec: Spec, src: str) -> Spec:
+    if len(spec.places) > 1:
+        raise UnsupportedOptionError("src is for one Space: several have their addresses in A,B,URL.")
+    addresses = [address.strip() for address in src.split(",") if address.strip()]
+    return Spec(spec.name, [[Place(spec.places[0].name, address) for address in addresses or [src]]])
+
+
+def _for_text() -> Sequence[Sequence[Place]]:
+    facades = [facade for facade in available_spaces() if facade.max_images == 0]
+    return [
+        [Place(facade.alias) for facade in facades if facade.contract.trained is trained]
+        for trained in (True, False)
+    ]

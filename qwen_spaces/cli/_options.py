@@ -63,11 +63,9 @@ class Setup:
                 replicas = stack.enter_context(Replicas(replicas_of(spec)))
                 self._replicas.append(replicas)
                 spec = at_replicas(spec, replicas)
-            elif self.src:
-                spec = spec.moved({place.name: self.src for place in spec.places})
             if wait:
                 self.wait()
-            space = open_spec(spec, endpoint=self.endpoint, **settings)
+            space = open_spec(spec, src=self.src, endpoint=self.endpoint, **settings)
             stack.enter_context(space)
             yield space
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .._hosts import is_loopback, listen, url_of
-from .._space import Spec, available_spaces, parse_spec
+from .._space import ALL, Spec, available_spaces, parse_spec
 from .._types.timeouts import Timeouts, is_seconds
 from ._errors import keep_secret
 from ._options import Function, alias_of, at_replicas, complete_model, parse_pairs, replicas_of
@@ -157,7 +157,6 @@ def serve(
         -d '{"model": "qwen-2.5", "messages": [{"role": "user", "content": "Hi"}]}'
     """  # noqa: D301  (click reads the \b)
     from ..gateway import create_app
-    from ..gateway._models import ALL
     from ..gateway._server import run
 
     with contextlib.ExitStack() as stack:

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 from openai.types import Model
 
-from .._space import QwenSpace, SpaceOrRouter, Spec, available_spaces, open_spec, parse_spec
+from .._space import ALL, QwenSpace, SpaceOrRouter, Spec, available_spaces, open_spec, parse_spec
 from .._types.timeouts import Timeouts
 from ..errors import UnknownSpaceError
 
 MAX_QUOTED = 100  # characters of an unknown name in an error
 PREFIX = "openai/"  # which some clients put before the name of a model
-ALL = "*"  # in place of the Spaces of a router: all that are for text alone
 
 
 class ModelEntry(NamedTuple):
@@ -61,7 +60,10 @@ class Models:
         self._entries: dict[str, ModelEntry] = {}  # by each of its names, in lower case
         if sources is None:
             sources = {**{facade.aliases[0]: None for facade in available_spaces()}, "qwen": ALL}
-        specs = {name: _spec(name, source) for name, source in sources.items()}
+        specs = {
+            name: source if isinstance(source, Spec) else parse_spec(source or name, name)
+            for name, source in sources.items()
+        }
         for name, spec in specs.items():
             if len(spec.places) == 1:
                 endpoint = next(filter(None, map(chosen.get, map(str.lower, _names(name)))), None)
@@ -86,19 +88,8 @@ class Models:
         self._entries.update({alias.lower(): ModelEntry(names[0], space) for alias in names})
 
     def _with_models(self, spec: Spec) -> Spec:
-        """Return a spec with the `QwenSpace` of each model that is here, too; without a place, with all.
-
-        Of all those for text alone, the ones whose models know Qwen's tools are the first.
-        """
-        if spec.places:
-            tiers = [[self._known(place) for place in tier] for tier in spec.tiers]
-        else:
-            spaces = [entry.space for entry in self.entries() if isinstance(entry.space, QwenSpace)]
-            text = [space for space in spaces if space.max_images == 0]
-            tiers = [
-                [space for space in text if space.contract.trained is trained] for trained in (True, False)
-            ]
-        return Spec(spec.name, [tier for tier in tiers if tier])
+        """Return a spec with the `QwenSpace` of each model that is here, too."""
+        return spec._replace(tiers=[[self._known(place) for place in tier] for tier in spec.tiers])
 
     def _known(self, place: Any) -> Any:
         entry = self._entries.get(place.name.lower())
@@ -141,12 +132,3 @@ def _names(name: str) -> tuple[str, ...]:
     key = name.strip().lower()
     facade = next((facade for facade in available_spaces() if key in facade.aliases), None)
     return facade.aliases if facade else (name,)
-
-
-def _spec(name: str, source: str | Spec | None) -> Spec:
-    """Return the Spaces of a model; none means all."""
-    if isinstance(source, Spec):
-        return source
-    if source == ALL:
-        return Spec(name, ())
-    return parse_spec(source or name, name)

@@ -82,5 +82,5 @@ def result_of(name: str, reply: Reply, *, one_call: bool) -> ChatResult:
 def _metadata(name: str, reply: Reply | None) -> dict[str, Any]:
     metadata: dict[str, Any] = {"model_name": name, "model_provider": PROVIDER}
     if reply is not None:
-        metadata |= {"metrics": asdict(reply.metrics), "rewritten": reply.rewritten}
+        metadata |= {"metrics": asdict(reply.metrics), "rewritten": reply.rewritten, "space": reply.space}
     return metadata

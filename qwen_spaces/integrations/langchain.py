@@ -7,7 +7,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from .._space import QwenSpace
+from .._space import SpaceOrRouter, open_spec
 from .._stream.stop import Cut
 from .._types.timeouts import Timeouts
 from ..errors import MissingExtraError
@@ -50,7 +50,9 @@ class ChatQwenSpace(BaseChatModel):
     """A Qwen model on a Hugging Face Space, as a LangChain chat model. The constructor sends nothing.
 
     Args:
-        model: the Space, as in `QwenSpace`; a call may use another: ``invoke(..., model="qvq-72b")``.
+        model: the Space, as in `QwenSpace`; a call may use another: ``invoke(..., model="qvq-72b")``. Of
+            several, as in ``"qwen-2.5,qwen-3"``, the first that answers is used, as by a `Router`;
+            ``"qwen-2.5=URL1,URL2"`` are equals, and ``"*"`` is all that take text alone.
         src: the URL or ``owner/name`` of the Space, if not the usual one.
         token: a Hugging Face token for this Space on any host (also ``api_key``). The default is the saved
             token, which is sent to Hugging Face hosts only.
@@ -65,7 +67,7 @@ class ChatQwenSpace(BaseChatModel):
     ``temperature`` and ``max_tokens`` are ignored with a warning. A call raises the errors of
     `qwen_spaces.errors`. Leaving a stream cancels the job on the server. If the chain continues after the
     model, as with an output parser, only ``astream`` does so, since LangChain reads an abandoned ``stream``
-    to its end. The answer's ``response_metadata`` has ``model_name`` and ``metrics``; its
+    to its end. The answer's ``response_metadata`` has ``model_name``, ``space`` and ``metrics``; its
     ``additional_kwargs`` have ``reasoning_content`` if there was reasoning.
 
     `bind_tools` and `with_structured_output` work by the prompt (extra ``tools``): no Space has tools.
@@ -90,7 +92,7 @@ class ChatQwenSpace(BaseChatModel):
     max_retries: int = 2
     stop: str | list[str] | None = None
     streaming: bool = False
-    _spaces: dict[tuple[object, ...], QwenSpace] = PrivateAttr(default_factory=dict)
+    _spaces: dict[tuple[object, ...], SpaceOrRouter] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -245,11 +247,11 @@ class ChatQwenSpace(BaseChatModel):
         given = self.stop if stop is None else stop
         return [text for text in ([given] if isinstance(given, str) else given or ()) if text]
 
-    def _space(self, model: str) -> QwenSpace:
-        """Return the `QwenSpace` of these settings, which fetches its API once; each process has its own."""
+    def _space(self, model: str) -> SpaceOrRouter:
+        """Return the Space of these settings, which fetches its API once; each process has its own."""
         key = (os.getpid(), model, self.src, self.token, self.timeout, self.max_retries)
         if key not in self._spaces:
-            space = QwenSpace(
+            space = open_spec(
                 model,
                 src=self.src,
                 token=self.token.get_secret_value() if self.token else None,

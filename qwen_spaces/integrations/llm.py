@@ -5,6 +5,11 @@
     llm -m qwen-2.5 -o size 7B -s "Be brief." "Why is the sky blue?"
     llm -m qvq-72b -a cat.png "What is this?"
     llm chat -m qwen-2.5
+
+``-o src URL1,URL2`` are duplicates of a Space, which share the load. The model ``qwen-spaces`` is several
+Spaces, of which the first that answers is used: all for text, or those of its option::
+
+    llm -m qwen-spaces -o spaces qwen-2.5,https://me-my-duplicate.hf.space,qwen-3 "Why is the sky blue?"
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ import llm
 from llm.parts import AttachmentPart, Message, Part, StreamEvent, TextPart, ToolCallPart, ToolResultPart
 from pydantic import Field, create_model
 
-from .._space import QwenSpace, available_spaces
+from .._space import ALL, QwenSpace, SpaceOrRouter, available_spaces, open_spec
 from .._stream.text_stream import TextStream
 from .._types.events import Done, Event, Reasoning, Text
 from .._types.images import as_images
@@ -30,6 +35,7 @@ from .._types.options import OptionSpec, describe_option, type_of_option
 from .._types.tools import ToolCall
 from ..errors import QwenSpacesError
 
+_SEVERAL = "qwen-spaces"  # the model that is several Spaces
 _KEY = "huggingface"  # as in `llm keys set huggingface`
 _IMAGES = frozenset(f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp", "bmp", "tiff", "avif", "heic"))
 _REVISED = "\n\nThe Space revised its answer. The full answer:\n\n"
@@ -48,11 +54,16 @@ def register_models(register: Callable[..., None]) -> None:
             "attachment_types": frozenset() if facade.max_images == 0 else _IMAGES,
             "Options": _options(facade),
         }
-        # Each model has its own class: `llm models list --options` explains the options of a class only once.
-        models = [
-            type(facade.__name__, (kind,), attributes)() for kind in (_SyncSpaceModel, _AsyncSpaceModel)
-        ]
-        register(*models, aliases=facade.aliases[1:])
+        register(*_models(facade.__name__, attributes), aliases=facade.aliases[1:])
+    description = "Spaces to try in this order, as in A,B,URL. Default: all for text"
+    fields: dict[str, Any] = {"spaces": (str | None, Field(None, description=description))}
+    options = create_model("Options", __base__=llm.Options, **fields)
+    register(*_models("Spaces", {"model_id": _SEVERAL, "attachment_types": _IMAGES, "Options": options}))
+
+
+def _models(name: str, attributes: dict[str, Any]) -> list[Any]:
+    # Each model has its own class: `llm models list --options` explains the options of a class only once.
+    return [type(name, (kind,), attributes)() for kind in (_SyncSpaceModel, _AsyncSpaceModel)]
 
 
 class _SpaceModel:
@@ -74,9 +85,9 @@ class _SpaceModel:
     def _open(self, prompt: llm.Prompt, key: str | None) -> TextStream:
         options: Any = {name: value for name, value in dict(prompt.options).items() if value is not None}
         src = options.pop("src", None)
-        if key is None and "://" not in (src or ""):  # the saved key is sent to Hugging Face only
-            key = llm.get_key(alias=_KEY)
-        space = _space(os.getpid(), self.model_id, src, key)
+        spec = options.pop("spaces", ALL) if self.model_id == _SEVERAL else self.model_id
+        saved = llm.get_key(alias=_KEY) if key is None else None
+        space = _space(os.getpid(), spec, src, key, saved)
         return space.stream(_messages(prompt), **options, **_emulated(prompt))
 
 
@@ -146,7 +157,8 @@ class _Output:
         elif isinstance(event, Done):
             reply = event.reply
             metrics = dataclasses.asdict(reply.metrics)
-            self._response.response_json = {"rewritten": reply.rewritten, "metrics": metrics}
+            facts = {"rewritten": reply.rewritten, "space": reply.space, "metrics": metrics}
+            self._response.response_json = facts
             if not self._live and reply.text:
                 yield StreamEvent("text", f"{_REVISED}{reply.text}" if self._length else reply.text)
 
@@ -173,10 +185,12 @@ def _type_of(spec: OptionSpec) -> Any:
 
 
 @functools.lru_cache(maxsize=16)
-def _space(process: int, name: str, src: str | None, token: str | None) -> QwenSpace:
+def _space(process: int, spec: str, src: str | None, token: str | None, saved: str | None) -> SpaceOrRouter:
     """Return one object for all prompts of a chat, which fetches the Space's API once."""
     del process  # part of the key: a fork cannot use its parent's object
-    return QwenSpace(name, src=src, token=token)
+    space = open_spec(spec, src=src, token=token)
+    own = space._with_token(saved) if saved else None  # the saved key is sent to Hugging Face only
+    return own or space
 
 
 def _emulated(prompt: llm.Prompt) -> dict[str, Any]:

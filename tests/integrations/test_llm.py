@@ -338,3 +338,31 @@ def test_ctrl_c_ends_the_job(servers: Servers, src: str, prompt: str) -> None:
         _, errors = process.communicate(timeout=30)
     servers.wait_for("end", endless)
     assert (process.returncode, errors.split()) == (1, [b"Aborted!"])
+
+
+def test_of_several_spaces_the_first_that_answers_is_used(home: Path, src: str, prompt: str) -> None:
+    spaces = f"http://127.0.0.1:9,{src}"
+    several: Any = llm.get_model("qwen-spaces")
+    response = several.prompt(prompt, spaces=spaces)
+    assert prompt in response.text()
+    assert response.json()["space"] == src
+    code, text, _ = invoke("-m", "qwen-spaces", "-o", "spaces", spaces, prompt, "--no-log")
+    assert (code, prompt in text) == (0, True)
+    code, _, errors = invoke("-m", "qwen-spaces", "-o", "spaces", "qwen-2.5,qwen-25", prompt, "--no-log")
+    assert code == 1
+    assert "Did you mean 'qwen-2.5'" in errors
+
+
+def test_several_addresses_are_duplicates(model: Any, src: str, prompt: str) -> None:
+    response = model.prompt(prompt, src=f"http://127.0.0.1:9,{src}", size="7B")
+    assert "Model: 7B." in response.text()
+    assert response.json()["space"] == src
+
+
+def test_without_a_list_several_spaces_are_all_for_text() -> None:
+    router: Any = plugin._space(os.getpid(), plugin.ALL, None, None, SAVED)
+    names = {member.name for member in router._members}
+    assert names == {facade.alias for facade in available_spaces() if facade.max_images == 0}
+    assert {space._recipe["token"] for space in router._guests.values()} == {SAVED}
+    mixed: Any = plugin._space(os.getpid(), "qwen-2.5,http://127.0.0.1:9", None, None, SAVED)
+    assert [member.name for member in mixed._guests] == ["qwen-2.5"]

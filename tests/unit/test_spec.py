@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from qwen_spaces import QwenSpace, Router, UnknownSpaceError, UnsupportedOptionError
+from qwen_spaces import (
+    QwenSpace,
+    Router,
+    UnknownSpaceError,
+    UnsupportedOptionError,
+    available_spaces,
+)
 from qwen_spaces._space import open_spec, parse_spec
 
 URL = "http://127.0.0.1:9"
@@ -50,6 +56,24 @@ def test_one_is_a_space_and_several_are_a_router() -> None:
     ]
     pool = open_spec(f"qwen-2.5=O/N,{URL}")
     assert repr(pool) == f"Router(['O/N', '{URL}'], name='qwen-2.5')"
+
+
+def test_an_asterisk_is_all_spaces_for_text() -> None:
+    spec = parse_spec("any=*")
+    text = {facade.alias for facade in available_spaces() if facade.max_images == 0}
+    assert (spec.name, {place.name for place in spec.places}) == ("any", text)
+    first, second = ({place.name for place in tier} for tier in spec.tiers)
+    assert first >= {"qwen-2.5", "qwen-3"}
+    assert "qwen-2-72b" in second
+
+
+def test_src_is_the_address_of_one_and_several_are_its_duplicates() -> None:
+    space = open_spec("Qwen/Qwen2.5", src=URL)
+    assert (type(space).__name__, getattr(space, "src", None)) == ("Qwen2_5", URL)
+    pool = open_spec("qwen-2.5", src=f"O/N, {URL}")
+    assert repr(pool) == f"Router(['O/N', '{URL}'], name='qwen-2.5')"
+    with pytest.raises(UnsupportedOptionError, match="src is for one Space"):
+        open_spec("qwen-2.5,qwen-3", src=URL)
 
 
 @pytest.mark.parametrize("text", ["qwen-25", "qwen-2.5,qwen-25", "qwen-2.5=O/N,qwen-3", "any=qwen-25"])
