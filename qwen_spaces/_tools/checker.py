@@ -6,6 +6,7 @@ which can multiply; lists without repetition, compared in pairs; and errors that
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,15 +15,16 @@ from typing import Any, TypeAlias
 
 from ..errors import UnsupportedOptionError
 from .extra import jsonschema, pydantic_core, referencing
+from .json_text import read_json
 
 MAX_STEPS = 1_000_000  # in one check, of some microseconds each
 MAX_MATCHED = 100_000  # characters; a longer text fits each pattern
 MAX_MESSAGE = 300  # characters
 PATTERN_STEPS = 20_000  # to compile a pattern, which takes up to 0.2 seconds
-_JSON_TYPES = {"integer", "number", "boolean", "array", "object", "null"}  # that models write as strings
-_Keyword: TypeAlias = Callable[
-    [Any, Any, Any, Any], Any
-]  # (validator, its value, instance, schema) -> errors
+_CHOICES = ("type", "anyOf", "oneOf", "enum", "const")  # keywords for which a string may be the wrong type
+_LITERALS = {"true": "true", "false": "false", "none": "null"}
+_NOTHING = object()
+_Keyword: TypeAlias = Callable[[Any, Any, Any, Any], Any]  # of a validator, the value, instance and schema
 
 
 class _TooMuchWorkError(Exception):
@@ -89,32 +91,37 @@ class Checker:
         """
         value = json.loads(json.dumps(value))  # a copy to write to
         try:
-            errors = list(_errors(self._validator, value, self._to_refer))
+            for error in list(_errors(self._validator, value, self._to_refer)):
+                if error.validator in _CHOICES and isinstance(error.instance, str):
+                    check = self._validator.evolve(schema={error.validator: error.validator_value})
+                    fitting = (each for each in _readings(error.instance) if check.is_valid(each))
+                    _replace(value, list(error.absolute_path), fitting)
         except Exception:  # which `problem` describes
             return value
-        for error in errors:
-            kinds = {error.validator_value} if isinstance(error.validator_value, str) else set()
-            if error.validator == "type" and kinds & _JSON_TYPES and isinstance(error.instance, str):
-                _replace(value, list(error.absolute_path), error.instance, error.validator_value)
         return value
+
+
+def _readings(text: str) -> Iterator[Any]:
+    """Yield what a text may mean as JSON, or as Python writes it."""
+    for each in (text, _LITERALS.get(text.lower(), text)):
+        with contextlib.suppress(ValueError, RecursionError):
+            yield json.loads(each)
+    if text.lstrip().startswith(("{", "[")) and (read := read_json(text)) is not None:
+        yield read
+
+
+def _replace(value: Any, path: list[str | int], new: Iterator[Any]) -> None:
+    """Put the first of the new values, if there is any, in the place of the old."""
+    if path and (found := next(new, _NOTHING)) is not _NOTHING:
+        *way, last = path
+        for key in way:
+            value = value[key]
+        value[last] = found
 
 
 def _short(message: str) -> str:
     """Return a message whose beginning may quote a long value."""
     return message if len(message) <= MAX_MESSAGE else f"{message[:100]} ... {message[100 - MAX_MESSAGE :]}"
-
-
-def _replace(value: Any, path: list[str | int], text: str, kind: str) -> None:
-    """Put what a text contains, if it is of that kind, in its place."""
-    try:
-        new = json.loads(text.lower() if kind == "boolean" else text)
-    except (ValueError, RecursionError):
-        return
-    if path and jsonschema.Draft202012Validator({"type": kind}).is_valid(new):
-        *way, last = path
-        for key in way:
-            value = value[key]
-        value[last] = new
 
 
 def _errors(validator: Any, value: object, to_refer: int) -> Iterator[Any]:

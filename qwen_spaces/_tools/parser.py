@@ -1,7 +1,8 @@
 """An answer as it streams, parsed into text and calls in Qwen's own format. Pure.
 
 A call is ``<tool_call>{"name": ..., "arguments": {...}}</tool_call>`` (Hermes 2 Pro, on which Qwen2.5 and
-Qwen3 are trained). Qwen2.5-Coder also writes such an object alone, in a fence or bare (vllm#32926).
+Qwen3 are trained). Qwen2.5-Coder also writes such an object alone, in a fence or bare (vllm#32926), and
+Qwen3-Coder writes XML in place of the object; see `xml_calls`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from .._types.tools import ToolCall
 from .json_text import is_open_string, read_json, read_prefix
+from .xml_calls import FUNCTION, read_functions
 
 START, END = "<tool_call>", "</tool_call>"
 RESULT = "<tool_response>"  # which a model that does not stop makes up after its call
@@ -23,6 +25,7 @@ _FENCE = re.compile(r"```[A-Za-z_]*[ \t]*\n")
 _PARTIAL_FENCE = re.compile(r"`{1,3}|```[A-Za-z_]*[ \t]*")
 _BETWEEN = re.compile(r"[\s,]*")  # bare calls
 _OPENING, _CLOSING = re.compile(r"\s*(?:```\w*\s*)?"), re.compile(r"\s*(?:```\s*)?")  # of the JSON in a block
+_MARK = re.compile(f"{START}|{FUNCTION}")  # at which a call may begin
 _MADE_UP = re.compile(rf"\s*{RESULT}")
 _KEYS = ('"name"', '"arguments"', '"parameters"')  # one of which begins a bare call
 
@@ -103,9 +106,9 @@ class StreamParser:
             end += len(_THOUGHT)
             self._thinks = False
             return text[:end] + self._passed(text[end:])
-        start = text.find(START)
-        self._holds = start >= 0
-        cut = start if self._holds else _without_partial(text, START)
+        mark = _MARK.search(text)
+        self._holds = mark is not None
+        cut = mark.start() if mark else min(_without_partial(text, each) for each in (START, FUNCTION))
         return text[: len(text[:cut].rstrip())]
 
 
@@ -169,8 +172,9 @@ def _read_all(text: str) -> list[Any]:
 def _tagged_calls(text: str, names: frozenset[str]) -> tuple[str, tuple[ToolCall, ...]]:
     """Return the text around the calls in tags, and the calls."""
     pieces, calls, done, position, unreadable = [], list[ToolCall](), 0, 0, 0
-    while unreadable < MAX_UNREADABLE and (start := text.find(START, position)) >= 0:
-        value, position = _read_block(text, start + len(START))
+    while unreadable < MAX_UNREADABLE and (mark := _MARK.search(text, position)):
+        start = mark.start()
+        value, position = _read_block(text, mark.end() if mark[0] == START else start)
         unreadable += value is None
         if not (found := _calls_of(value, names)):
             continue
@@ -184,8 +188,12 @@ def _tagged_calls(text: str, names: frozenset[str]) -> tuple[str, tuple[ToolCall
 
 
 def _read_block(text: str, begin: int) -> tuple[object, int]:
-    """Return the JSON value after a start tag, ``None`` if it cannot be read, and the end of the block."""
+    """Return the call or calls after a start tag, ``None`` if unreadable, and the end of the block."""
     opening = _end_of(_OPENING, text, begin)
+    if text.startswith(FUNCTION, opening):
+        calls, end = read_functions(text, opening)
+        closing = _end_of(_CLOSING, text, end)
+        return calls, closing + len(END) if text.startswith(END, closing) else end
     if read := read_prefix(text, opening):
         end = _end_of(_CLOSING, text, read.end)
         if text.startswith(END, end):

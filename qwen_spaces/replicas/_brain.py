@@ -18,7 +18,7 @@ A prompt may contain triggers, in any combination:
 ``[[gr-error-after=K]]``  a ``gr.Error`` after K steps of text
 ``[[quota]]``           the ``gr.Error`` of ZeroGPU, before the first text
 ``[[call=NAME]]``       calls that tool, if it is offered
-``[[call-form=FORM]]``  writes calls ``tagged``, ``bare``, ``fenced``, ``unclosed`` or ``broken``
+``[[call-form=FORM]]``  writes calls ``tagged``, ``bare``, ``fenced``, ``unclosed``, ``broken`` or ``xml``
 ======================  ==============================================================
 
 Where the system prompt offers tools, or asks for JSON, the answer is as `_tools` describes it.

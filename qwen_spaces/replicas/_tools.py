@@ -20,6 +20,7 @@ FORMS = {  # of a call, as models write them
     "fenced": "```json\n{call}\n```",
     "unclosed": "<tool_call>\n{call}",
     "broken": "<tool_call>\n{broken}\n</tool_call>",
+    "xml": "<tool_call>\n{xml}\n</tool_call>",  # of Qwen3-Coder
 }
 
 
@@ -38,7 +39,7 @@ def answer_with_tools(system: str, prompt: str, triggers: Mapping[str, str]) -> 
         return f"The tools answered: {'; '.join(results)}"
     if calls := _calls(text, question, triggers):
         form = FORMS[triggers.get("call-form", "tagged")]
-        return "\n".join(form.format(call=call, broken=call[:-1] + ",") for call in calls)
+        return "\n".join(form.format(call=call, broken=call[:-1] + ",", xml=_as_xml(call)) for call in calls)
     if "# Response format" in text:
         schema = re.search(r"<schema>\n(.*?)\n</schema>", text, re.DOTALL)
         return json.dumps(_value(json.loads(schema[1]) if schema else {"type": "object"}, _Words(question)))
@@ -54,6 +55,16 @@ def _calls(text: str, question: str, triggers: Mapping[str, str]) -> list[str]:
         json.dumps({"name": tool["name"], "arguments": _value(tool["parameters"], _Words(question))})
         for tool in _choose(tools, text, question, triggers.get("call"))
     ]
+
+
+def _as_xml(call: str) -> str:
+    values = json.loads(call)
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value)
+        for key, value in values["arguments"].items()
+    }
+    parameters = [f"<parameter={key}>\n{text}\n</parameter>" for key, text in texts.items()]
+    return "\n".join([f"<function={values['name']}>", *parameters, "</function>"])
 
 
 def _choose(

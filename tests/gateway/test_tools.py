@@ -19,7 +19,7 @@ from ..support.servers import Servers
 
 EMULATED = "x-qwen-spaces-emulated"
 MODELS = ("qwen-2.5", "qwen-2-72b", "qvq-72b", "qwen-3")
-FORMS = ["tagged", "bare", "fenced", "unclosed", "broken"]
+FORMS = ["tagged", "bare", "fenced", "unclosed", "broken", "xml"]
 
 
 def tool(name: str, **properties: str) -> dict[str, Any]:
@@ -89,6 +89,11 @@ def test_a_tool_is_called(model: str, create: Any) -> None:
 def test_a_call_is_read_however_the_model_writes_it(form: str, create: Any) -> None:
     choice = create(chat(f"{PARIS} [[call-form={form}]]"), tools=[WEATHER])
     assert calls_of(choice) == [("get_weather", {"city": "Paris"})]
+
+
+def test_a_call_in_xml_has_the_types_of_its_schema(create: Any) -> None:
+    choice = create(chat("Add 2 and 3 [[call-form=xml]] [[pace=0]]"), tools=[ADD])
+    assert calls_of(choice) == [("add", {"a": 2, "b": 3})]
 
 
 def test_several_tools_are_called_at_once_unless_the_client_wants_one(create: Any) -> None:

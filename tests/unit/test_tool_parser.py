@@ -16,6 +16,7 @@ from qwen_spaces._contract.content import Snapshot
 from qwen_spaces._tools.parser import END, RESULT, START, StreamParser
 from qwen_spaces._tools.plan import make_plan
 from qwen_spaces._tools.reader import ToolAnswer
+from qwen_spaces._tools.xml_calls import FUNCTION
 from qwen_spaces._types.events import Text
 from qwen_spaces._types.tools import ToolCall
 
@@ -25,8 +26,13 @@ NAMES = ("add", "find")
 Calls = list[tuple[str, dict[str, Any]]]
 TOOLS = [{"type": "function", "function": {"name": name}} for name in NAMES]
 
+MARKUP = [
+    *(START, END, RESULT, "<think>", "</think>", "```json\n", FUNCTION, "<function=rob>"),
+    *("<parameter=a>\n", "\n</parameter>\n", "</function>"),
+]
 noise = st.text(alphabet="<>/tool_calrespn`{}[]\"':,\\ \nahi天", max_size=30)
-pieces = st.lists(st.one_of(noise, st.sampled_from([START, END, RESULT, "<think>", "</think>", "```json\n"])))
+pieces = st.lists(st.one_of(noise, st.sampled_from(MARKUP)))
+pieces_of_calls = st.lists(st.one_of(noise, st.sampled_from([*MARKUP, "<function=add>\n"])))
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from([START, END, 'a "b"']),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -36,6 +42,12 @@ calls = st.tuples(st.sampled_from(NAMES), st.dictionaries(st.text(max_size=8), v
 prose = st.text(alphabet="<>/tolcl_ae. \nhi天", max_size=20).filter(
     lambda text: START not in text and END not in text
 )
+xml_values = st.text(alphabet='<>/paremtfunciolx =_\n"{1天', max_size=20).filter(
+    lambda text: not re.search(r"</parameter>|\n<parameter=|\n</function>", f"{text}\n")
+)
+xml_calls = st.tuples(
+    st.sampled_from(NAMES), st.dictionaries(st.text("ab_-. é", min_size=1).map(str.strip), xml_values)
+).filter(lambda call: "" not in call[1])
 
 
 def parse(deltas: list[str]) -> tuple[str, Calls]:
@@ -58,10 +70,16 @@ def written(call: tuple[str, dict[str, Any]], form: str = "{}") -> str:
     return form.format(json.dumps({"name": call[0], "arguments": call[1]}, ensure_ascii=False))
 
 
+def as_xml(call: tuple[str, dict[str, str]], form: str = "x") -> str:
+    """A call as the chat template of Qwen3-Coder writes it."""
+    parameters = (f"<parameter={name}>\n{value}\n</parameter>\n" for name, value in call[1].items())
+    return form.replace("x", f"<function={call[0]}>\n{''.join(parameters)}</function>")
+
+
 cuts = st.lists(st.integers(0, 10_000), max_size=30)
 
 
-@given(pieces.map("".join), cuts)
+@given(pieces_of_calls.map("".join), cuts)
 def test_any_text_is_parsed_the_same_in_any_pieces(text: str, cuts: list[int]) -> None:
     assert parse(split(text, cuts)) == parse([text]) == parse(list(text))
 
@@ -100,8 +118,36 @@ def test_an_answer_that_is_a_call_as_a_whole_needs_no_tags(call: Any, form: str,
     assert (rest, [(each.name, each.arguments) for each in found]) == ("", [call])
 
 
+@given(
+    st.lists(
+        st.tuples(prose, xml_calls, st.sampled_from([f"{START}\nx\n{END}", f"x\n{END}", "x"])), min_size=1
+    ),
+    prose,
+    cuts,
+)
+@example([("Hi ", ("add", {"a": f'{START}\n{{"name": "add"}}\n{END}'}), "x")], "Bye", [5, 9])
+@example([("", ("add", {"a": "<function=find> <parameter=b>", "b": "\n\n"}), "x")], "", [])
+def test_each_call_in_xml_is_told_once_and_all_text_around_is_kept(
+    parts: list[tuple[str, Any, str]], after: str, cuts: list[int]
+) -> None:
+    text = "".join(before + as_xml(call, form) for before, call, form in parts) + after
+    content, found = parse(split(text, cuts))
+    assert found == [call for _, call, _ in parts]
+    assert squeezed(content) == squeezed("".join(before for before, *_ in parts) + after)
+
+
+@given(prose, xml_calls, st.sampled_from([f"{START}\nx\n{END}", "x"]), cuts)
+def test_nothing_of_a_call_in_xml_leaks_before_the_end(
+    before: str, call: Any, form: str, cuts: list[int]
+) -> None:
+    parser = StreamParser(NAMES)
+    passed = "".join([parser.feed(delta) for delta in split(before + as_xml(call, form), cuts)])
+    assert before.startswith(passed)
+
+
 GOOD = '{"name": "add", "arguments": {"a": 1}}'
 ADD = ("add", {"a": 1})
+XML = "<function=add>\n<parameter=a>\n1\n</parameter>\n</function>"
 
 
 @pytest.mark.parametrize(
@@ -132,6 +178,25 @@ ADD = ("add", {"a": 1})
         (f"{START}not JSON{END}", None, []),
         (f'{START}{{"name": "add", "arguments": {{"a": "half of', None, []),  # cut off: half an argument
         (f'{START}{{"name": "add", "arguments": [1]}}{END}', None, []),
+        (f"{START}<function=add><parameter=a>1</parameter></function>{END}", "", [("add", {"a": "1"})]),
+        (
+            "<function=add>\n<parameter=a>\n1\n<parameter=b>\n2\n</function>",
+            "",
+            [("add", {"a": "1", "b": "2"})],
+        ),
+        (f"{START}\n<function=add>\n</function>\n{END}", "", [("add", {})]),
+        (f"{START}\n<function=add>\n<parameter=a>\n1\n</parameter>", "", [("add", {"a": "1"})]),
+        (f"{XML}\n{XML}", "", [("add", {"a": "1"})] * 2),
+        (f"{START}\n{XML}\n{XML}\n{END}", "", [("add", {"a": "1"})] * 2),
+        (f"{XML}\n{RESULT}\n3\n</tool_response>\nIt is 3.", "", [("add", {"a": "1"})]),
+        (f"{XML.replace('add', 'rob')}\n{START}{GOOD}{END}", None, [ADD]),
+        (f"{START}\n<function=add>\n<parameter=a>\nhalf of", None, []),
+        (f"<function=add>\n<parameter=a>\nhalf of {START}{GOOD}{END}", None, [ADD]),
+        (f"{START}\n<function=add>\nHm.\n</function>\n{END}", None, []),
+        (XML.replace("add", "rob"), None, []),
+        ("It ends with <function=add>", None, []),
+        ("It is written <function=NAME> and so on.", None, []),
+        (f"<think>{XML}</think>", None, []),
         (f"Like this: {GOOD}", None, []),
         (f"{GOOD} is a call.", None, []),
         ('{"name": "Ada"}', None, []),
@@ -164,7 +229,18 @@ def test_each_call_has_an_id_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", [START, START + "{", START + '{"', GOOD, START + GOOD, '{"name":', "<think>", "["]
+    "unit",
+    [
+        *(START, START + "{", START + '{"', GOOD, START + GOOD, '{"name":', "<think>", "["),
+        *(
+            FUNCTION,
+            "<function=add>",
+            "<function=add>\n<parameter=a>",
+            XML,
+            START + XML[:-3],
+            "\n<parameter=a>\n",
+        ),
+    ],
 )
 def test_a_hostile_answer_takes_no_time_to_parse(unit: str) -> None:
     text, begun = unit * (3_000_000 // len(unit)), time.monotonic()

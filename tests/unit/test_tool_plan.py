@@ -32,6 +32,21 @@ def get_weather(
     return f"{city}: 20 {unit}"
 
 
+def plan_trip(
+    to: str,
+    days: int,
+    share: float,
+    cheap: bool,
+    city: City,
+    stops: list[str],
+    level: Literal[1, 2],
+    note: str | None,
+    free: Any,
+    limit: int | None = None,
+) -> None:
+    """Plan a trip."""
+
+
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"n": {"type": "integer"}, "deep": {"type": "array", "items": {"type": "number"}}},
@@ -181,6 +196,37 @@ def test_arguments_are_converted_where_the_schema_allows_one_reading() -> None:
     assert found.arguments == {"n": 3, "deep": [1, 2.5]}
     (kept,) = make_plan([COUNT]).judge(call("count", '{"n": "three", "deep": ["1"]}')).calls
     assert kept.arguments == {"n": "three", "deep": [1]}
+
+
+def test_arguments_in_xml_get_the_types_of_the_schema() -> None:
+    schema = pydantic.TypeAdapter(plan_trip).json_schema()
+    plan = make_plan([{"type": "function", "function": {"name": "plan_trip", "parameters": schema}}])
+    given = {
+        "to": "42",
+        "days": "3",
+        "share": "0.5",
+        "cheap": "True",
+        "city": '{"name": "Rome", "people": 3}',
+        "stops": "['Pisa', 'Siena',]",
+        "limit": "None",
+        "level": "2",
+        "note": "null",
+        "free": "[1]",
+    }
+    parameters = (f"<parameter={name}>\n{value}\n</parameter>" for name, value in given.items())
+    (found,) = plan.judge("\n".join(["<function=plan_trip>", *parameters, "</function>"])).calls
+    assert found.arguments == {
+        "to": "42",
+        "days": 3,
+        "share": 0.5,
+        "cheap": True,
+        "city": {"name": "Rome", "people": 3},
+        "stops": ["Pisa", "Siena"],
+        "limit": None,
+        "level": 2,
+        "note": "null",
+        "free": "[1]",
+    }
 
 
 @pytest.mark.parametrize(

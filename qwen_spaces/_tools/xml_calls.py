@@ -1,0 +1,47 @@
+r"""Calls as Qwen3-Coder and Qwen3.5 write them, whose arguments are text between tags. Pure.
+
+They are ``<function=NAME>\n<parameter=NAME>\nvalue\n</parameter>\n</function>`` (the chat template of
+Qwen3-Coder, read 2026-11). Nothing in a value is escaped, so it ends where a tag does. The models sometimes
+omit the end of a value, or ``<tool_call>`` before the function (ollama#18530).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+FUNCTION = "<function="
+_FUNCTION = re.compile(r"\s*<function=([^<>\n]+)>")
+_FUNCTION_END = re.compile(r"\s*</function>")
+_PARAMETER = re.compile(r"\s*<parameter=([^<>\n]+)>\n?")
+_VALUE_END = re.compile(r"\n?</parameter>|\n(?=<parameter=|</function>)")
+
+
+class Functions(NamedTuple):
+    """The calls at some place in a text."""
+
+    calls: list[dict[str, Any]] | None  # as JSON has them, but each argument is a string; `None`: unreadable
+    end: int  # of the calls in the text
+
+
+def read_functions(text: str, begin: int) -> Functions:
+    r"""Return the calls that begin there.
+
+    >>> read_functions("<function=add>\n<parameter=a>\n1\n</parameter>\n</function>", 0)
+    Functions(calls=[{'name': 'add', 'arguments': {'a': '1'}}], end=55)
+    """
+    calls, end = list[dict[str, Any]](), begin
+    while opening := _FUNCTION.match(text, end):
+        arguments, end = {}, opening.end()
+        while parameter := _PARAMETER.match(text, end):
+            closing = _VALUE_END.search(text, parameter.end())
+            if closing is None:  # cut off in an argument, which would be half of itself
+                return Functions(None, parameter.end())
+            arguments[parameter[1].strip()] = text[parameter.end() : closing.start()]
+            end = closing.end()
+        calls.append({"name": opening[1].strip(), "arguments": arguments})
+        if ended := _FUNCTION_END.match(text, end):
+            end = ended.end()
+        else:  # perhaps cut off between arguments
+            return Functions(calls if arguments and not text[end:].strip() else None, end)
+    return Functions(calls or None, max(end, begin + len(FUNCTION)))
