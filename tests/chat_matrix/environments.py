@@ -9,7 +9,7 @@ import hashlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -31,19 +31,20 @@ def python_for(gradio: int, given: Mapping[int, str]) -> str:
     """Return the path of a Python with that major version of Gradio."""
     if gradio in given:
         return given[gradio]
-    return sys.executable if gradio == installed() else str(made(gradio))
+    if gradio == installed():
+        return sys.executable
+    return str(made(f"gradio{gradio}", (*PINS[gradio], *ALWAYS)))
 
 
-def made(gradio: int) -> Path:
+def made(name: str, packages: Sequence[str]) -> Path:
     """Return the Python of an environment below the folder for temporary files, which is made if need be."""
-    pins = (*PINS[gradio], *ALWAYS)
-    key = hashlib.sha256(repr((pins, sys.version_info[:2])).encode()).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir(), "qwen_spaces_chat_matrix", f"gradio{gradio}-{key}")
+    key = hashlib.sha256(repr((packages, sys.version_info[:2])).encode()).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir(), "qwen_spaces_environments", f"{name}-{key}")
     python, ready = folder / "bin" / "python", folder / "ready"
     if not ready.exists():
-        print(f"Installing Gradio {gradio} into {folder}", file=sys.stderr)
+        print(f"Installing {name} into {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *pins], check=True, stdout=sys.stderr)
+        subprocess.run([python, "-m", "pip", "install", "-q", *packages], check=True, stdout=sys.stderr)
         ready.touch()
     return python
 

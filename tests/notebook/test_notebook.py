@@ -195,4 +195,4 @@ def test_a_notebook_is_kept_with_its_outputs_and_nothing_of_the_machine(path: Pa
 
 
 def test_the_notebooks_are_all_there() -> None:
-    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "07"]
+    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06", "07"]

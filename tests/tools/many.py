@@ -52,6 +52,7 @@ def replica(*, slots: int, max_size: int, seconds: float) -> Iterator[tuple[str,
         finally:
             process.stdin.close()
             process.wait(30)
+            process.stdout.close()
 
 
 def narrow() -> None:
