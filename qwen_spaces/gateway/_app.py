@@ -45,7 +45,8 @@ def create_app(
 
     It has ``/v1/models``, ``/v1/models/{model}``, ``/v1/chat/completions``, ``/v1/completions``,
     ``/v1/responses``, all of them also without ``/v1``, ``/healthz``, ``/metrics`` for Prometheus, and a
-    short page at ``/``. It can be mounted under a path of another app.
+    short page at ``/``. It can be mounted under a path of another app, which need not run its lifespan: each
+    request ends its own job on the Space, and an idle Space holds no socket and no thread.
 
     Without `api_key`, a client may send a Hugging Face token (``hf_...``) as its bearer token. The app sends
     it with that request, to Hugging Face only; otherwise it sends the saved token.
@@ -124,8 +125,6 @@ async def _handle_error(request: Request, error: Exception) -> Response:
         response = _routing_error(request, error, context)
     else:
         response = error_response_for(error)
-        if not isinstance(error, (QwenSpacesError, RequestRejectedError)):
-            response.headers["Connection"] = "close"  # for uvicorn will: a client must not use it again
     by_class = isinstance(error, QwenSpacesError) or not response.code
     context.error = type(error).__name__ if by_class else response.code
     response.headers[REQUEST_ID] = context.id

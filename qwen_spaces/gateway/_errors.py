@@ -84,7 +84,9 @@ def error_response_for(error: Exception) -> ErrorResponse:
         return error.response
     known = next((entry for entry in STATUSES if isinstance(error, entry[0])), None)
     if known is None:
-        return ErrorResponse(500, "The gateway failed unexpectedly; its log says more.", "internal_error")
+        close = {"Connection": "close"}  # for uvicorn will: a client must not use it again
+        message = "The gateway failed unexpectedly; its log says more."
+        return ErrorResponse(500, message, "internal_error", headers=close)
     _, status, code, param = known
     if isinstance(error, errors.AllFailedError) and all(isinstance(each, _BUSY) for _, each in error.errors):
         status, code = 429, "spaces_busy"

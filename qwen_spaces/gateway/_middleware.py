@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ._access import check_access
-from ._errors import ErrorResponse, RequestRejectedError
+from ._errors import ErrorResponse, RequestRejectedError, error_response_for
 from ._log import REQUEST_ID, RequestContext
 from ._paths import ANSWERS, with_api_path
 
@@ -110,8 +110,10 @@ class GatewayMiddleware:
             tasks.start_soon(watch)
             try:
                 await self.app(scope, replay, observe)
-            except Exception as error:  # becomes a 500
-                context.status, context.error = context.status or 500, type(error).__name__
+            except Exception as error:
+                context.error = type(error).__name__
+                if context.status is None:  # here, as Starlette's own 500 is without the headers of CORS
+                    await error_response_for(error)(scope, replay, observe)
                 raise
             tasks.cancel_scope.cancel()
 

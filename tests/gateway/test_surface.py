@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import queue
 import re
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +23,7 @@ from qwen_spaces.gateway._log import RequestContext, TerminalFormatter, logger
 from qwen_spaces.gateway._paths import with_api_path
 
 from ..support.gateway import chat, http, openai_client, serve_gateway
+from ..support.modes import PATIENCE
 from ..support.servers import Servers
 from ..support.terminal import Terminal
 
@@ -186,15 +189,20 @@ def test_every_error_has_the_four_keys_and_an_id(url: str, places: dict[str, str
         assert re.fullmatch("req_[0-9a-f]{32}", answer.headers["x-request-id"])
 
 
-def test_a_crash_has_the_four_keys_and_an_id(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_has_the_four_keys_and_an_id_and_a_page_may_read_it(
+    places: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def crash(*_: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr("qwen_spaces.gateway._routes.json_response", crash)
-    answer = http.get(f"{url}/v1/models")
-    assert answer.status_code == 500
-    assert list(answer.json()["error"]) == ["message", "type", "param", "code"]
-    assert answer.headers["x-request-id"].startswith("req_")
+    with serve_gateway(create_app(places, origins=[PAGE])) as url:
+        for headers in ({}, {"Origin": PAGE}):
+            answer = http.get(f"{url}/v1/models", headers=headers)
+            assert answer.status_code == 500
+            assert list(answer.json()["error"]) == ["message", "type", "param", "code"]
+            assert answer.headers["x-request-id"].startswith("req_")
+            assert answer.headers.get("access-control-allow-origin") == headers.get("Origin")
 
 
 def test_an_error_in_a_stream_has_the_four_keys(url: str) -> None:
@@ -292,6 +300,31 @@ def test_a_mounted_app_checks_the_host(places: dict[str, str]) -> None:
         refused = http.get(f"{url}/llm/v1/models", headers={"Host": "evil.example"})
         assert (refused.status_code, refused.json()["error"]["code"]) == (421, "host_not_allowed")
         assert http.get(f"{url}/llm/v1/models").status_code == 200
+
+
+def test_a_mounted_app_needs_no_lifespan_to_end_its_answers(
+    places: dict[str, str], prompt: str, servers: Servers
+) -> None:
+    app, prompts = (
+        create_app(places, grace=0),
+        [f"{prompt} {form} [[forever]]" for form in ("whole", "stream")],
+    )
+
+    def ask(url: str, prompt: str) -> None:
+        body = chat(prompt, stream=prompt is prompts[1])
+        with contextlib.suppress(httpx.HTTPError):
+            httpx.post(f"{url}/llm/v1/chat/completions", json=body, verify=False, timeout=PATIENCE)
+
+    with contextlib.ExitStack() as threads, serve_gateway(mounted(app), patient=False) as url:
+        for each in prompts:
+            thread = threading.Thread(target=ask, args=[url, each])
+            thread.start()
+            threads.callback(thread.join, PATIENCE)
+        for each in prompts:
+            servers.wait_for("begin", each)
+    for each in prompts:
+        servers.wait_for("end", each)
+    assert app.state.streams == set()
 
 
 # The server and its log ------------------------------------------------------------------------------------

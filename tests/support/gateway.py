@@ -18,8 +18,12 @@ from .modes import PATIENCE
 
 
 @contextlib.contextmanager
-def serve_gateway(app: FastAPI, *, send_buffer: int | None = None) -> Iterator[str]:
-    """Serve the app; yields its URL, without a path. `send_buffer`: bytes that wait for the client."""
+def serve_gateway(app: FastAPI, *, send_buffer: int | None = None, patient: bool = True) -> Iterator[str]:
+    """Serve the app; yields its URL, without a path.
+
+    `send_buffer`: bytes that wait for the client. `patient`: whether the server waits at its end until all
+    is answered, and not for a second.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if send_buffer:
@@ -27,6 +31,7 @@ def serve_gateway(app: FastAPI, *, send_buffer: int | None = None) -> Iterator[s
         quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
         # With uvicorn's 5 seconds an idle connection may be closed just as a test uses it again.
         config = uvicorn.Config(app, ws="none", timeout_keep_alive=60, **quiet)
+        config.timeout_graceful_shutdown = None if patient else 1
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
