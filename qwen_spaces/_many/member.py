@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from .._stream.mailbox import Mailbox
+from .._stream.task import Task
 from .._stream.text_stream import TextStream
 from .._types.timeouts import Timeouts
 from ..errors import QuotaExceededError, QwenSpacesError
@@ -42,6 +44,8 @@ class Space(Protocol):
     def _memory(self) -> Any: ...
 
     def _with_token(self, token: str) -> Any: ...
+
+    def _probe(self) -> tuple[Task, Future[Any]]: ...
 
     async def astatus(self) -> Any:
         """Return the state of the Space."""

@@ -129,7 +129,19 @@ class Router(Asking):
 
     def status(self) -> dict[str, Any]:
         """Return the state of each Space by name, or the error with which it cannot be reached; blocks."""
-        return anyio.run(self.astatus)
+        probes = {member.name: member.space._probe() for member in self._members}
+        states: dict[str, Any] = {}
+        try:
+            for name, (probe, status) in probes.items():
+                try:
+                    probe.wait()
+                    states[name] = status.result()
+                except QwenSpacesError as error:
+                    states[name] = error
+        finally:
+            for probe, _ in probes.values():
+                probe.cancel()
+        return states
 
     async def astatus(self) -> dict[str, Any]:
         """Like `status`, without blocking the event loop."""

@@ -34,7 +34,7 @@ from qwen_spaces._many import dispatch
 from qwen_spaces.replicas import serve
 
 from ..support.images import picture
-from ..support.modes import PATIENCE, run_async
+from ..support.modes import MODES, PATIENCE, run_async
 from ..support.scripted_gradio import Page, Script, generates, serve_script
 from ..support.servers import Servers
 
@@ -407,8 +407,16 @@ def test_a_router_of_names_is_told_apart_by_them() -> None:
     assert repr(router) == "Router(['qwen-2.5', 'http://127.0.0.1:9', 'Qwen/Qwen3-Demo'], name='mine')"
 
 
-def test_the_status_is_that_of_all(second: QwenSpace) -> None:
-    states = Router([QwenSpace("qwen-2.5", src="http://127.0.0.1:9"), second]).status()
+@pytest.mark.parametrize("mode", MODES)
+def test_the_status_is_that_of_all(mode: str, second: QwenSpace) -> None:
+    router = Router([QwenSpace("qwen-2.5", src="http://127.0.0.1:9"), second])
+
+    async def blocking() -> dict[str, Any]:
+        return router.status()  # as in a notebook, in whose cells a loop runs
+
+    states = router.status() if mode == "sync" else run_async(mode, router.astatus)
+    if mode != "sync":
+        assert run_async(mode, blocking).keys() == states.keys()
     assert states["qwen-2.5-max"].endpoint
     assert "cannot be reached" in str(states["qwen-2.5"])
 
