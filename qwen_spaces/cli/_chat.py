@@ -122,15 +122,9 @@ class ChatSession:
 
     def _handle(self, text: str) -> None:
         """Run a command or send a message; raise ``StopIteration`` to exit."""
-        if self._interactive and self._space.max_images != 0:
-            dropped, text = split_dropped(text)
-            if dropped:
-                self._attach(dropped)
         word, _, argument = text.strip().partition(" ")
         if not re.fullmatch(r"/[a-z?]+", word):
-            if word:
-                images, self._images = self._images, []
-                self._send(text, images)
+            self._message(text)
             return
         command = SYNONYMS.get(word, word)
         if command not in COMMANDS:
@@ -138,6 +132,16 @@ class ChatSession:
             hint = f"Did you mean {near[0]}?" if near else "/help lists the commands."
             raise click.UsageError(f"There is no {command}. {hint}")
         getattr(self, f"_{command[1:]}")(argument.strip())
+
+    def _message(self, text: str) -> None:
+        """Send a message, with the images that were dropped onto it."""
+        if self._interactive and self._space.max_images != 0:
+            dropped, text = split_dropped(text)
+            if dropped:
+                self._attach(dropped)
+        if text.strip():
+            images, self._images = self._images, []
+            self._send(text, images)
 
     def _send(self, prompt: str, images: Sequence[ImageLike]) -> None:
         self._unanswered, self._hint = (prompt, images), "/retry sends it again."

@@ -288,6 +288,13 @@ def test_an_image_dropped_onto_a_terminal_is_sent(servers: Servers, tmp_path: Pa
         terminal.type(f"'{image}' What is this?\r")
         shown = terminal.wait_for("9x7")
         assert "The next message has 1 image." in shown
+        # The path after a command is the command's own.
+        plain = tmp_path / "cat.png"
+        image.rename(plain)
+        terminal.type(f"/image {plain}\r")
+        shown = terminal.wait_for(lambda shown: shown.count("The next message has 1 image.") == 2)
+        terminal.type("And this?\r")
+        assert "Error" not in terminal.wait_for(lambda shown: shown.count("You showed me") > 1)
 
 
 def test_ctrl_x_ctrl_e_opens_the_editor(servers: Servers, tmp_path: Path) -> None:
