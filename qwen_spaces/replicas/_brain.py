@@ -8,6 +8,7 @@ A prompt may contain triggers, in any combination:
 ``[[wait=SECONDS]]``    this many seconds before the first text
 ``[[long=N]]``          an answer of exactly N characters: `long_text`, as fast as possible
 ``[[multibyte]]``       a short answer in many scripts, one code point a step
+``[[sample]]``          a prepared answer with a table, code and mathematics
 ``[[forever]]``         word after word until closed (10 minutes at most)
 ``[[nothing]]``         no text
 ``[[rewrite]]``         removes an earlier part of its text half-way
@@ -34,7 +35,7 @@ from typing import Any
 import gradio as gr
 
 from ._describe_image import describe
-from ._sample_text import chunks, code_points, long_text, words
+from ._sample_text import ANSWER, THOUGHT, chunks, code_points, long_text, words
 from ._tools import answer_with_tools
 
 __all__ = ["Brain", "Thought", "answer", "long_text"]
@@ -86,10 +87,13 @@ def answer(
     default = SLOW if "slow" in triggers else 0 if {"long", "multibyte"} & triggers.keys() else PACE
     pace = float(triggers.get("pace", default))
     if thinking:
-        for thought in words(f"I am {model}, and I may think for {thinking} tokens."):
+        plain = f"I am {model}, and I may think for {thinking} tokens."
+        for thought in words(THOUGHT if "sample" in triggers else plain):
             yield Thought(thought)
             yield from _sleep(pace)
     text = answer_with_tools(system, prompt, triggers)
+    if "sample" in triggers:
+        text = ANSWER
     text = text or reply(system, history, prompt, images or (image,), model)
     for count, step in enumerate(steps(triggers, text)):
         _fail_after(triggers, count)

@@ -1,4 +1,4 @@
-"""Texts that grow by words, code points or uneven chunks; and a long one in many scripts."""
+"""Texts that grow by words, code points or uneven chunks; a long one, and one that is worth reading."""
 
 # ruff: noqa: RUF001  (look-alikes are intended)
 from __future__ import annotations
@@ -23,6 +23,27 @@ PASSAGES = (
     "สวัสดีชาวโลก ",
     "**bold** `code` <b>&amp;</b>\n",
 )
+THOUGHT = "The sky is lit by scattered light, so I compare how strongly air scatters red and blue."
+ANSWER = r"""Air scatters **short waves more than long ones**. This is *Rayleigh scattering*: of light with
+the wavelength \(\lambda\), the air scatters
+
+\[ I \propto \frac{1}{\lambda^4} \]
+
+| Light | Wavelength | Scattered, compared with red |
+| --- | ---: | ---: |
+| red | 700 nm | 1.0 |
+| green | 530 nm | 3.0 |
+| blue | 450 nm | 5.9 |
+
+You can check that with a few lines of Python:
+
+```python
+for colour, wavelength in {"red": 700, "green": 530, "blue": 450}.items():
+    print(colour, round((700 / wavelength) ** 4, 1))
+```
+
+Violet is scattered even more, but the sun sends less of it, and our eyes are less sensitive to it.
+"""
 CHUNK_SIZES = (1, 7, 2, 40, 3, 160, 1, 13, 500, 5)  # characters, in turn
 
 

@@ -19,6 +19,8 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
+from qwen_spaces.replicas._brain import Thought, answer
+
 from ..support.modes import PATIENCE
 from ..support.raw_client import CELL, QWEN2, QWEN25, RawReplica
 from ..support.servers import MORE_SPACES, SPACES, Servers
@@ -506,3 +508,10 @@ def client(
             return stack.enter_context(closing(Client(replicas[name].url, verbose=False, **options)))
 
         yield connect
+
+
+def test_the_prepared_answer_has_a_table_code_and_mathematics() -> None:
+    thinking = list(answer("", [], "Why? [[sample]] [[pace=0]]", None, model="qwen3", thinking=9))
+    thoughts = [text for text in thinking if isinstance(text, Thought)]
+    assert thoughts[-1].endswith("red and blue.")
+    assert all(part in str(thinking[-1]) for part in ("| --- |", "```python", r"\[ I \propto"))
