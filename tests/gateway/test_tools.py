@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
+import anyio
 import openai
 import pydantic
 import pytest
 
 from qwen_spaces.gateway import _answers as answers
 from qwen_spaces.gateway import create_app
+from qwen_spaces.replicas import serve
 
 from ..support.calls import CALL, serve_text
 from ..support.gateway import chat, http, openai_client, serve_gateway
+from ..support.modes import PATIENCE, run_async
 from ..support.servers import Servers
 
 EMULATED = "x-qwen-spaces-emulated"
@@ -265,6 +269,44 @@ def test_a_stop_before_the_calls_ends_the_answer(create: Any, prompt: str) -> No
     choice = create(chat(f"{prompt} [[pace=0]]"), tools=[WEATHER], stop=["replica"])
     assert choice.message.content.endswith("a local ")
     assert choice.finish_reason == "stop"
+
+
+# Disconnects -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tools": [WEATHER], "stream": True},
+        {"tools": [WEATHER], "tool_choice": "required"},
+        {"response_format": FORMAT, "stream": True},
+    ],
+    ids=["auto", "required", "format"],
+)
+def test_a_client_that_disconnects_in_the_midst_of_a_call_ends_the_job(more: dict[str, Any]) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def brain(system: str, history: Any, prompt: str, image: str | None) -> Iterator[str | None]:
+        try:
+            yield CALL[:30]
+            while not ended.wait(0.02):
+                begun.set()
+                yield None
+        finally:
+            ended.set()
+
+    async def ask(url: str) -> None:
+        async with (
+            openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="any") as client,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(lambda: client.chat.completions.create(**chat("Hi"), **more))
+            assert await anyio.to_thread.run_sync(begun.wait, PATIENCE)
+            tasks.cancel_scope.cancel()
+
+    with serve("qwen-2.5", brain=brain) as space, serve_gateway(create_app({"qwen-2.5": space})) as url:
+        run_async("asyncio", lambda: ask(url))
+        assert ended.wait(PATIENCE)
 
 
 # What is refused, and what is as before --------------------------------------------------------------------
