@@ -14,7 +14,7 @@ from ._conversation import Conversation
 from ._many.answers import Answers
 from ._many.router import Router
 from ._many.row import Row
-from ._space import QwenSpace, available_spaces
+from ._space import QwenSpace, available_spaces, find_spaces
 from ._stream.text_stream import TextStream
 from ._types.events import Done, Event, Metrics, Reasoning, Reply, Status, Text
 from ._types.messages import Message
@@ -123,6 +123,7 @@ __all__ = [
     "UnknownSpaceError",
     "UnsupportedOptionError",
     "available_spaces",
+    "find_spaces",
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -33,6 +33,7 @@ from qwen_spaces import (
     Timeouts,
     ToolCall,
     available_spaces,
+    find_spaces,
 )
 from qwen_spaces._display.live_reply import LiveReply
 from qwen_spaces._types.images import Image
@@ -125,6 +126,8 @@ def a_script() -> None:
         assert_type(mine, Qwen2_5)
     for facade in available_spaces():
         assert_type(facade, type[QwenSpace])
+    assert_type(find_spaces("qwen chat", limit=3), list[QwenSpace])
+    find_spaces(7)  # type: ignore[arg-type]
 
 
 async def a_notebook() -> None:

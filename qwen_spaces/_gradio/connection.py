@@ -76,13 +76,11 @@ class Connection:
             check_proxies(src if "://" in src else huggingface_hub.constants.ENDPOINT, proxy, verify)
             self.located = Located(src)
             if "://" not in src:
-                self.located = locate(
-                    src, token=_token_for(src, token), proxy=proxy, verify=verify, poll=poll
-                )
+                self.located = locate(src, token=token_for(src, token), proxy=proxy, verify=verify, poll=poll)
                 on_status(Status("connecting"))
             self.url = self.located.url
             self._settings: dict[str, Any] = {
-                "token": _token_for(self.url, token),
+                "token": token_for(self.url, token),
                 "headers": dict(headers or {}),
                 "ssl_verify": verify,
                 "httpx_kwargs": {"timeout": httpx.Timeout(READ_TIMEOUT, connect=attempt), "proxy": proxy},
@@ -227,7 +225,7 @@ def is_hugging_face(src: str) -> bool:
     return ours and parts.scheme == "https"
 
 
-def _token_for(url: str, token: str | bool | None) -> str | bool:
+def token_for(url: str, token: str | bool | None) -> str | bool:
     """Return the token for this address: the saved one goes to Hugging Face only."""
     if token is None:
         token = (huggingface_hub.get_token() or False) if is_hugging_face(url) else False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 import threading
 import urllib.parse
@@ -32,7 +33,7 @@ from .waiting import CONNECT_TIMEOUT, WakePoll, retry_connecting
 HUB_TIMEOUT = 30.0  # seconds for one request to the Hub
 WAKE_TIMEOUT = 5.0  # seconds for a sleeping Space's page
 # The Hub's stages (huggingface_hub 2.4, `SpaceStage`, which lacks SLEEPING).
-_RUNNING = ("RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING")
+RUNNING = ("RUNNING", "RUNNING_BUILDING", "RUNNING_APP_STARTING")
 _STARTING = ("SLEEPING", "BUILDING", "APP_STARTING")
 
 
@@ -85,12 +86,13 @@ def locate(
     poll.start()
     while True:
         space = _describe(space_id, token, poll.mailbox, http)
-        if space.stage in _RUNNING:
+        if space.stage in RUNNING:
             return Located(_address(space), space.stage, space.hardware)
         if space.stage not in _STARTING:
             raise SpaceUnavailableError(
                 f"The Space {space.space_id} does not run: {space.stage}. Ask its owner to restart it, pass "
-                "a duplicate as src=..., take another alias, or answer from a local replica (--local).",
+                "a duplicate as src=..., take another alias, or answer from a local replica (--local). "
+                f"{_finds_others(space.space_id)}",
                 stage=space.stage,
             )
         poll.check(f"The Space {space.space_id} is still {space.stage}")
@@ -102,26 +104,35 @@ def locate(
 def _describe(space_id: str, token: str | bool, mailbox: Mailbox, http: Mapping[str, Any]) -> _Description:
     """Return the Hub's description of a Space."""
     try:
-        response = retry_connecting(lambda: _get(space_id, token, mailbox, http), mailbox, HUB_TIMEOUT)
+        url = f"{huggingface_hub.constants.ENDPOINT}/api/spaces/{space_id}"
+        response = get(url, token, mailbox, http)
     except httpx.HTTPStatusError as error:
         raise _refusal(error, space_id, http["proxy"]) from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         proxy = proxy_in_use(huggingface_hub.constants.ENDPOINT, http["proxy"])
-        raise connect_error(error, _hub_name(), proxy) from error
+        raise connect_error(error, hub_name(), proxy) from error
     try:
         return _parse_description(response.json(), space_id)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ConnectError(
-            f"{_hub_name()} does not describe the Space {space_id}: {describe(response)}. Check HF_ENDPOINT, "
+            f"{hub_name()} does not describe the Space {space_id}: {describe(response)}. Check HF_ENDPOINT, "
             "the network and the proxy, or pass the address of the Space as src=..."
         ) from error
 
 
-def _get(space_id: str, token: str | bool, mailbox: Mailbox, http: Mapping[str, Any]) -> httpx.Response:
-    """Request a description, following redirects to a new name within the Hub's own host."""
-    url = f"{huggingface_hub.constants.ENDPOINT}/api/spaces/{space_id}"
+def get(url: str, token: str | bool, mailbox: Mailbox, http: Mapping[str, Any]) -> httpx.Response:
+    """Request something of the Hub, following redirects within its own host; the end of `mailbox` aborts it.
+
+    Raises:
+        httpx.HTTPError: it is refused, or the Hub cannot be reached.
+        ContractError: it is redirected to another host, or too large.
+    """
     with no_telemetry():
         headers = hub.build_hf_headers(token=token)
+    return retry_connecting(lambda: _follow(url, headers, mailbox, http), mailbox, HUB_TIMEOUT)
+
+
+def _follow(url: str, headers: dict[str, str], mailbox: Mailbox, http: Mapping[str, Any]) -> httpx.Response:
     timeout = httpx.Timeout(HUB_TIMEOUT, connect=CONNECT_TIMEOUT)
     redirects = 0
     while True:
@@ -171,7 +182,8 @@ def _refusal(error: httpx.HTTPStatusError, space_id: str, proxy: str | None) -> 
     page = title_of(response) is not None
     if code == "RepoNotFound" or (status == 404 and not page):
         return SpaceNotFoundError(
-            f"There is no Space {space_id!r} on the Hub, or it is private. Check the name, or pass a token."
+            f"There is no Space {space_id!r} on the Hub, or it is private. Check the name, or pass a token. "
+            f"{_finds_others(space_id)}"
         )
     if status in (401, 403) and not page:
         return AuthenticationError(
@@ -179,14 +191,21 @@ def _refusal(error: httpx.HTTPStatusError, space_id: str, proxy: str | None) -> 
             "does not exist. Check the name, or pass a token of an account that may use it."
         )
     if status in (403, 407, 429) or status >= 500:
-        return connect_error(error, _hub_name(), proxy_in_use(str(response.url), proxy))
+        return connect_error(error, hub_name(), proxy_in_use(str(response.url), proxy))
     return ConnectError(
-        f"{_hub_name()} does not describe the Space {space_id}: {describe(response)}. Check the name and "
+        f"{hub_name()} does not describe the Space {space_id}: {describe(response)}. Check the name and "
         "HF_ENDPOINT, or pass the address of the Space as src=..."
     )
 
 
-def _hub_name() -> str:
+def _finds_others(space_id: str) -> str:
+    """Return a sentence with the command that finds Spaces in place of one that is gone."""
+    words = re.sub("[-_]+", " ", space_id.partition("/")[2]).strip()
+    return f'Find others: qwen-spaces spaces --find "{words or "qwen chat"}".'
+
+
+def hub_name() -> str:
+    """Return the Hub's name for errors, with its address."""
     return f"Hugging Face's Hub ({redact(huggingface_hub.constants.ENDPOINT)})"
 
 

@@ -16,6 +16,7 @@ from .._space import QwenSpace, available_spaces
 from .._types.options import describe_option
 from .._types.timeouts import Timeouts
 from ..errors import ConnectError, QwenSpacesError
+from ._find import find
 from ._options import (
     Decorator,
     alias_of,
@@ -34,17 +35,32 @@ json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="W
 
 @click.command()
 @click.option("--check", is_flag=True, help=f"Try to reach each Space within {CHECK_TIMEOUT:g} seconds.")
+@click.option("--find", "query", metavar="TEXT", help="Search the Hub for other Spaces whose chat runs.")
+@click.option(
+    "--ask", is_flag=True, help="Send each that is found a short prompt, to see whether it answers."
+)
 @json_option
 @token_option
-def spaces(check: bool, as_json: bool, token: str | None) -> None:
-    """List the known Spaces.
+def spaces(check: bool, query: str | None, ask: bool, *, as_json: bool, token: str | None) -> None:
+    """List the known Spaces, or find others.
+
+    A Space that is found gets no token, unless it is your own. Its owner sees what you send it.
 
     \b
     Examples:
       qwen-spaces spaces
       qwen-spaces spaces --check
       qwen-spaces spaces --check --json
+      qwen-spaces spaces --find "qwen chat"
+      qwen-spaces spaces --find "qwen vision" --ask
     """  # noqa: D301  (click reads the \b)
+    if query is None and ask:
+        raise click.UsageError("--ask needs --find TEXT.")
+    if query is not None:
+        if check:
+            raise click.UsageError("--find and --check exclude each other.")
+        find(query, ask=ask, as_json=as_json, token=token)
+        return
     facades = available_spaces()
     checks = anyio.run(_check_all, [facade.aliases[0] for facade in facades], token) if check else {}
     problem = _common_problem(checks)
@@ -112,10 +128,10 @@ def replica(ctx: click.Context, /, name: str, port: int, host: str, **_: Any) ->
     """  # noqa: D301  (click reads the \b)
     alias = alias_of(name)
     check_replica(alias)
-    from ..replicas.__main__ import main
+    from ..replicas.__main__ import _main
 
     try:
-        ctx.forward(main, name=alias)
+        ctx.forward(_main, name=alias)
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
 

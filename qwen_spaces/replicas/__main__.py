@@ -7,14 +7,14 @@ import click
 from ._server import NAMES, run
 
 
-@click.command(epilog="Example:  python -m qwen_spaces.replicas qwen-2.5 --port 7860")
+@click.command("replicas", epilog="Example:  python -m qwen_spaces.replicas qwen-2.5 --port 7860")
 @click.argument("name", type=click.Choice(NAMES))
 @click.option("--port", default=0, show_default="any free one", help="Port to listen on.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--backend", "url", metavar="URL", help="An OpenAI-compatible server that answers.")
 @click.option("--model", help="Its model, if it has several.")
 @click.option("--api-key", envvar="QWEN_SPACES_BACKEND_KEY", show_envvar=True, help="Its key.")
-def main(name: str, port: int, host: str, url: str | None, model: str | None, api_key: str | None) -> None:
+def _main(name: str, port: int, host: str, url: str | None, model: str | None, api_key: str | None) -> None:
     """Serve the replica NAME on this machine until Ctrl-C, and print its URL."""
     if model and not url:
         raise click.UsageError("--model is the model of a --backend.")
@@ -30,4 +30,4 @@ def main(name: str, port: int, host: str, url: str | None, model: str | None, ap
 
 
 if __name__ == "__main__":
-    main()
+    _main()

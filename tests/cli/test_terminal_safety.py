@@ -12,10 +12,12 @@ import threading
 import traceback
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+import huggingface_hub
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -24,6 +26,7 @@ from hypothesis import strategies as st
 import qwen_spaces.cli
 from qwen_spaces import Reply, Status, Text, Timeouts
 from qwen_spaces._markup.terminal import strip_controls
+from qwen_spaces._space import find
 from qwen_spaces._types.events import Done, Reasoning
 from qwen_spaces.cli import _Group, main
 from qwen_spaces.cli._options import Setup
@@ -31,7 +34,7 @@ from qwen_spaces.cli._safety import SafeStream, safe_streams
 
 from ..support.cases import case
 from ..support.commands import COMMAND, invoke
-from ..support.hub import serve_hub
+from ..support.hub import listed, serve_hub
 from ..support.modes import PATIENCE
 from ..support.scripted_gradio import (
     BEGIN,
@@ -349,6 +352,21 @@ def test_a_check_of_the_spaces() -> None:
         with serve_hub(hosts, {"Qwen/Qwen2.5": [EVIL]}) as (hub, _):
             output = run("spaces", "--check", code=0, HF_ENDPOINT=hub)
     assert b"<[38;5;199m>" in output
+
+
+@pytest.mark.parametrize("how", [[], ["--json"]], ids=["words", "json"])
+def test_a_search_of_the_hub(how: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "CHECK", replace(find.CHECK, connect=4 * PATIENCE))
+    hostile, failing = Script(events=succeeds(EVIL)), Script(events=(*BEGIN, *fails(EVIL, EVIL)))
+    spaces = [listed(f"lab/qwen-{number}", hardware=EVIL) for number in range(2)]
+    with serve_script(hostile) as server, serve_script(failing) as other:
+        hosts = {"lab/qwen-0": server.url, "lab/qwen-1": other.url}
+        with serve_hub(hosts, spaces=spaces) as (hub, _):
+            monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub)
+            run_here("spaces", "--find", f"{PAYLOADS['erase']}{PAYLOADS['overwrite']}", *how, code=3)
+            output = run_here("spaces", "--find", "qwen", "--ask", *how, code=0)
+    assert output.count(b"lab/qwen-") == 2
+    assert b"no answer:" in output or how
 
 
 def wait_for_prompts(terminal: Terminal, count: int) -> None:

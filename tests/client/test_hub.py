@@ -92,6 +92,8 @@ def test_a_refusal_of_the_hub_is_its_error(name: str, error: str, why: str, run:
     ended = run("-c", f"from qwen_spaces import QwenSpace; QwenSpace({name!r}).ask('Hi')")
     assert f"qwen_spaces.errors.{error}" in ended.stderr.splitlines()[-1]
     assert why in ended.stderr
+    command = f'qwen-spaces spaces --find "{name.removeprefix("somebody/")}"'
+    assert command in ended.stderr
 
 
 # What a Hub may answer, in this process -------------------------------------------------------------------

@@ -278,7 +278,7 @@ def test_an_invalid_url_is_an_error_at_once(url: str) -> None:
 def test_the_commands_put_a_model_behind_a_replica(
     command: str, model: Model, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
-    from qwen_spaces.replicas.__main__ import main as replicas_main
+    from qwen_spaces.replicas.__main__ import _main as replicas_main
 
     brains: list[Any] = []
     mocker.patch(
