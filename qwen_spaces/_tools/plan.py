@@ -138,7 +138,8 @@ def make_plan(
 
     Args:
         tools: schemas in the OpenAI form, or typed functions with docstrings.
-        tool_choice: ``"auto"``, ``"none"``, ``"required"``, a tool's name, or the OpenAI form of that.
+        tool_choice: ``"auto"``, ``"none"``, ``"required"``, a tool's name, or the OpenAI form of that or of
+            ``allowed_tools``, which offers some of the tools only.
         response_format: a pydantic model, ``"json_object"``, or the OpenAI form of it or of a JSON schema.
 
     Raises:
@@ -152,7 +153,9 @@ def make_plan(
         # Tools
     """
     offered = tuple(as_tools(() if tools is None else tools))
-    choice = _choice(tool_choice, [tool.name for tool in offered])
+    given, names = _allowed(tool_choice, [tool.name for tool in offered])
+    offered = tuple(tool for tool in offered if tool.name in names)
+    choice = _choice(given, names)
     return Plan(
         () if choice == "none" else offered,
         "auto" if choice == "none" else choice,
@@ -160,13 +163,33 @@ def make_plan(
     )
 
 
+def _allowed(given: ToolChoice, names: list[str]) -> tuple[ToolChoice, list[str]]:
+    """Return the choice among the tools that may be called, and their names."""
+    if not isinstance(given, Mapping) or given.get("type") != "allowed_tools":
+        return given, names
+    inner = given.get("allowed_tools", given)  # the flat form is that of the Responses API
+    mode, tools = (inner.get("mode"), inner.get("tools")) if isinstance(inner, Mapping) else (None, None)
+    allowed = list(map(_named, tools)) if isinstance(tools, (list, tuple)) else [None]
+    if mode not in ("auto", "required") or not all(each in names for each in allowed):
+        raise UnsupportedOptionError(
+            f"tool_choice={reprlib.repr(given)} must have a mode, 'auto' or 'required', and a list of tools, "
+            f"each of which is one of {', '.join(names) or 'none'}."
+        )
+    return str(mode), [name for name in names if name in allowed]
+
+
+def _named(given: object) -> object:
+    """Return the name of a function in the OpenAI form, or what was given."""
+    if not isinstance(given, Mapping) or given.get("type", "function") != "function":
+        return given
+    function = given.get("function", given)  # the flat form is that of the Responses API
+    return function.get("name") if isinstance(function, Mapping) else None
+
+
 def _choice(given: object, names: list[str]) -> str:
     if given is None or given in ("auto", "none"):
         return "auto" if given is None else str(given)
-    name = given
-    if isinstance(given, Mapping) and given.get("type", "function") == "function":
-        function = given.get("function", given)  # the flat form is that of the Responses API
-        name = function.get("name") if isinstance(function, Mapping) else None
+    name = _named(given)
     if given == "required" and names:
         return "required"
     if isinstance(name, str) and name in names:

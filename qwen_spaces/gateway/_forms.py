@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 from openai.types import Completion, CompletionChoice, CompletionUsage
@@ -98,6 +98,7 @@ class ChatForm(ChunkForm):
 
     prefix = "chatcmpl"
     object = "chat.completion.chunk"
+    call_reason: ClassVar[str] = "tool_calls"
 
     def _chunk(self, finish_reason: Any = None, **delta: Any) -> Frame:
         choice = ChunkChoice(index=0, delta=ChoiceDelta(**delta), finish_reason=finish_reason, logprobs=None)
@@ -120,11 +121,15 @@ class ChatForm(ChunkForm):
         for piece in pieces(arguments_of(call)):
             yield self._chunk(tool_calls=[{"index": index, "function": {"arguments": piece}}])
 
+    def _calls(self, calls: Sequence[ToolCall]) -> dict[str, Any]:
+        """Return the fields of a message with calls."""
+        return {"tool_calls": list(map(as_openai, calls))}
+
     def closing(self, reply: Reply) -> Iterator[Frame]:
         self.mark_rewritten(reply)
         for index, call in enumerate(reply.tool_calls):
             yield from self._call(index, call)
-        yield self._chunk("tool_calls" if reply.tool_calls else "stop")
+        yield self._chunk(self.call_reason if reply.tool_calls else "stop")
         if self._usage:
             yield _data(ChatCompletionChunk(choices=[], **{**self._common, "usage": no_usage()}))
         yield DONE
@@ -133,12 +138,28 @@ class ChatForm(ChunkForm):
         extra: dict[str, Any] = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
         content: str | None = reply.text
         if reply.tool_calls:
-            extra["tool_calls"], content = list(map(as_openai, reply.tool_calls)), reply.text or None
+            content = reply.text or None
+            extra.update(self._calls(reply.tool_calls))
         message = ChatCompletionMessage(role="assistant", content=content, refusal=None, **extra)
-        reason: Any = "tool_calls" if reply.tool_calls else "stop"
+        reason: Any = self.call_reason if reply.tool_calls else "stop"
         choice = Choice(index=0, message=message, finish_reason=reason, logprobs=None)
         head: dict[str, Any] = {**self._head, "object": "chat.completion"}
         return ascii_json(ChatCompletion(**head, choices=[choice], usage=no_usage()))
+
+
+class LegacyChatForm(ChatForm):
+    """The form of ``/v1/chat/completions`` for a request with ``functions``, as before tools: one call."""
+
+    call_reason = "function_call"
+
+    def _call(self, index: int, call: ToolCall) -> Iterator[Frame]:
+        del index  # there is one call
+        yield self._chunk(function_call={"name": call.name, "arguments": ""})
+        for piece in pieces(arguments_of(call)):
+            yield self._chunk(function_call={"arguments": piece})
+
+    def _calls(self, calls: Sequence[ToolCall]) -> dict[str, Any]:
+        return {"function_call": {"name": calls[0].name, "arguments": arguments_of(calls[0])}}
 
 
 class CompletionForm(ChunkForm):

@@ -38,7 +38,6 @@ IGNORED_PARAMS = {
 HINTS = {"enable_thinking", "thinking_budget"}
 # Parameters of `QwenSpace.stream` that are not options: `images` would let a client read files.
 RESERVED = set(inspect.signature(QwenSpace.stream).parameters)
-EmptyList: TypeAlias = Annotated[list[Any], Field(max_length=0)]
 T = TypeVar("T")
 FailFastList: TypeAlias = Annotated[list[T], Field(fail_fast=True)]  # one error, not a million
 StopText: TypeAlias = Annotated[str, Field(max_length=MAX_STOP_CHARS)]

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag
 from ._params import FailFastList, Strict
 from ._responses_form import ResponsesForm
 from ._schema import check_images, for_a_space
-from ._tool_schema import MAX_TOOLS, Choice, JsonFormat, Name, TextFormat, ToolRequest
+from ._tool_schema import MAX_TOOLS, Allowed, Choice, JsonFormat, Name, TextFormat, ToolRequest
 
 
 class InputText(Strict):
@@ -102,6 +102,12 @@ class FlatChoice(Strict):
     name: Name
 
 
+class FlatAllowed(Allowed):
+    """The tools that may be called."""
+
+    type: Literal["allowed_tools"]
+
+
 class FlatSchema(Strict):
     """JSON of a schema."""
 
@@ -125,7 +131,7 @@ class ResponsesRequest(ToolRequest):
     instructions: str | None = None
 
     tools: Annotated[FailFastList[FlatTool], Field(max_length=MAX_TOOLS)] | None = None
-    tool_choice: Choice | FlatChoice | None = None
+    tool_choice: Choice | FlatChoice | FlatAllowed | None = None
     text: TextOptions | None = None
     previous_response_id: None = None
     conversation: None = None

@@ -9,9 +9,23 @@ from pydantic import Field, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from ._errors import ErrorResponse, RequestRejectedError
-from ._forms import ChatForm, CompletionForm
-from ._params import AnswerRequest, EmptyList, FailFastList, Strict
-from ._tool_schema import Calls, Choice, NamedChoice, ResponseFormat, ToolRequest, Tools
+from ._forms import ChatForm, CompletionForm, LegacyChatForm
+from ._params import AnswerRequest, FailFastList, Strict
+from ._tool_schema import (
+    MAX_TOOLS,
+    AllowedChoice,
+    Call,
+    CalledFunction,
+    Calls,
+    Choice,
+    Function,
+    FunctionTool,
+    Named,
+    NamedChoice,
+    ResponseFormat,
+    ToolRequest,
+    Tools,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,20 +60,40 @@ Part: TypeAlias = Annotated[TextPart | ImagePart, Field(discriminator="type")]
 class Turn(Strict):
     """One message; other fields are ignored."""
 
-    role: Literal["system", "developer", "user", "assistant", "tool"]
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    name: str | None = None
     content: str | FailFastList[Part] | None = None
     tool_calls: Calls | None = None
     tool_call_id: str | None = None
-    function_call: None = None
+    function_call: CalledFunction | None = None  # the form of 2023
     audio: None = None
 
     @model_validator(mode="after")
     def _check_content(self) -> Self:
-        if self.content is None and not (self.role == "assistant" and self.tool_calls):
+        called = self.role == "assistant" and (self.tool_calls or self.function_call)
+        if self.content is None and not called:
             error = PydanticCustomError("missing", "It is text, or a list of parts")
             details: InitErrorDetails = {"type": error, "loc": ("content",), "input": None}
             raise ValidationError.from_exception_data("Turn", [details])
         return self
+
+    @property
+    def tool_field(self) -> str | None:
+        """The field that makes this a call or a result of a tool."""
+        if self.role in ("tool", "function"):
+            return "role"
+        return "tool_calls" if self.tool_calls else "function_call" if self.function_call else None
+
+    def to_message(self) -> dict[str, Any]:
+        """Return the message for `QwenSpace.stream`."""
+        fields = {"role", "content", "tool_calls", "tool_call_id"}
+        message = self.model_dump(include=fields, exclude_none=True)
+        if self.function_call:
+            call = Call(id=self.function_call.name, function=self.function_call)
+            message["tool_calls"] = [call.model_dump()]
+        if self.role == "function":
+            message.update(role="tool", tool_call_id=self.name or "")
+        return message
 
 
 class ChatRequest(ToolRequest):
@@ -68,9 +102,9 @@ class ChatRequest(ToolRequest):
     messages: FailFastList[Turn] = Field(min_length=1)
 
     tools: Tools | None = None
-    tool_choice: Choice | NamedChoice | None = None
-    functions: EmptyList | None = None
-    function_call: Literal["none", "auto"] | None = None
+    tool_choice: Choice | NamedChoice | AllowedChoice | None = None
+    functions: Annotated[FailFastList[Function], Field(max_length=MAX_TOOLS)] | None = None
+    function_call: Literal["none", "auto"] | Named | None = None
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
     response_format: ResponseFormat | None = None
@@ -81,25 +115,38 @@ class ChatRequest(ToolRequest):
 
     def requested(self) -> tuple[list[Any], Any, Any]:
         """Return the tools, the choice among them, and the format."""
-        return self.tools or [], self.tool_choice, self.response_format
+        if not self._legacy:
+            return self.tools or [], self.tool_choice, self.response_format
+        tools = [FunctionTool(type="function", function=each) for each in self.functions or ()]
+        choice: Any = self.function_call
+        if isinstance(choice, Named):
+            choice = NamedChoice(type="function", function=choice)
+        return tools, choice, self.response_format
+
+    @property
+    def _legacy(self) -> bool:
+        """Whether the tools are functions in the form of 2023, and a call is in that form, too."""
+        return bool(self.functions) and not self.tools
+
+    @property
+    def one_call(self) -> bool:
+        """Whether the client wants one call of a tool at most."""
+        return self._legacy or super().one_call
 
     def tool_turn(self) -> str | None:
         """Return where the first call or result of a tool is in the history."""
-        for index, turn in enumerate(self.messages):
-            if turn.role == "tool" or turn.tool_calls:
-                return f"messages[{index}].{'role' if turn.role == 'tool' else 'tool_calls'}"
-        return None
+        turns = ((index, turn.tool_field) for index, turn in enumerate(self.messages))
+        return next((f"messages[{index}].{field}" for index, field in turns if field), None)
 
     def to_messages(self) -> list[dict[str, Any]]:
         """Return the messages for `QwenSpace.stream`; raise if the images are too many or too large."""
         parts = [part for turn in self.messages for part in turn.content or ()]
         check_images([part.image_url.url for part in parts if isinstance(part, ImagePart)])
-        fields = {"role", "content", "tool_calls", "tool_call_id"}
-        return for_a_space([turn.model_dump(include=fields, exclude_none=True) for turn in self.messages])
+        return for_a_space([turn.to_message() for turn in self.messages])
 
     def form(self, model: str) -> ChatForm:
         """Return the form of the answer."""
-        return ChatForm(model, usage=self.include_usage)
+        return (LegacyChatForm if self._legacy else ChatForm)(model, usage=self.include_usage)
 
 
 class CompletionRequest(AnswerRequest):

@@ -45,6 +45,20 @@ class NamedChoice(Strict):
     function: Named
 
 
+class Allowed(Strict):
+    """Some of the tools."""
+
+    mode: Literal["auto", "required"]
+    tools: FailFastList[dict[str, Any]]
+
+
+class AllowedChoice(Strict):
+    """The tools that may be called, in ``/v1/chat/completions``."""
+
+    type: Literal["allowed_tools"]
+    allowed_tools: Allowed
+
+
 class TextFormat(Strict):
     """Plain text."""
 

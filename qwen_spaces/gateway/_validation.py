@@ -13,9 +13,10 @@ from ._schema import ChatRequest, CompletionRequest
 SUPPORTED_PARAMS = {
     *("model", "messages", "prompt", "stream", "stream_options", "stop", "input", "instructions"),
     *("tools", "tool_choice", "parallel_tool_calls", "response_format", "text"),
+    *("functions", "function_call"),
 }
 STORED_PARAMS = {"previous_response_id", "conversation", "background"}
-NESTED_PARAMS = {"messages", "tools"}  # lists, in which an error names the entry
+NESTED_PARAMS = {"messages", "tools", "functions"}  # lists, in which an error names the entry
 REQUESTS = (ChatRequest, CompletionRequest, ResponsesRequest)
 UNSUPPORTED_PARAMS = {param for request in REQUESTS for param in request.model_fields} - SUPPORTED_PARAMS
 

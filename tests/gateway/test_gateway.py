@@ -247,11 +247,8 @@ def test_ignored_parameters_are_named_in_a_header(client: openai.OpenAI) -> None
     assert "x-qwen-spaces-ignored" not in create(**chat("Hi [[pace=0]]")).headers
 
 
-FUNCTION = {"name": "f", "parameters": {}}
 REFUSED: dict[str, Any] = {
     "n": 2,
-    "functions": [FUNCTION],
-    "function_call": {"name": "f"},
     "logprobs": True,
     "top_logprobs": 2,
     "logit_bias": {"50256": -100},
@@ -265,6 +262,8 @@ NEUTRAL: dict[str, Any] = {
     "stop": [],
     "tools": [],
     "tool_choice": "none",
+    "functions": [],
+    "function_call": "none",
     "logprobs": False,
     "top_logprobs": 0,
     "logit_bias": {},
@@ -287,13 +286,13 @@ def test_every_parameter_of_openai_is_known() -> None:
     assert known.keys() <= set(ChatRequest.model_fields) | IGNORED_PARAMS
     assert set(REFUSED) == set(ChatRequest.model_fields) - {
         *("model", "messages", "stream", "stream_options", "stop"),
-        *("tools", "tool_choice", "parallel_tool_calls", "response_format"),
+        *("tools", "tool_choice", "parallel_tool_calls", "response_format", "functions", "function_call"),
     }
 
 
 WRONG: dict[str, tuple[dict[str, Any], str | None]] = {
     "no messages": ({"messages": []}, "messages"),
-    "a function's message": ({"messages": [{"role": "function", "content": "42"}]}, "messages[0].role"),
+    "a critic's message": ({"messages": [{"role": "critic", "content": "42"}]}, "messages[0].role"),
     "no content": ({"messages": [{"role": "user", "content": None}]}, "messages[0].content"),
     "an empty part": ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content"),
     "audio": ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages[0].content"),

@@ -228,8 +228,17 @@ def test_the_events_of_a_call_are_those_of_openai(url: str) -> None:
 
 @pytest.mark.parametrize(
     ("choice", "called"),
-    [("none", []), ("required", ["get_weather"]), ({"type": "function", "name": "add"}, ["add"])],
-    ids=["none", "required", "named"],
+    [
+        ("none", []),
+        ("required", ["get_weather"]),
+        ({"type": "function", "name": "add"}, ["add"]),
+        (
+            {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "add"}]},
+            ["add"],
+        ),
+        ({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "add"}]}, []),
+    ],
+    ids=["none", "required", "named", "allowed and required", "allowed"],
 )
 def test_a_client_chooses_among_the_tools(choice: Any, called: list[str], create: Any) -> None:
     response = create(PARIS, tools=[WEATHER, ADD], tool_choice=choice)

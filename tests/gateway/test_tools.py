@@ -39,6 +39,13 @@ def tool(name: str, **properties: str) -> dict[str, Any]:
 
 
 WEATHER, ADD = tool("get_weather", city="string"), tool("add", a="integer", b="integer")
+
+
+def allowed(mode: str, *names: str) -> dict[str, Any]:
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+
+
 PARIS = "The weather in Paris? [[pace=0]]"
 BOTH = "Please add 2 and 3, and tell the weather in Paris [[pace=0]]"
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}
@@ -157,8 +164,11 @@ def test_text_that_calls_no_tool_streams_as_it_comes(client: openai.OpenAI, prom
         ("none", []),
         ("required", ["get_weather"]),
         ({"type": "function", "function": {"name": "add"}}, ["add"]),
+        (allowed("auto", "add"), []),
+        (allowed("auto", "add", "get_weather"), ["get_weather"]),
+        (allowed("required", "add"), ["add"]),
     ],
-    ids=["default", "auto", "none", "required", "named"],
+    ids=["default", "auto", "none", "required", "named", "allowed", "all allowed", "allowed and required"],
 )
 def test_a_client_chooses_among_the_tools(choice: Any, called: list[str], create: Any) -> None:
     more = {} if choice is None else {"tool_choice": choice}
@@ -181,6 +191,48 @@ def test_a_required_call_with_wrong_arguments_is_an_error(client: openai.OpenAI)
 def test_a_required_call_that_is_missing_is_asked_for_once_more(create: Any) -> None:
     choice = create(chat("Add 2 and 3 [[multibyte]]"), tools=[tool("say")], tool_choice="required")
     assert calls_of(choice) == [("say", {})]
+
+
+# Functions, as before tools --------------------------------------------------------------------------------
+
+FUNCTIONS: Any = [WEATHER["function"], ADD["function"]]
+
+
+@pytest.mark.parametrize(
+    ("choice", "called"),
+    [("auto", "get_weather"), ("none", None), ({"name": "add"}, "add"), (None, "get_weather")],
+    ids=["auto", "none", "named", "default"],
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_function_is_called_in_the_old_form(
+    choice: Any, called: str | None, stream: bool, client: openai.OpenAI
+) -> None:
+    more = {"functions": FUNCTIONS, **({} if choice is None else {"function_call": choice})}
+    answer: Any = client.chat.completions.create(**chat(BOTH), **more, stream=stream)
+    choices = [chunk.choices[0] for chunk in answer] if stream else answer.choices
+    parts = [each.delta if stream else each.message for each in choices]
+    calls = [part.function_call for part in parts if part.function_call]
+    assert [call.name for call in calls if call.name] == ([called] if called else [])  # one, of two
+    if called:
+        assert isinstance(json.loads("".join(call.arguments for call in calls)), dict)
+    assert choices[-1].finish_reason == ("function_call" if called else "stop")
+    assert not [part.tool_calls for part in parts if part.tool_calls]
+    assert bool("".join(part.content or "" for part in parts)) != bool(called)
+
+
+@pytest.mark.parametrize("functions", [FUNCTIONS, None], ids=["offered", "not offered"])
+def test_the_result_of_a_function_comes_in_the_old_form(functions: Any, client: openai.OpenAI) -> None:
+    call = {"name": "add", "arguments": '{"a": 2, "b": 3}'}
+    messages: Any = [
+        {"role": "user", "content": "Add 2 and 3 [[pace=0]]"},
+        {"role": "assistant", "content": None, "function_call": call},
+        {"role": "function", "name": "add", "content": "5"},
+    ]
+    more = {"functions": functions} if functions else {}
+    answer = client.chat.completions.with_raw_response.create(model="qwen-2.5", messages=messages, **more)
+    choice = answer.parse().choices[0]
+    assert (choice.message.content, choice.finish_reason) == ("The tools answered: 5", "stop")
+    assert answer.headers[EMULATED] == "tools"
 
 
 # Formats ---------------------------------------------------------------------------------------------------
@@ -345,6 +397,10 @@ WRONG: dict[str, tuple[dict[str, Any], str | None]] = {
         None,
     ),
     "a choice without tools": ({"tool_choice": "required"}, None),
+    "an unknown tool that is allowed": ({"tools": [ADD], "tool_choice": allowed("auto", "rob")}, None),
+    "an unknown mode": ({"tools": [ADD], "tool_choice": allowed("any", "add")}, "tool_choice"),
+    "a function without a name": ({"functions": [{}]}, "functions[0].name"),
+    "an unknown function": ({"functions": [ADD["function"]], "function_call": {"name": "rob"}}, None),
     "an unknown choice": ({"tools": [ADD], "tool_choice": "any"}, "tool_choice"),
     "an unknown format": ({"response_format": {"type": "grammar"}}, "response_format"),
     "a format without a schema": (

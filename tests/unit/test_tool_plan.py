@@ -169,6 +169,34 @@ def test_a_choice_in_each_form(choice: Any, chosen: str) -> None:
     assert make_plan([COUNT, get_weather], choice).choice == chosen
 
 
+@pytest.mark.parametrize("mode", ["auto", "required"])
+@pytest.mark.parametrize("flat", [False, True])
+def test_some_of_the_tools_may_be_called(mode: str, flat: bool) -> None:
+    named = {"name": "count"} if flat else {"function": {"name": "count"}}
+    allowed = {"mode": mode, "tools": [{"type": "function", **named}]}
+    choice = {"type": "allowed_tools", **(allowed if flat else {"allowed_tools": allowed})}
+    plan = make_plan([get_weather, COUNT], choice)
+    assert (plan.names, plan.choice) == (("count",), mode)
+    assert "get_weather" not in plan.render(HI)[0].content
+
+
+@pytest.mark.parametrize(
+    "allowed",
+    [
+        {"mode": "auto", "tools": [{"type": "function", "function": {"name": "rob"}}]},
+        {"mode": "auto", "tools": [{"type": "mcp", "server_label": "count"}]},
+        {"mode": "any", "tools": [{"type": "function", "name": "count"}]},
+        {"mode": "auto", "tools": "count"},
+        {"mode": "auto"},
+        {"mode": "required", "tools": []},
+        7,
+    ],
+)
+def test_what_may_not_be_allowed_is_refused(allowed: Any) -> None:
+    with pytest.raises(UnsupportedOptionError, match="tool_choice="):
+        make_plan([COUNT], {"type": "allowed_tools", "allowed_tools": allowed})
+
+
 @pytest.mark.parametrize("choice", ["rob", 7, {}, {"type": "function", "function": {"name": "rob"}}])
 def test_what_is_no_choice_is_refused(choice: Any) -> None:
     with pytest.raises(UnsupportedOptionError, match="the tools are count"):
