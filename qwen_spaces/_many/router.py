@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import functools
 import time
@@ -35,7 +34,8 @@ class Router(Asking):
 
     Another Space is asked only before the first text. A Space that failed rests for a while. A conversation
     stays with the Space that answered, and moves with its whole history. Threads, tasks and event loops may
-    share one object. Each Space sees the prompts that it gets.
+    share one object. Each Space sees the prompts that it gets. A pickle contains the arguments, as that of a
+    `QwenSpace` does; what is known of queues and failures stays in this process.
 
     Args:
         spaces: names, addresses or `QwenSpace` objects, the first ones first; those in a list of their own
@@ -74,7 +74,12 @@ class Router(Asking):
         if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
             raise UnsupportedOptionError(f"retries={retries!r} is not a number of retries: pass 0, 1, 2 ...")
         self.name = name
-        self._members = _members(spaces, {**settings, "timeouts": timeouts})
+        tiers = spaces if isinstance(spaces, str) else tuple(spaces)
+        settings["timeouts"] = timeouts
+        self._recipe = functools.partial(
+            type(self), tiers, name=name, patience=patience, retries=retries, **settings
+        )
+        self._members = _members(tiers, settings)
         self.timeouts = timeouts if isinstance(timeouts, Timeouts) else Timeouts(total=timeouts)
         self._retries, self._queues = retries, len(self._members)
         self._dispatcher = Dispatcher(self._members, name=name, patience=patience)
@@ -83,6 +88,11 @@ class Router(Asking):
 
     def __repr__(self) -> str:
         return f"Router({[member.name for member in self._members]}, name={self.name!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        for member in self._members:
+            member.space.__reduce__()  # which says why it cannot be pickled
+        return self._recipe, ()
 
     @property
     def max_images(self) -> int | None:
@@ -174,7 +184,8 @@ class Router(Asking):
         guests = {member: space for member in self._members if (space := member.space._with_token(token))}
         if not guests:
             return None
-        router = copy.copy(self)
+        router = object.__new__(type(self))  # `copy` would make one from the recipe
+        vars(router).update(vars(self))
         router._guests, router._owned = guests, list(guests.values())
         router._dispatcher = self._dispatcher.sibling()
         return router

@@ -24,6 +24,7 @@ from qwen_spaces import (
     QwenSpace,
     QwenSpacesError,
     Reply,
+    Router,
     Timeouts,
     UnsupportedOptionError,
 )
@@ -150,6 +151,21 @@ def test_a_context_of_tls_is_no_part_of_a_pickle() -> None:
     with pytest.raises(UnsupportedOptionError, match="cannot be pickled"):
         pickle.dumps(space)
     assert pickle.loads(pickle.dumps(QwenSpace("qwen-2.5", ssl_verify=False)))._recipe["ssl_verify"] is False
+    with pytest.raises(UnsupportedOptionError, match="cannot be pickled"):
+        pickle.dumps(Router([space]))
+
+
+def test_a_router_is_pickled_as_its_recipe() -> None:
+    mine = QwenSpace("qwen-2.5", src="http://127.0.0.1:7860")
+    router = Router(iter([["qwen-2.5", mine], "qwen-3"]), name="any", patience=5.0, retries=0, timeouts=9.0)
+    again = pickle.loads(pickle.dumps(router))
+    assert repr(again) == repr(router)
+    assert [(member.tier, member.owned) for member in again._members] == [(0, True), (0, False), (1, True)]
+    assert (again.timeouts, again._retries, again._dispatcher._patience) == (Timeouts(total=9.0), 0, 5.0)
+    guest = router._with_token("hf_of_a_guest")
+    assert guest is not None
+    assert guest._members is router._members
+    assert b"hf_of_a_guest" not in pickle.dumps(guest)
 
 
 # Images ----------------------------------------------------------------------------------------------------
