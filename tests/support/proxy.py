@@ -56,6 +56,7 @@ class Recorder:
     seen: list[Request]
     interfere: Interfere
     origin: str
+    read_timeout: float  # seconds of silence from the server behind, as a proxy allows
 
     @property
     def kinds(self) -> set[str]:
@@ -85,9 +86,14 @@ class Handler(BaseHTTPRequestHandler):
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
         if not origin:
             headers["Via"] = VIA
-        with contextlib.closing(http.client.HTTPConnection(to.netloc, timeout=PATIENCE)) as server:
+        patience = self.recorder.read_timeout
+        with contextlib.closing(http.client.HTTPConnection(to.netloc, timeout=patience)) as server:
             server.request(self.command, path, body, headers)
-            response = server.getresponse()
+            try:
+                response = server.getresponse()
+            except TimeoutError:
+                self.begin(504, [("Content-Length", "0")])
+                return
             self.begin(response.status, response.getheaders())
             while chunk := response.read1(65536):
                 self.wfile.write(chunk[:most])
@@ -111,10 +117,12 @@ class Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def recording(origin: str = "", interfere: Interfere = lambda _: None) -> Iterator[Recorder]:
+def recording(
+    origin: str = "", interfere: Interfere = lambda _: None, *, read_timeout: float = PATIENCE
+) -> Iterator[Recorder]:
     """Record what comes, and pass it on to `origin`; without one, to the address in the request (a proxy)."""
     server = Server(("127.0.0.1", 0), type("Bound", (Handler,), {}))
-    recorder = Recorder(f"http://127.0.0.1:{server.server_address[1]}", [], interfere, origin)
+    recorder = Recorder(f"http://127.0.0.1:{server.server_address[1]}", [], interfere, origin, read_timeout)
     server.RequestHandlerClass.recorder = recorder
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
