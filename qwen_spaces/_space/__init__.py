@@ -1,7 +1,7 @@
 """`QwenSpace`, and what gives one."""
 
-from .find import find_spaces
-from .space import QwenSpace, available_spaces
+from .find import available_spaces, find_spaces
+from .space import QwenSpace
 from .spec import ALL, SpaceOrRouter, Spec, open_spec, parse_spec
 
 __all__ = [

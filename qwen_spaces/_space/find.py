@@ -1,4 +1,4 @@
-"""Find Spaces on the Hub whose chat runs."""
+"""Find Spaces: those with an alias, and those on the Hub whose chat runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import NamedTuple
 
 from .._client.search import search_hub
+from .._facade.registry import FACADES
 from .._stream.task import Task
 from .._types.listed import Listed
 from .._types.status import SpaceStatus
@@ -41,6 +42,17 @@ class Found(NamedTuple):
         if self.space.contract.discover:
             return not {"image", "images"}.isdisjoint(self.status.parameters)
         return self.space.max_images != 0
+
+
+def available_spaces() -> list[type[QwenSpace]]:
+    """Return the facades of all Spaces that have an alias.
+
+    Example:
+        >>> [facade.alias for facade in available_spaces()][:3]
+        ['qvq-72b', 'qwen-2-72b', 'qwen-2.5']
+    """
+    facades = [facade for facade in set(FACADES.values()) if issubclass(facade, QwenSpace)]
+    return sorted(facades, key=lambda facade: facade.alias)
 
 
 def find_spaces(query: str, limit: int = 10) -> list[QwenSpace]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 from .._client.client import SpaceClient
 from .._client.request import Request, SessionStore
 from .._conversation import Conversation
-from .._facade.registry import FACADES, Facade, find, find_source
+from .._facade.registry import Facade, find, find_source
 from .._facade.settings import MAX_CHARS, RETRIES, check_settings
 from .._facade.signatures import show_options
 from .._many.asking import Asking
@@ -144,13 +144,9 @@ class QwenSpace(Facade, Asking):
         if not self.src:
             raise UnknownSpaceError(f"{facade.__name__} goes by an address: 'owner/name' or a URL.")
         self.name = named.place if named else facade.alias or self.src
-        given: dict[str, object] = {
-            "timeouts": timeouts,
-            "retries": retries,
-            "max_chars": max_chars,
-            "endpoint": endpoint,
-        }
-        given |= {"token": token, "proxy": proxy, "headers": headers, "auth": auth, "ssl_verify": ssl_verify}
+        given: dict[str, object] = {"timeouts": timeouts, "retries": retries, "max_chars": max_chars}
+        given |= {"endpoint": endpoint, "token": token, "proxy": proxy, "headers": headers}
+        given |= {"auth": auth, "ssl_verify": ssl_verify}
         settings = check_settings(given, address and address.credentials)
         self._recipe = {**settings, "src": self.src}
         self.timeouts = settings.pop("timeouts")
@@ -182,15 +178,9 @@ class QwenSpace(Facade, Asking):
             with QwenSpace.local("qwen-2.5") as space:
                 print(space.ask("Why is the sky blue?"))
         """
-        alias = cls(name, **settings).alias
-        if settings.get("src") is not None:
-            raise UnsupportedOptionError("src is not for QwenSpace.local, whose replica has its own address.")
-        from ..replicas import NAMES
-        from ..replicas._owned import OwnedReplica
+        from .local import start_replica
 
-        if alias not in NAMES:
-            raise UnknownSpaceError(f"There is no replica of {name!r}. Known: {', '.join(sorted(NAMES))}.")
-        replica = OwnedReplica(alias, brain)
+        replica = start_replica(cls(name, **settings), settings, brain)
         settings["src"] = replica.url
         self = cls(name, **settings)
         self._replica = replica
@@ -330,14 +320,3 @@ class QwenSpace(Facade, Asking):
         request = Request(turns, self._check_options(options), uploads, memory, on_reply, retries)
         bounds = timeouts or self.timeouts
         return TextStream(self._client, request, timeouts=bounds, space=self.name, reader=reader)
-
-
-def available_spaces() -> list[type[QwenSpace]]:
-    """Return the facades of all Spaces that have an alias.
-
-    Example:
-        >>> [facade.alias for facade in available_spaces()][:3]
-        ['qvq-72b', 'qwen-2-72b', 'qwen-2.5']
-    """
-    facades = [facade for facade in set(FACADES.values()) if issubclass(facade, QwenSpace)]
-    return sorted(facades, key=lambda facade: facade.alias)

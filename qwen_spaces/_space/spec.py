@@ -9,7 +9,8 @@ from .._facade.registry import FACADES
 from .._many.member import Place
 from .._many.router import Router
 from ..errors import UnsupportedOptionError
-from .space import QwenSpace, available_spaces
+from .find import available_spaces
+from .space import QwenSpace
 
 ALL = "*"  # the text for all Spaces that take text alone
 SpaceOrRouter: TypeAlias = QwenSpace | Router
@@ -56,20 +57,24 @@ def parse_spec(text: str, name: str = "") -> Spec:
         >>> parse_spec("qwen-2.5=me/one,me/two").tiers
         [[Place(name='qwen-2.5', src='me/one'), Place(name='qwen-2.5', src='me/two')]]
     """
-    label, equals, listed = text.partition("=")
-    if name or not equals or "://" in label or "," in label:  # it is part of an address
-        label, listed = name, text
-    label = label.strip()
+    label, listed = _label(text, name)
     places = [place.strip() for place in listed.split(",") if place.strip()]
-    if not places and (equals or "," in text):
+    if not places and set("=,") & set(text):
         raise UnsupportedOptionError("A Space is missing: write A,B,URL or NAME=A,B,URL.")
-    facade = FACADES.get(label.lower())
-    if facade is None and places == [ALL]:
+    if facade := FACADES.get(label.lower()):
+        aliases = facade.aliases
+        return Spec(label, [[Place(label, None if at.lower() in aliases else at) for at in places]])
+    if places == [ALL]:
         return Spec(label, _for_text())
-    if facade is None:
-        return Spec(label, [[Place(place)] for place in places or [text]])
-    own = [Place(label, None if place.lower() in facade.aliases else place) for place in places]
-    return Spec(label, [own])
+    return Spec(label, [[Place(place)] for place in places or [text]])
+
+
+def _label(text: str, name: str) -> tuple[str, str]:
+    """Return the name in ``NAME=A,B,URL``, or the one that is given, and what is listed."""
+    label, equals, listed = text.partition("=")
+    if name or not equals or "://" in label or "," in label:  # the sign is part of an address
+        label, listed = name, text
+    return label.strip(), listed
 
 
 def open_spec(spec: str | Spec, *, src: str | None = None, **settings: Any) -> QwenSpace | Router:
