@@ -267,6 +267,24 @@ def test_a_preflight_is_json_and_logged(
         assert "x-request-id" in page.headers["access-control-expose-headers"]
 
 
+def test_a_page_may_read_every_refusal(places: dict[str, str]) -> None:
+    page = {**BEARER, "Origin": PAGE}
+    app = create_app(places, origins=[PAGE], api_key=KEY, loopback=True, max_requests=0)
+    with serve_gateway(app) as url:
+        answers = [
+            http.get(f"{url}/v1/models", headers={"Origin": PAGE}),
+            http.get(f"{url}/v1/models", headers={**page, "Host": "evil.example"}),
+            http.post(f"{url}/v1/chat/completions", json=chat("Hi"), headers=page),
+            http.get(f"{url}/nothing", headers=page),
+            http.delete(f"{url}/v1/models", headers=page),
+        ]
+    assert [answer.status_code for answer in answers] == [401, 421, 429, 404, 405]
+    for answer in answers:
+        assert answer.headers["access-control-allow-origin"] == PAGE
+        assert "x-request-id" in answer.headers["access-control-expose-headers"]
+        assert list(answer.json()["error"]) == ["message", "type", "param", "code"]
+
+
 # Mounted ---------------------------------------------------------------------------------------------------
 
 
