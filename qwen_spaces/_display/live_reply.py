@@ -104,7 +104,7 @@ class LiveReply:
             self.result()
         except QwenSpacesError:
             if not isinstance(self._display, CellDisplay):
-                raise
+                shell().showtraceback()  # one that is raised here is followed by the `repr` of this object
         except KeyboardInterrupt:
             # After an interrupt, the calling hook does not finish, and breaks later cells (ipykernel 7.4).
             shell().displayhook.finish_displayhook()

@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from pytest_mock import MockerFixture
 
 from qwen_spaces import QwenSpace, Reply, SpaceError, SpaceTimeoutError, Status, Timeouts
 from qwen_spaces._display.displays import NO_MATH
@@ -338,15 +339,20 @@ def test_ipython_shows_a_rewritten_answer_whole_and_an_error_on_one_line(
         assert "No tokens" in shown
         assert "Traceback" not in shown
         assert shown.count("\n") < 8
+        terminal.type('space.show("Fail [[gr-error=No tokens]]")\r')
+        shown = terminal.wait_for("In [4]:").split("In [3]:")[1]
+        assert "SpaceError:" in shown
+        assert "LiveReply" not in shown
 
 
 def test_in_a_terminal_the_text_is_printed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
         "IPython.get_ipython", lambda: TerminalInteractiveShell.__new__(TerminalInteractiveShell)
     )
     LiveReply(stream_of("Hello."))._ipython_display_()
     assert capsys.readouterr() == ("Hello.\n", "")
-    with pytest.raises(SpaceError, match="It failed"):
-        LiveReply(stream_of(error=SpaceError("It failed.")))._ipython_display_()
+    traceback = mocker.patch.object(TerminalInteractiveShell, "showtraceback", autospec=True)
+    LiveReply(stream_of(error=SpaceError("It failed.")))._ipython_display_()
+    traceback.assert_called_once()
