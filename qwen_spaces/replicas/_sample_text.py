@@ -24,8 +24,7 @@ PASSAGES = (
     "**bold** `code` <b>&amp;</b>\n",
 )
 THOUGHT = "The sky is lit by scattered light, so I compare how strongly air scatters red and blue."
-ANSWER = r"""Air scatters **short waves more than long ones**. This is *Rayleigh scattering*: of light with
-the wavelength \(\lambda\), the air scatters
+ANSWER = r"""Air scatters **short waves** more than *long* ones; of the wavelength \(\lambda\), it scatters
 
 \[ I \propto \frac{1}{\lambda^4} \]
 

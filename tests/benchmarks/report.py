@@ -11,7 +11,8 @@ from .scenarios import G4F, G4F_QVQ, JOB, JOB_ASYNC, NODE, OPENAI, OURS, OURS_AS
 
 _README = Path(__file__).parents[2] / "README.md"
 _RESULTS = Path(__file__).with_name("RESULTS.md")
-_BEGIN, _END = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->\n"
+_MARKS = "<!-- benchmarks -->\n", "<!-- end of benchmarks -->\n"
+_WHY_MARKS = "<!-- why -->\n", "<!-- end of why -->\n"
 _COLUMNS = (RAW, RAW_ASYNC, OURS, OURS_ASYNC, JOB, JOB_ASYNC, OPENAI, NODE)
 _README_COLUMNS = _COLUMNS[:-1]
 Results = Mapping[str, Any]
@@ -209,11 +210,23 @@ def targets(results: Results) -> str:
 
 
 def write(results: Results) -> None:
-    """Put the six rows of the README and the whole table between the marks of their files."""
-    for path, text in ((_README, summary(results)), (_RESULTS, full(results))):
-        before, _, rest = path.read_text().partition(_BEGIN)
-        _, _, after = rest.partition(_END)
-        path.write_text(f"{before}{_BEGIN}{text}{_END}{after}")
+    """Put the tables of the README and the whole table between the marks of their files."""
+    for path, text, (begin, end) in (
+        (_README, why(results), _WHY_MARKS),
+        (_README, summary(results), _MARKS),
+        (_RESULTS, full(results), _MARKS),
+    ):
+        before, _, rest = path.read_text().partition(begin)
+        _, _, after = rest.partition(end)
+        path.write_text(f"{before}{begin}{text}{end}{after}")
+
+
+def why(results: Results) -> str:
+    """Return five rows that compare with a plain `gradio_client`."""
+    lines = ["| | `qwen_spaces` | plain `gradio_client` |", "| --- | ---: | ---: |"]
+    for row in [row for row in _ROWS if row.in_readme][:5]:
+        lines.append(f"| {row.title} | {_cell(results, row, OURS)} | {_cell(results, row, JOB)} |")
+    return "\n".join(lines) + "\n"
 
 
 def summary(results: Results) -> str:

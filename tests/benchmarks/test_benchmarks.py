@@ -48,6 +48,7 @@ def test_the_readme_shows_six_rows_of_the_results_and_links_to_all() -> None:
     results = json.loads((HERE / "results.json").read_text())
     readme = (HERE.parents[1] / "README.md").read_text()
     assert report.summary(results) in readme
+    assert f"<!-- why -->\n{report.why(results)}<!-- end of why -->" in readme
     assert report.table(results, in_readme=True).count("\n") == 1 + 6
     assert "(tests/benchmarks/RESULTS.md)" in readme
     assert report.full(results) in (HERE / "RESULTS.md").read_text()

@@ -31,7 +31,7 @@ async def cell(code):
 for code in json.load(sys.stdin):
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         asyncio.run(cell(code))
-    if not printed.getvalue():
+    if not printed.getvalue() and "FastAPI()" not in code:
         sys.exit("It printed nothing: " + code)
 """
 
@@ -62,6 +62,8 @@ def hub_environment(servers: Servers) -> Iterator[dict[str, str]]:
 
 def run(command: list[str], given: str, environment: dict[str, str], folder: Path) -> str:
     (folder / "cat.png").write_bytes(picture("PNG", (64, 48), "orange"))
+    (folder / "notes.txt").write_text("The sky is blue.\n")
+    (folder / "reviews.csv").write_text("review\nWonderful!\nNever again.\n")
     ended = subprocess.run(
         command,
         input=given,

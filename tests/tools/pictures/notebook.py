@@ -42,10 +42,10 @@ PLAIN = """
 .jp-Cell { border-color: transparent !important; box-shadow: none !important }
 """
 SETUP = """
-from tests.tools.pictures.answers import thinking_space
-space = thinking_space()
+from qwen_spaces import QwenSpace
+space = QwenSpace.local("qwen-3")
 """
-CELLS = (SETUP, 'space.show("How does binary search work?")')
+CELLS = (SETUP, 'space.show("Why is the sky blue? [[sample]]")')
 
 
 def notebook(cells: tuple[str, ...]) -> str:

@@ -1,7 +1,6 @@
 """Makes `terminal.png`: a shell session with the real command in a pseudo-terminal of 80 columns.
 
-`python -m tests.tools.pictures.terminal` needs bash and chromium, and fonts with Chinese letters and emoji.
-The answers come from replicas whose brain is given here.
+`python -m tests.tools.pictures.terminal` needs bash and chromium. Everybody gets the same answer.
 """
 
 from __future__ import annotations
@@ -18,42 +17,13 @@ from typing import Any
 from ...support.terminal import COLUMNS, Terminal
 
 HERE = Path(__file__).parent
-# The command with a brain that answers in Markdown in place of the one that quotes what it was given.
+# The command itself, by the Python that runs this.
 COMMAND = """#!{python}
 import sys
-from pathlib import Path
-from qwen_spaces import cli
+from qwen_spaces.cli import main
 sys.argv[0] = "qwen-spaces"
-if "--local" in sys.argv:
-    from qwen_spaces.replicas import brain
-    answers = Path({answers!r})
-    def reply(system, history, prompt, image, model):
-        return (answers / ("second.md" if "sunset" in prompt else "first.md")).read_text(encoding="utf-8")
-    brain.reply = reply
-cli.main()
+main()
 """
-ANSWERS = {
-    "first.md": """\
-The sky is blue because of **Rayleigh scattering** 🌍: short waves are scattered far more than long ones.
-
-| Colour | 波長 (nm) | Scattered |
-| :--- | ---: | :--- |
-| blue 🔵 | 450 | `5.9` times as much |
-| red 🔴 | 700 | 少し |
-
-```python
-def scattered(nanometres: float) -> float:
-    return (700 / nanometres) ** 4  # as Rayleigh found
-```
-
-- At **noon** the light takes the short way.
-- At **sunset** 🌇 the blue is scattered out of it.
-""",
-    "second.md": """\
-Because the light of the evening sun has come a *longer* way through the air: most of the blue is gone, and \
-the **red** is left.
-""",
-}
 COLOURS = {
     "default": "#d8dee9",
     "black": "#2e3440",
@@ -126,13 +96,11 @@ def photograph(terminal: Terminal, picture: Path) -> None:
         )
 
 
-def session(picture: Path, play: Callable[[Terminal], None], command: str = COMMAND) -> None:
+def session(picture: Path, play: Callable[[Terminal], None]) -> None:
     """Play something in a shell, and photograph it."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in ANSWERS.items():
-            (Path(folder) / name).write_text(text, encoding="utf-8")
         program = Path(folder) / "qwen-spaces"
-        program.write_text(command.format(python=sys.executable, answers=folder))
+        program.write_text(COMMAND.format(python=sys.executable))
         program.chmod(0o755)
         shell = [shutil.which("bash") or "bash", "--norc", "--noprofile"]
         path = f"{folder}:/usr/local/bin:/usr/bin:/bin"
@@ -145,13 +113,7 @@ def session(picture: Path, play: Callable[[Terminal], None], command: str = COMM
 
 def show(terminal: Terminal) -> None:
     """The session of the README."""
-    terminal.type('qwen-spaces ask --local "Why is the sky blue?"\r')
-    terminal.wait_for(lambda shown: shown.rstrip().endswith("\n$"), 60)
-    terminal.type("qwen-spaces chat --local\r")
-    terminal.wait_for(">>>", 60)
-    terminal.type("Why are sunsets red?\r")
-    terminal.wait_for(lambda shown: shown.count(">>>") == 2, 60)
-    terminal.type("/bye\r")
+    terminal.type('qwen-spaces ask --local "Why is the sky blue? [[sample]]"\r')
     terminal.wait_for(lambda shown: shown.rstrip().endswith("\n$"), 60)
 
 
