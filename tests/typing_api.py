@@ -11,6 +11,7 @@ from typing_extensions import assert_type
 
 from qwen_spaces import (
     QVQ_72B,
+    Answers,
     Conversation,
     Done,
     GradioChat,
@@ -27,6 +28,8 @@ from qwen_spaces import (
     QwenSpace,
     Reasoning,
     Reply,
+    Router,
+    Row,
     Status,
     Text,
     TextStream,
@@ -128,6 +131,21 @@ def a_script() -> None:
         assert_type(facade, type[QwenSpace])
     assert_type(find_spaces("qwen chat", limit=3), list[QwenSpace])
     find_spaces(7)  # type: ignore[arg-type]
+
+
+def many_prompts() -> None:
+    """Answer many prompts, at one Space or at one of several."""
+    router = Router([["qwen-2.5", space], "qwen-3"], patience=None, token=False)
+    assert_type(router.ask("Hi", tools=[print], size="7B"), Reply)
+    assert_type(router.conversation(response_format="json_object"), Conversation)
+    assert_type(space.map(["Hi"], concurrency=2, size="7B"), Answers)
+    assert_type(space.map(["Hi"]).result(), list[Row])
+    for row in router.map(prompt for prompt in ("Hi", [Message("user", "Hi")])):
+        assert_type(row, Row)
+        assert_type(row.text, str)
+    space.map(["Hi"], concurrency="all")  # type: ignore[arg-type]
+    space.map(7)  # type: ignore[arg-type]
+    router.stream("Hi", "Be brief.")  # type: ignore[call-arg]
 
 
 async def a_notebook() -> None:

@@ -71,7 +71,7 @@ class Attempt(Mailbox):
                 if bound and now >= bound[0]:
                     self._give_up(bound[1], bound[2])
                 elif patience is not None and now - began >= patience and others():
-                    self._give_up("first", patience)
+                    self._give_up("first", patience, transient=True)
                 else:
                     self.wait_for_text(GLANCE)
 
@@ -82,8 +82,10 @@ class Attempt(Mailbox):
         with self._changed:
             self._changed.wait_for(lambda: self.ended or self.has_answer, seconds)
 
-    def _give_up(self, phase: Phase, seconds: float) -> None:
-        self.fail(SpaceTimeoutError(f"{self.space}: no text came within {seconds:g} s.", phase=phase))
+    def _give_up(self, phase: Phase, seconds: float, *, transient: bool = False) -> None:
+        late = SpaceTimeoutError(f"{self.space}: no text came within {seconds:g} s.", phase=phase)
+        late.transient = transient
+        self.fail(late)
 
     def _begin(self) -> None:
         if self.has_answer and self.first is None:

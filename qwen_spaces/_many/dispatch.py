@@ -19,6 +19,7 @@ from ..errors import (
     QuotaExceededError,
     QwenSpacesError,
     SpaceNotFoundError,
+    SpaceTimeoutError,
     StreamCancelledError,
 )
 from .attempt import Attempt
@@ -149,6 +150,8 @@ class Dispatcher:
             member.end()
         error = attempt.error or error  # that of the mailbox came first
         if mailbox.ended:
+            if isinstance(mailbox.error, SpaceTimeoutError) and mailbox.error.phase == "gap":
+                self._record(option, mailbox.error)  # it fell silent in the midst of its answer
             return None
         if error is None and not attempt.has_answer:
             error = EmptyReplyError(f"{member.name} reports success and said nothing.")

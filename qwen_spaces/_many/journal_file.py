@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +15,13 @@ from typing import Any
 from ..errors import UnsupportedOptionError
 from .lines import BEGINNING, is_torn, parse_line
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+LAST_BYTE = 2**31 - 2  # that `msvcrt.locking` can lock
+_LOCKED = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)  # the file is locked, on each system
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
@@ -40,18 +49,40 @@ def _is_at(fd: int, path: Path) -> bool:
 def lock(fd: int, path: Path) -> None:
     """Lock the file, until it is closed; raise if somebody else has."""
     try:
-        import fcntl
-
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:  # on Windows, where two processes at one journal go unnoticed
-        return
-    except BlockingIOError:
+        _lock(fd)
+    except OSError as error:
+        if error.errno not in _LOCKED:  # a file system without locks
+            return
         raise UnsupportedOptionError(
             f"save={str(path)!r} is in use: another map or process writes to it. Wait for it, or pass "
             "another path."
         ) from None
-    except OSError:  # a file system without locks
-        return
+
+
+if sys.platform == "win32":
+
+    def _lock(fd: int) -> None:
+        os.lseek(fd, LAST_BYTE, os.SEEK_SET)  # far from the rows, for nobody else may read a locked byte
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(fd, 0, os.SEEK_SET)
+
+    def _swap(fd: int, new: int, name: str, path: Path) -> int:
+        os.close(new)  # a file that is open cannot be replaced
+        os.close(fd)
+        os.replace(name, path)
+        return open_locked(path)
+
+else:
+
+    def _lock(fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _swap(fd: int, new: int, name: str, path: Path) -> int:
+        os.replace(name, path)
+        os.close(fd)
+        return new
 
 
 def lines(fd: int, path: Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
@@ -88,24 +119,20 @@ def dump(fields: dict[str, Any]) -> bytes:
 
 def replace(fd: int, path: Path, lines: Iterable[bytes]) -> int:
     """Put a file with these lines in the place of the journal, atomically; return it, open and locked."""
-    made, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(made)
+    new, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(new)
     try:
         new = os.open(name, FLAGS)
-        try:
-            lock(new, path)
-            with open(new, "wb", closefd=False) as file:
-                file.writelines(lines)
-            with contextlib.suppress(OSError):
-                os.chmod(name, os.fstat(fd).st_mode & 0o777)
-            os.fsync(new)
-            os.replace(name, path)
-        except BaseException:
-            os.close(new)
-            raise
+        lock(new, path)
+        with open(new, "wb", closefd=False) as file:
+            file.writelines(lines)
+        with contextlib.suppress(OSError):
+            os.chmod(name, os.fstat(fd).st_mode & 0o777)
+        os.fsync(new)
+        return _swap(fd, new, name, path)
     except BaseException:
+        with contextlib.suppress(OSError):  # it is closed already
+            os.close(new)
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
-    os.close(fd)
-    return new

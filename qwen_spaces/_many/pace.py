@@ -12,6 +12,7 @@ from ..errors import (
     QuotaExceededError,
     QwenSpacesError,
     RateLimitedError,
+    SpaceTimeoutError,
 )
 
 MAX_FAILURES = 3  # of one prompt, after which its error is its row
@@ -65,7 +66,8 @@ class Pace:
 
 
 def _passes(error: QwenSpacesError, failures: int, *, answered: bool) -> bool:
-    if isinstance(error, ConnectionLostError):  # nobody has seen the text that had come
+    silent = isinstance(error, SpaceTimeoutError) and error.phase == "gap"
+    if silent or isinstance(error, ConnectionLostError):  # nobody has seen the text that had come
         return True
     if type(error) is ConnectError and answered:  # it was there, and may be again
         return True

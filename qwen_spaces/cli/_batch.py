@@ -19,11 +19,11 @@ from ._options import (
     Setup,
     endpoint_option,
     local_option,
+    make_timeout_option,
     model_option,
     parse_pairs,
     src_option,
     system_option,
-    timeout_option,
     token_option,
 )
 from ._terminal import echo, is_terminal
@@ -68,7 +68,7 @@ _options_option: Decorator = click.option(
 @endpoint_option
 @token_option
 @local_option
-@timeout_option
+@make_timeout_option("600")
 def batch(path: str, output: str, concurrency: int, field: str, *, ordered: bool, **shared: Any) -> None:
     """Answer each prompt in FILE, or on stdin if it is "-".
 

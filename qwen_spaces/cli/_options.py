@@ -173,13 +173,20 @@ system_option: Decorator = click.option(
 local_option: Decorator = click.option(
     "--local", is_flag=True, help="Answer from a replica; nothing leaves this machine."
 )
-timeout_option: Decorator = click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help="Time limit for an answer, the queue included. "
-    "Default: 120 until the first text, then 60 between texts.",
-)
+
+
+def make_timeout_option(first: str) -> Decorator:
+    """Return ``--timeout``, whose help says how long the first text may take by default."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Time limit for an answer, the queue included. "
+        f"Default: {first} until the first text, then 60 between texts.",
+    )
+
+
+timeout_option: Decorator = make_timeout_option("120")
 SRC_HELP = "URL or owner/name of the Space, if not the usual one."
 src_option: Decorator = click.option("--src", metavar="URL", help=SRC_HELP)
 endpoint_option: Decorator = click.option(

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from qwen_spaces import Timeouts
+from qwen_spaces._many.answers import FIRST
+
 from ..support.commands import COMMAND, invoke
 from ..support.modes import PATIENCE
 from ..support.servers import ROOT, Servers
@@ -128,3 +131,8 @@ def test_ctrl_c_keeps_what_is_there_and_ends_the_jobs(
     assert errors.splitlines()[-1] == "1 answered, 0 before, 0 failed."
     assert [row["prompt"] for row in rows(out)] == [prompt]
     servers.wait_for("end", endless)
+
+
+def test_its_help_knows_that_many_prompts_may_wait_long() -> None:
+    for command, first in (("batch", FIRST), ("ask", Timeouts().first)):
+        assert f"Default: {first:g} until the first text" in " ".join(invoke(command, "--help")[1].split())

@@ -31,6 +31,8 @@ from qwen_spaces import (
     UnsupportedOptionError,
 )
 from qwen_spaces._many import dispatch
+from qwen_spaces._many.attempt import Attempt
+from qwen_spaces._stream.mailbox import Mailbox
 from qwen_spaces.replicas import serve
 
 from ..support.images import picture
@@ -215,6 +217,22 @@ def test_a_space_that_says_nothing_loses_our_patience(
     if servers.reported("begin", slow):
         servers.wait_for("end", slow)
     assert router._members[0].failures == 1
+
+
+def test_a_space_that_falls_silent_rests_and_map_asks_another_one(second: QwenSpace) -> None:
+    with scripted(Script(events=generates("Hello"), end="hang")) as first:
+        router, start = Router([first, second], timeouts=Timeouts(gap=0.5)), time.monotonic()
+        (row,) = router.map(["Hi"]).result()
+        assert (row.text, row.reply and row.reply.space) == ("good: Hi", "qwen-2.5-max")
+        assert start + 22.5 <= router._members[0].rests_until <= time.monotonic() + 37.5
+
+
+def test_what_only_our_patience_ended_may_succeed_later() -> None:
+    attempt = Attempt(Mailbox(), "mine")
+    attempt.watch(Timeouts(), 0.05, lambda: True)
+    attempt.wait_for_text(PATIENCE)
+    assert isinstance(attempt.error, SpaceTimeoutError)
+    assert attempt.error.transient  # so another round follows, if the others became busy meanwhile
 
 
 def test_patience_does_not_apply_to_the_last_one(servers: Servers, prompt: str) -> None:

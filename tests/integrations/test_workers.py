@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ..tools.many import replica
+from ..tools.many_replica import replica
 from .workers.measure import measure
 
 HERE = Path(__file__).parent
@@ -20,8 +20,8 @@ CODE = re.compile("^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 @pytest.fixture(scope="module")
 def wide() -> Iterator[tuple[str, Path]]:
     """A replica with a slot for each request, and the file of the prompts that it began."""
-    with replica(slots=40, max_size=1000, seconds=0.3) as replica_:
-        yield replica_
+    with replica(slots=40, max_size=1000, seconds=0.3) as served:
+        yield served.url, served.log
 
 
 @pytest.mark.parametrize("recipe", ["processes", "in_dask", "at_gateway"])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...chat_matrix.environments import made
 from ...support.servers import ROOT
-from ...tools.many import replica
+from ...tools.many_replica import replica
 from .measure import Outcome, measure
 
 RECIPES = ("one_process", "processes", "in_datasets", "in_dask", "in_ray", "at_gateway")
@@ -57,8 +57,8 @@ def main(recipes: list[str]) -> None:
     for recipe in recipes:
         print("|", recipe, end=" |", flush=True)
         for run in runs:
-            with replica(slots=40, max_size=1000, seconds=SECONDS) as (src, log):
-                print("", cell(recipe, *run, src, log), end=" |", flush=True)
+            with replica(slots=40, max_size=1000, seconds=SECONDS) as served:
+                print("", cell(recipe, *run, served.url, served.log), end=" |", flush=True)
         print()
 
 
