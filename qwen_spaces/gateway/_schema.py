@@ -126,7 +126,12 @@ class ChatRequest(ToolRequest):
     @property
     def _legacy(self) -> bool:
         """Whether the tools are functions in the form of 2023, and a call is in that form, too."""
-        return bool(self.functions) and not self.tools
+        return not self.tools and (bool(self.functions) or isinstance(self.function_call, Named))
+
+    @property
+    def tool_params(self) -> tuple[str, str]:
+        """The names of the parameters of the tools, and of the choice among them."""
+        return ("functions", "function_call") if self._legacy else super().tool_params
 
     @property
     def one_call(self) -> bool:

@@ -121,6 +121,11 @@ class ToolRequest(AnswerRequest):
         raise NotImplementedError
 
     @property
+    def tool_params(self) -> tuple[str, str]:
+        """The names of the parameters of the tools, and of the choice among them."""
+        return "tools", "tool_choice"
+
+    @property
     def one_call(self) -> bool:
         """Whether the client wants one call of a tool at most."""
         return self.parallel_tool_calls is False
@@ -130,7 +135,7 @@ class ToolRequest(AnswerRequest):
         tools, choice, given = self.requested()
         options: dict[str, Any] = {}
         if tools and choice != "none":
-            options["tools"] = _dumped(tools, "tools")
+            options["tools"] = _dumped(tools, self.tool_params[0])
         if choice not in (None, "none", "auto"):
             options["tool_choice"] = choice if isinstance(choice, str) else choice.model_dump()
         if given is not None and given.type != "text":
@@ -141,7 +146,7 @@ class ToolRequest(AnswerRequest):
         """Return what no Space has and the prompt emulates, each with the error where that is off."""
         turn, emulated = self.tool_turn(), {}
         if named := [name for name in ("tools", "tool_choice") if name in options]:
-            emulated["tools"] = unsupported(named[0])
+            emulated["tools"] = unsupported(self.tool_params["tools" not in named])
         elif turn:
             message = f"{turn}: Calls and results of tools are off here; see --emulate."
             emulated["tools"] = ErrorResponse(400, message, "invalid_value", turn)

@@ -400,6 +400,7 @@ WRONG: dict[str, tuple[dict[str, Any], str | None]] = {
     "an unknown tool that is allowed": ({"tools": [ADD], "tool_choice": allowed("auto", "rob")}, None),
     "an unknown mode": ({"tools": [ADD], "tool_choice": allowed("any", "add")}, "tool_choice"),
     "a function without a name": ({"functions": [{}]}, "functions[0].name"),
+    "a function to call of none": ({"function_call": {"name": "add"}}, None),
     "an unknown function": ({"functions": [ADD["function"]], "function_call": {"name": "rob"}}, None),
     "an unknown choice": ({"tools": [ADD], "tool_choice": "any"}, "tool_choice"),
     "an unknown format": ({"response_format": {"type": "grammar"}}, "response_format"),
@@ -476,6 +477,9 @@ def test_without_emulation_such_requests_are_refused(servers: Servers) -> None:
     refused: list[tuple[dict[str, Any], str]] = [
         ({"tools": [ADD]}, "tools"),
         ({"tool_choice": "required"}, "tool_choice"),
+        ({"functions": [ADD["function"]]}, "functions"),
+        ({"function_call": {"name": "add"}}, "function_call"),
+        ({"messages": [{"role": "function", "name": "add", "content": "5"}]}, "messages[0].role"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"messages": history}, "messages[0].role"),
     ]
