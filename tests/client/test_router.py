@@ -372,6 +372,24 @@ def test_a_conversation_stays_and_moves_with_its_history_when_its_space_dies(ser
         assert len(chat.messages) == 7
 
 
+def test_the_whole_history_moves_when_its_space_dies() -> None:
+    asked: list[Any] = []
+
+    def notes(system: str, history: Any, prompt: str, image: Any) -> Iterator[str]:
+        asked.append((system, [tuple(turn) for turn in history], prompt))
+        yield "Ada."
+
+    with ExitStack() as dying, space(notes, "qwen-2.5-max") as living:
+        first = QwenSpace("qwen-2.5", src=dying.enter_context(serve("qwen-2.5", brain=good)))
+        chat = Router([first, living]).conversation(system="Be brief.")
+        turns = [f"turn {number}" for number in range(3)]
+        assert {chat.ask(turn).space for turn in turns} == {"qwen-2.5"}
+        dying.close()
+        assert chat.ask("What is my name?").space == "qwen-2.5-max"
+    assert asked == [("Be brief.", [(turn, f"good: {turn}") for turn in turns], "What is my name?")]
+    assert [message.content for message in chat.messages[-2:]] == ["What is my name?", "Ada."]
+
+
 def test_many_prompts_survive_the_death_of_a_space() -> None:
     with ExitStack() as dying, space(good, "qwen-2.5-max") as living:
         first = QwenSpace("qwen-2.5", src=dying.enter_context(serve("qwen-2.5", brain=good)))

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from qwen_spaces import QwenSpace, QwenSpacesError, Router, Timeouts
+from qwen_spaces import QwenSpace, QwenSpacesError, Router, Row, Timeouts
 from qwen_spaces._many.dispatch import Dispatcher
 
 from .many_replica import Replica, answer_to, replica
@@ -29,19 +29,21 @@ def router() -> None:
         replicas = {role: stack.enter_context(_replica(role)) for role in ROLES}
         errors = stack.enter_context(_recorded_errors())
         rows, seconds = _run(replicas, stack)
-        asked = {role: Counter(each.asked()) for role, each in replicas.items()}
-    roles = {each.url: role for role, each in replicas.items()}
-    answered = Counter(roles.get(row.reply.space, "?") if row.reply else "nobody" for row in rows)
+        began = {role: sum(prompt.startswith("Frage") for prompt in replicas[role].asked()) for role in ROLES}
+    answered = Counter(row.reply.space if row.reply else "nobody" for row in rows)
     print(f"router: {PROMPTS} prompts in {seconds:.1f} s; answered by nobody: {answered['nobody']}")
     for role in ROLES:
-        ours = sum(count for prompt, count in asked[role].items() if prompt.startswith("Frage"))
-        failed = ", ".join(f"{count} {kind}" for kind, count in errors[replicas[role].url].items())
-        print(f"  {role:12} began {ours:3}, answered {answered[role]:3}; {failed or 'no errors'}")
-    for row in rows:
-        assert row.reply is not None, row.error
-        assert row.text == answer_to(row.prompt)
+        url = replicas[role].url
+        failed = ", ".join(f"{count} {kind}" for kind, count in errors[url].items()) or "no errors"
+        print(f"  {role:12} began {began[role]:3}, answered {answered[url]:3}; {failed}")
+    _check(rows)
+    assert all(answered[each.url] for each in replicas.values())
+
+
+def _check(rows: list[Row]) -> None:
     assert Counter(row.index for row in rows) == Counter(range(PROMPTS))
-    assert all(answered[role] for role in ROLES)
+    for row in rows:
+        assert row.text == answer_to(row.prompt)
 
 
 @contextlib.contextmanager
@@ -54,7 +56,7 @@ def _replica(role: str) -> Iterator[Replica]:
             made.process.send_signal(signal.SIGCONT)  # a frozen one cannot end
 
 
-def _run(replicas: dict[str, Replica], stack: contextlib.ExitStack) -> tuple[list[Any], float]:
+def _run(replicas: dict[str, Replica], stack: contextlib.ExitStack) -> tuple[list[Row], float]:
     """Return the rows as they came, and the seconds; what happens in their midst happens here."""
     spaces = [QwenSpace("qwen-2.5", src=each.url) for each in replicas.values()]
     for space in spaces:
