@@ -50,7 +50,8 @@ The file of an image that you drop here goes with the message."""
 def chat(**shared: Any) -> None:
     """Chat with a Space; /help lists the commands.
 
-    If stdin is not a terminal, each line is a message, and the last error sets the exit code.
+    If stdin is not a terminal, each line is a message, and the last error sets the exit code. Else what
+    you type is kept for the arrow keys, in a file that only you can read, unless QWEN_SPACES_HISTORY=0.
 
     \b
     Examples:
@@ -134,7 +135,6 @@ class ChatSession:
         getattr(self, f"_{command[1:]}")(argument.strip())
 
     def _message(self, text: str) -> None:
-        """Send a message, with the images that were dropped onto it."""
         if self._interactive and self._space.max_images != 0:
             dropped, text = split_dropped(text)
             if dropped:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import sys
 opened = []
@@ -24,6 +26,7 @@ def run(program: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_the_import_of_a_replica_touches_no_stubs() -> None:
     assert run(PROGRAM) == ["0", "create_or_modify_pyi True"]
 
