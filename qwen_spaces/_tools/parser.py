@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from .._types.tools import ToolCall
 from .json_text import is_open_string, read_json, read_prefix
-from .xml_calls import FUNCTION, read_functions
+from .xml_calls import FUNCTION, read_function
 
 START, END = "<tool_call>", "</tool_call>"
 RESULT = "<tool_response>"  # which a model that does not stop makes up after its call
@@ -191,9 +191,9 @@ def _read_block(text: str, begin: int) -> tuple[object, int]:
     """Return the call or calls after a start tag, ``None`` if unreadable, and the end of the block."""
     opening = _end_of(_OPENING, text, begin)
     if text.startswith(FUNCTION, opening):
-        calls, end = read_functions(text, opening)
+        call, end = read_function(text, opening)
         closing = _end_of(_CLOSING, text, end)
-        return calls, closing + len(END) if text.startswith(END, closing) else end
+        return call, closing + len(END) if text.startswith(END, closing) else end
     if read := read_prefix(text, opening):
         end = _end_of(_CLOSING, text, read.end)
         if text.startswith(END, end):

@@ -11,37 +11,37 @@ import re
 from typing import Any, NamedTuple
 
 FUNCTION = "<function="
-_FUNCTION = re.compile(r"\s*<function=([^<>\n]+)>")
+_FUNCTION = re.compile(r"<function=([^<>\n]+)>")
 _FUNCTION_END = re.compile(r"\s*</function>")
 _PARAMETER = re.compile(r"\s*<parameter=([^<>\n]+)>\n?")
 _VALUE_END = re.compile(r"\n?</parameter>|\n(?=<parameter=|</function>)")
 
 
-class Functions(NamedTuple):
-    """The calls at some place in a text."""
+class Function(NamedTuple):
+    """The call at some place in a text."""
 
-    calls: list[dict[str, Any]] | None  # as JSON has them, but each argument is a string; `None`: unreadable
-    end: int  # of the calls in the text
+    call: dict[str, Any] | None  # as JSON has it, but each argument is a string; `None`: unreadable
+    end: int  # of the call in the text
 
 
-def read_functions(text: str, begin: int) -> Functions:
-    r"""Return the calls that begin there.
+def read_function(text: str, begin: int) -> Function:
+    r"""Return the call that begins there.
 
-    >>> read_functions("<function=add>\n<parameter=a>\n1\n</parameter>\n</function>", 0)
-    Functions(calls=[{'name': 'add', 'arguments': {'a': '1'}}], end=55)
+    >>> read_function("<function=add>\n<parameter=a>\n1\n</parameter>\n</function>", 0)
+    Function(call={'name': 'add', 'arguments': {'a': '1'}}, end=55)
     """
-    calls, end = list[dict[str, Any]](), begin
-    while opening := _FUNCTION.match(text, end):
-        arguments, end = {}, opening.end()
-        while parameter := _PARAMETER.match(text, end):
-            closing = _VALUE_END.search(text, parameter.end())
-            if closing is None:  # cut off in an argument, which would be half of itself
-                return Functions(None, parameter.end())
-            arguments[parameter[1].strip()] = text[parameter.end() : closing.start()]
-            end = closing.end()
-        calls.append({"name": opening[1].strip(), "arguments": arguments})
-        if ended := _FUNCTION_END.match(text, end):
-            end = ended.end()
-        else:  # perhaps cut off between arguments
-            return Functions(calls if arguments and not text[end:].strip() else None, end)
-    return Functions(calls or None, max(end, begin + len(FUNCTION)))
+    opening = _FUNCTION.match(text, begin)
+    if opening is None:
+        return Function(None, begin + len(FUNCTION))
+    arguments, end = {}, opening.end()
+    while parameter := _PARAMETER.match(text, end):
+        closing = _VALUE_END.search(text, parameter.end())
+        if closing is None:  # cut off in an argument, which would be half of itself
+            return Function(None, parameter.end())
+        arguments[parameter[1].strip()] = text[parameter.end() : closing.start()]
+        end = closing.end()
+    call = {"name": opening[1].strip(), "arguments": arguments}
+    if ended := _FUNCTION_END.match(text, end):
+        return Function(call, ended.end())
+    cut_off = arguments and not text[end:].strip()  # between arguments
+    return Function(call if cut_off else None, end)

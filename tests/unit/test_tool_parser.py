@@ -188,6 +188,8 @@ XML = "<function=add>\n<parameter=a>\n1\n</parameter>\n</function>"
         (f"{START}\n<function=add>\n<parameter=a>\n1\n</parameter>", "", [("add", {"a": "1"})]),
         (f"{XML}\n{XML}", "", [("add", {"a": "1"})] * 2),
         (f"{START}\n{XML}\n{XML}\n{END}", "", [("add", {"a": "1"})] * 2),
+        (f"{START}\n{XML}\n<function=find>\n<parameter=a>\nhalf", None, [("add", {"a": "1"})]),
+        (f"{XML}\n{XML.replace('add', 'rob')}", None, [("add", {"a": "1"})]),
         (f"{XML}\n{RESULT}\n3\n</tool_response>\nIt is 3.", "", [("add", {"a": "1"})]),
         (f"{XML.replace('add', 'rob')}\n{START}{GOOD}{END}", None, [ADD]),
         (f"{START}\n<function=add>\n<parameter=a>\nhalf of", None, []),
