@@ -14,6 +14,7 @@ from ._errors import ErrorResponse
 from ._forms import Form, Frame, pieces
 
 Item = dict[str, Any]
+REASONING = "rs"  # before the underscore of the id
 
 
 class ResponsesForm(Form):
@@ -187,7 +188,7 @@ def _summary(text: str) -> dict[str, str]:
 
 
 def _thought(text: str) -> Item:
-    return {"id": _id("rs"), "type": "reasoning", "status": "completed", "summary": [_summary(text)]}
+    return {"id": _id(REASONING), "type": "reasoning", "status": "completed", "summary": [_summary(text)]}
 
 
 def _call(call: ToolCall) -> Item:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic_core import PydanticCustomError
 
 from ._params import FailFastList, Strict
-from ._responses_form import ResponsesForm
+from ._responses_form import REASONING, ResponsesForm
 from ._schema import check_images, for_a_space
 from ._tool_schema import MAX_TOOLS, Allowed, Choice, JsonFormat, Name, TextFormat, ToolRequest
 
@@ -67,6 +68,21 @@ class ReasoningItem(Strict):
     type: Literal["reasoning"]
 
 
+class ReferenceItem(Strict):
+    """A reference to an item of an earlier answer, by which ai-sdk means reasoning and messages."""
+
+    type: Literal["item_reference"]
+    id: str
+
+    @field_validator("id")
+    @classmethod
+    def _check_kind(cls, value: str) -> str:
+        if not value.startswith(f"{REASONING}_"):
+            message = "The server keeps nothing, so it has no item {id}. Send the item itself (store: false)"
+            raise PydanticCustomError("item_reference", message, {"id": repr(value[:80])})
+        return value
+
+
 def _type_of(item: Any) -> str:
     kind = item.get("type", "message") if isinstance(item, dict) else getattr(item, "type", None)
     return kind if isinstance(kind, str) else "message"
@@ -76,7 +92,8 @@ Item: TypeAlias = Annotated[
     Annotated[MessageItem, Tag("message")]
     | Annotated[CallItem, Tag("function_call")]
     | Annotated[OutputItem, Tag("function_call_output")]
-    | Annotated[ReasoningItem, Tag("reasoning")],
+    | Annotated[ReasoningItem, Tag("reasoning")]
+    | Annotated[ReferenceItem, Tag("item_reference")],
     Discriminator(
         _type_of,
         custom_error_type="item_type",

@@ -28,7 +28,7 @@ def test_a_stream_waits_in_a_queue_for_longer_than_a_proxy_does(
 ) -> None:
     monkeypatch.setattr(answers, "EARLY", 0.2)
     monkeypatch.setattr(answers, "PING", 0.2)
-    first, second = f"{prompt} first [[forever]]", f"{prompt} second [[pace=0]]"
+    first, second = f"{prompt} first [[forever]] [[pace=0.05]]", f"{prompt} second [[pace=0]]"
     with (
         recording(servers["one-slot"]) as space,
         serve_gateway(create_app({"qwen-2.5": space.url})) as gateway,

@@ -162,6 +162,7 @@ def test_a_conversation_is_a_list_of_items(create: Any, servers: Servers) -> Non
         {"role": "developer", "content": "Be kind."},
         {"role": "user", "content": [{"type": "input_text", "text": "My name is Ada."}]},
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": None},
+        {"type": "item_reference", "id": "rs_2"},
         answer,
         {"type": "message", "role": "user", "content": "And now? [[pace=0]]"},
     ]
@@ -316,6 +317,15 @@ def test_an_invalid_request_is_a_400_that_names_the_parameter(wrong: str, url: s
     answer = http.post(f"{url}/v1/responses", json={"model": "qwen-2.5", "input": "Hi", **change})
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["param"] == param, answer.text
+
+
+def test_a_refused_reference_says_what_to_do(url: str) -> None:
+    items = [ITEM, {"type": "item_reference", "id": "msg_1"}, ITEM]
+    answer = http.post(f"{url}/v1/responses", json={"model": "qwen-2.5", "input": items})
+    message = (
+        "input[1]: The server keeps nothing, so it has no item 'msg_1'. Send the item itself (store: false)."
+    )
+    assert answer.json()["error"]["message"] == message
 
 
 def test_parameters_are_ignored_or_options_as_in_a_chat(client: openai.OpenAI) -> None:

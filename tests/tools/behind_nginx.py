@@ -90,12 +90,13 @@ class Counted:
 def measure(program: str, servers: Servers, name: str, scale: float, *, stream: bool) -> str:
     """Ask while others hold the Space's only place; return a row of the table."""
     marks = f"{name} {time.time()}"
+    held = f"others {marks} [[forever]] [[pace=0.05]]"
     with (
         recording(servers["one-slot"], read_timeout=PATIENCE + QUEUE) as space,
         serve_gateway(app := Counted(create_app({"qwen-2.5": space.url}))) as gateway,  # type: ignore[arg-type]
         nginx(program, gateway, SILENCE * scale) as url,
         openai.OpenAI(base_url=f"{url}/v1", api_key="any") as client,  # which tries again, twice
-        QwenSpace("qwen-2.5", src=servers["one-slot"]).stream(f"others [[forever]] {marks}") as others,
+        QwenSpace("qwen-2.5", src=servers["one-slot"]).stream(held) as others,
     ):
         reading = iter(others)
         next(reading)

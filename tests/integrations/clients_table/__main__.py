@@ -39,10 +39,10 @@ SETTINGS = {
 }
 
 
-def cells_of(client: Client, folder: Path, replica: str, gateway: str) -> dict[str, str]:
+def cells_of(client: Client, folder: Path, given: dict[str, str]) -> dict[str, str]:
     """Return what a client's driver found: "" for each cell that is right, else the problem."""
-    command = [*command_of(client, folder), gateway, client.variant]
-    settings = {**os.environ, **SETTINGS, "OPENAI_BASE_URL": gateway, "REPLICA": replica}
+    command = [*command_of(client, folder), given["OPENAI_BASE_URL"], client.variant]
+    settings = {**os.environ, **SETTINGS, **given}
     with tempfile.TemporaryDirectory() as place:
         settings["HOME"] = place  # no settings of whoever runs this
         try:
@@ -70,16 +70,17 @@ def read(output: str | bytes) -> dict[str, str]:
     return found
 
 
-def rows(clients: list[Client], folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def rows(clients: list[Client], folder: Path, model: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the row of each client, and what it found."""
-    with served() as (replica, gateway):
+    with served(model) as (replica, gateway):
+        addresses = {"REPLICA": replica, "OPENAI_BASE_URL": gateway, "QWEN_MODEL": model}
         for client in clients:
             try:
                 version = version_of(client, folder)
             except (subprocess.SubprocessError, OSError) as error:
                 yield f"| {client.name} | ? | not installed: {error} | | | |", {"install": "failed"}
                 continue
-            found = cells_of(client, folder, replica, gateway)
+            found = cells_of(client, folder, addresses)
             shown = (cell_text(found, cell) for cell in CELLS)
             yield f"| {client.name} | {version} | {' | '.join(shown)} |", found
 
@@ -96,6 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.integrations.clients_table")
     parser.add_argument("--only", action="append", metavar="NAME", help="a part of a row's name; repeatable")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the environments there")
+    parser.add_argument("--model", default="qwen-2.5", help="the Space, such as qwen-3, which reasons")
     given = parser.parse_args()
     wanted = [name.lower() for name in given.only or [""]]
     clients = [client for client in CLIENTS if any(name in client.name.lower() for name in wanted)]
@@ -104,7 +106,7 @@ def main() -> None:
         folder = given.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         print("| client | version | plain | streaming | tools | structured output |")
         print("| --- | --- | --- | --- | --- | --- |")
-        for row, found in rows(clients, folder):
+        for row, found in rows(clients, folder, given.model):
             print(row, flush=True)
             good += list(found.values()).count("")
             total += len(found)

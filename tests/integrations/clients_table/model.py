@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterator
 
+from qwen_spaces.replicas._brain import Thought
 from qwen_spaces.replicas._tools import answer_with_tools
 
 from .drivers.cells import CITIES, END, PEOPLE
@@ -24,8 +25,10 @@ RESULT = re.compile(r"18 degrees in \w+")
 HISTORY = list[tuple[str, str]]
 
 
-def brain(system: str, history: HISTORY, prompt: str, image: str | None) -> Iterator[str]:
-    """Yield the answer word by word."""
+def brain(system: str, history: HISTORY, prompt: str, image: str | None, thinking: int = 0) -> Iterator[str]:
+    """Yield the answer word by word; before it, on a Space that shows it, what the model thinks."""
+    if thinking:
+        yield Thought('I could write <tool_call>\n{"name": "get_weather"}\n</tool_call> now.')
     text = ""
     for word in re.findall(r"\s*\S+\s*", answer(system, history, prompt)):
         text += word
@@ -56,7 +59,8 @@ def _question(history: HISTORY, prompt: str) -> tuple[re.Match[str] | None, bool
     """Return the question, and whether it was in the turn before: something was wrong with the answer."""
     asked = [*QUESTION.finditer(prompt)]
     if asked or "<tool_response>" in prompt or not history:
-        return (asked[-1] if asked else None), False
+        second = "This answer cannot be used" in prompt  # at a Space that gets the history in the prompt
+        return (asked[-1] if asked else None), second
     before = QUESTION.search(history[-1][0])
     return before, before is not None
 

@@ -9,12 +9,11 @@ from qwen_spaces.gateway import create_app
 from qwen_spaces.replicas import serve
 
 from ...support.gateway import serve_gateway
-from .drivers.cells import MODEL
 from .model import brain
 
 
 @contextlib.contextmanager
-def served() -> Iterator[tuple[str, str]]:
+def served(model: str) -> Iterator[tuple[str, str]]:
     """Serve a replica and a gateway to it; yields the addresses of the two."""
-    with serve(MODEL, brain=brain) as replica, serve_gateway(create_app({MODEL: replica})) as gateway:
+    with serve(model, brain=brain) as replica, serve_gateway(create_app({model: replica})) as gateway:
         yield replica, f"{gateway}/v1"

@@ -1,5 +1,5 @@
 // What the Node drivers share: the same questions and checks as in cells.py.
-export const MODEL = "qwen-2.5";
+export const MODEL = process.env.QWEN_MODEL ?? "qwen-2.5";
 export const [URL, VARIANT] = process.argv.slice(2);
 export const KEY = "any";
 

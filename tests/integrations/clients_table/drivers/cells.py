@@ -6,6 +6,7 @@ The model answers each city and each person in a form of its own (see `..model`)
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -13,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-MODEL = "qwen-2.5"
+MODEL = os.environ.get("QWEN_MODEL", "qwen-2.5")
 URL = sys.argv[1] if len(sys.argv) > 1 else ""  # of the gateway, with /v1
 VARIANT = sys.argv[2] if len(sys.argv) > 2 else ""
 KEY = "any"

@@ -15,8 +15,19 @@ const get_weather = tool({
 const agent = { ...settings, tools: { get_weather }, stopWhen: stepCountIs(4) };
 const output = Output.object({ schema: jsonSchema(PERSON) });
 
+// The second turn of a chat. The gateway keeps nothing, so a message must not refer to an earlier one by its id.
+async function secondTurn(prompt) {
+  const providerOptions = { openai: { store: false } };
+  const messages = [{ role: "user", content: "Hi." }];
+  const first = await generateText({ ...settings, messages, providerOptions });
+  messages.push(...first.response.messages, { role: "user", content: prompt });
+  const { text } = await generateText({ ...settings, messages, providerOptions });
+  if (!/turn 2|User: Hi\./.test(text)) throw new Error(text);
+  return text;
+}
+
 await run({
-  plain: async (prompt) => (await generateText({ ...settings, prompt })).text,
+  plain: [async (prompt) => (await generateText({ ...settings, prompt })).text, secondTurn],
   streaming: (prompt) => streamText({ ...settings, prompt }).textStream,
   tools: [
     async (prompt) => (await generateText({ ...agent, prompt })).text,
