@@ -246,6 +246,22 @@ def test_a_token_is_used_for_one_request_and_a_signal_ends_the_answers(prompt: s
     assert prompt not in errors
 
 
+@pytest.mark.slow
+def test_a_token_goes_to_those_of_several_spaces_that_are_on_hugging_face(servers: Servers) -> None:
+    nowhere = {"Qwen/Qwen2.5": "http://127.0.0.1:9"}  # so that both are asked
+    with recording(servers["qwen-2-72b"]) as front, serve_hub(nowhere) as (hub, seen):
+        options = ("-m", f"any=Qwen/Qwen2.5,{front.url}")
+        with gateway(*options, HF_ENDPOINT=hub, HF_TOKEN=f"{SECRET}Saved") as (_, url):
+            head, body = {"Authorization": f"Bearer {SECRET}"}, chat("Hi [[pace=0]]", model="any")
+            assert http.post(f"{url}{CHAT}", json=body, headers=head).status_code == 200
+        tokens = [
+            value for headers in seen for name, value in headers.items() if name.lower() == "authorization"
+        ]
+        assert set(tokens) == {f"Bearer {SECRET}"}
+        assert front.kinds >= {"config", "join", "data"}
+        assert SECRET not in repr(front.seen)
+
+
 def ask(url: str, prompt: str, key: str = "any", *, stream: bool = False) -> str | None:
     """The finish reason of an answer, or the code of its error."""
     with openai_client(url, key) as client:
