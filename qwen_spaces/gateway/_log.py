@@ -15,6 +15,8 @@ from typing import Any
 from anyio.abc import TaskGroup
 from starlette.datastructures import Headers
 
+from .._stream.text_stream import TextStream, space_of
+
 logger: logging.Logger = logging.getLogger("qwen_spaces.gateway")
 
 REQUEST_ID = "x-request-id"
@@ -30,6 +32,7 @@ class RequestContext:
     id: str = field(default_factory=lambda: f"req_{uuid.uuid4().hex}")
     token: str | None = field(default=None, repr=False)  # for Hugging Face
     model: str | None = None
+    stream: TextStream | None = field(default=None, repr=False)
     status: int | None = None
     first: float | None = None  # seconds until the first text or reasoning
     deltas: int = 0
@@ -64,6 +67,7 @@ class RequestContext:
             "path": self.path[:200],
             "status": self.status,
             "model": self.model,
+            "space": space_of(self.stream) if self.stream else None,
             "seconds": round(self.seconds, 3),
             "first": None if self.first is None else round(self.first, 3),
             "deltas": self.deltas,
@@ -84,9 +88,11 @@ class TerminalFormatter(logging.Formatter):
             return super().format(record)
         time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
         notes = [f"{line['seconds']:.1f} s"]
+        space = line["space"] if line["space"] != line["model"] else None
         if line["first"] is not None:
             notes.append(f"first text after {line['first']:.1f} s")
             notes.append(f"{line['characters']} characters")
+        notes += [f"from {space}"] if space else []
         notes += ["client left"] if line["left"] else []
         notes += [line["error"]] if line["error"] else []
         words = (time, line["status"] or "---", line["method"], line["path"], line["model"] or "")

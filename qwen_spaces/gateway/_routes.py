@@ -69,6 +69,7 @@ class Responder:
         stream = await to_thread.run_sync(make_stream) if emulation else make_stream()
         await context.exit_stack.enter_async_context(stream)
         self._streams.add(stream)
+        context.stream = stream
         context.exit_stack.callback(self._streams.discard, stream)
         lists = ((IGNORED_HEADER, body.ignored_params(entry)), (EMULATED_HEADER, emulated))
         headers = {name: ", ".join(values) for name, values in lists if values}

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
-import logging.handlers
-import queue
 import socket
 from collections.abc import Iterator
 from typing import Any, get_type_hints
@@ -23,9 +20,9 @@ from qwen_spaces.gateway._errors import error_response_for
 from qwen_spaces.gateway._params import IGNORED_PARAMS
 from qwen_spaces.gateway._schema import MAX_IMAGES, ChatRequest
 
-from ..support.gateway import chat, http, openai_client, serve_gateway
+from ..support.gateway import Lines, chat, http, logged, openai_client, recorded_log, serve_gateway
 from ..support.images import picture
-from ..support.modes import PATIENCE, POLLING, run_async
+from ..support.modes import POLLING, run_async
 from ..support.servers import Servers
 from ..tools.load import Load
 
@@ -54,23 +51,9 @@ def client(url: str) -> Iterator[openai.OpenAI]:
 
 
 @pytest.fixture
-def lines() -> Iterator[queue.Queue[logging.LogRecord]]:
-    """What the gateway logs."""
-    records: queue.Queue[logging.LogRecord] = queue.Queue()
-    logger, handler = logging.getLogger("qwen_spaces.gateway"), logging.handlers.QueueHandler(records)
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    yield records
-    logger.removeHandler(handler)
-    logger.setLevel(logging.NOTSET)
-
-
-def logged(lines: queue.Queue[logging.LogRecord], **fields: Any) -> dict[str, Any]:
-    """The next line with such fields; one of an earlier test may come late."""
-    while True:
-        line: dict[str, Any] = json.loads(lines.get(timeout=PATIENCE).getMessage())
-        if fields.items() <= line.items():
-            return line
+def lines() -> Iterator[Lines]:
+    with recorded_log() as lines:
+        yield lines
 
 
 def text_of(chunks: list[Any]) -> str:
@@ -407,7 +390,7 @@ def test_every_error_has_a_status_of_its_own() -> None:
 
 
 def test_an_unexpected_error_is_a_500_without_details(
-    client: openai.OpenAI, mocker: MockerFixture, lines: queue.Queue[logging.LogRecord]
+    client: openai.OpenAI, mocker: MockerFixture, lines: Lines
 ) -> None:
     mocker.patch(
         "qwen_spaces.gateway._answers.json_response", autospec=True, side_effect=ZeroDivisionError("division")
@@ -448,7 +431,7 @@ def test_cancelling_a_task_ends_the_job(url: str, prompt: str, servers: Servers)
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_client_that_disconnects_leaves_the_queue(
-    stream: bool, url: str, prompt: str, servers: Servers, lines: queue.Queue[logging.LogRecord]
+    stream: bool, url: str, prompt: str, servers: Servers, lines: Lines
 ) -> None:
     first, second = f"{prompt} first [[forever]]", f"{prompt} second"
     with openai_client(url) as client:
@@ -456,8 +439,7 @@ def test_a_client_that_disconnects_leaves_the_queue(
             servers.wait_for("begin", first)
             with pytest.raises(openai.APITimeoutError):
                 client.chat.completions.create(**chat(second, model=SLOT), stream=stream, timeout=0.5)
-            line = logged(lines, model=SLOT, left=True)
-            assert (line["left"], line["deltas"]) == (True, 0)
+            assert logged(lines, model=SLOT, left=True, deltas=0)
             holder.close()
         servers.wait_for("end", first)
         assert client.chat.completions.create(**chat("Hi [[pace=0]]", model=SLOT)).choices
@@ -504,7 +486,7 @@ def test_more_requests_than_allowed_are_refused_until_one_is_over(
 
 
 def test_each_request_is_a_line_without_contents(
-    client: openai.OpenAI, prompt: str, servers: Servers, lines: queue.Queue[logging.LogRecord]
+    client: openai.OpenAI, prompt: str, servers: Servers, lines: Lines
 ) -> None:
     text = client.chat.completions.create(**chat(f"{prompt} [[pace=0]]")).choices[0].message.content
     whole = logged(lines, characters=len(str(text)))

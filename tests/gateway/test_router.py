@@ -21,7 +21,7 @@ from qwen_spaces.gateway._models import Models
 from qwen_spaces.replicas import serve
 
 from ..support.commands import invoke
-from ..support.gateway import chat, http, openai_client, serve_gateway
+from ..support.gateway import chat, http, logged, openai_client, recorded_log, serve_gateway
 from ..support.images import picture
 from ..support.scripted_gradio import Page, Script, serve_script
 from ..support.servers import Servers
@@ -73,13 +73,17 @@ def test_the_header_names_a_space_of_its_own_too(url: str, stream: bool) -> None
     assert post(url, "Hi [[pace=0]]", stream=stream, stop=["asked"]).headers[SPACE] == "qwen-2.5"
 
 
-def test_a_stream_that_begins_early_does_not_know_the_space(
+def test_a_stream_that_begins_early_does_not_know_the_space_and_the_log_does(
     url: str, prompt: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_answers, "EARLY", 0.05)
-    response = post(url, f"{prompt} [[wait=1]] [[pace=0]]", model="any", stream=True)
-    assert SPACE not in response.headers
-    assert "asked" in response.text
+    body = chat(f"{prompt} [[wait=1]] [[pace=0]]", model="any", stream=True)
+    with recorded_log() as lines:
+        response = http.post(f"{url}{CHAT}", json=body, headers={"X-Request-Id": "early"})
+        assert SPACE not in response.headers
+        assert "asked" in response.text
+        line = logged(lines, id="early")
+    assert (line["model"], line["space"]) == ("any", "qwen-2.5")
 
 
 def test_a_page_may_read_the_header(servers: Servers) -> None:

@@ -369,12 +369,12 @@ def test_on_a_terminal_the_log_is_for_people(servers: Servers) -> None:
 
 def test_a_line_for_people_is_printable_ascii() -> None:
     line = {"status": None, "method": "GET", "path": "/\x1b[31m\u202e\n\x7f", "model": "ü", "seconds": 1.0}
-    line |= {"first": None, "left": True, "error": None, "id": "req_1"}
+    line |= {"first": None, "left": True, "error": None, "id": "req_1", "space": "http://ü.example"}
     record = logging.makeLogRecord({"request": line})
     text = TerminalFormatter().format(record)
     assert text.isascii()
     assert text.isprintable()
-    assert text.endswith("client left [req_1]")
+    assert text.endswith("from http://\\xfc.example, client left [req_1]")
     assert TerminalFormatter().format(logging.makeLogRecord({"msg": "plain"})) == "plain"
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
+import logging.handlers
+import queue
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import openai
@@ -15,6 +19,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from .modes import PATIENCE
+
+Lines: TypeAlias = queue.Queue[logging.LogRecord]
 
 
 @contextlib.contextmanager
@@ -44,6 +50,26 @@ def serve_gateway(app: FastAPI, *, send_buffer: int | None = None, patient: bool
         server.should_exit = True
         thread.join(PATIENCE)
         assert not thread.is_alive(), "the gateway does not end"
+
+
+@contextlib.contextmanager
+def recorded_log() -> Iterator[Lines]:
+    """What the gateway logs."""
+    records: Lines = queue.Queue()
+    logger, handler = logging.getLogger("qwen_spaces.gateway"), logging.handlers.QueueHandler(records)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield records
+    logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
+
+
+def logged(lines: Lines, **fields: Any) -> dict[str, Any]:
+    """The next line with such fields; one of an earlier test may come late."""
+    while True:
+        line: dict[str, Any] = json.loads(lines.get(timeout=PATIENCE).getMessage())
+        if fields.items() <= line.items():
+            return line
 
 
 # One for all tests, without TLS, whose context costs a client 50 ms.
