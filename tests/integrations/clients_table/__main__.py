@@ -35,6 +35,7 @@ SETTINGS = {
     "OPENAI_AGENTS_DISABLE_TRACING": "1",
     "OPENAI_API_KEY": "any",
     "OTEL_SDK_DISABLED": "true",
+    "PYTHONPATH": "",  # a client sees what is in its environment alone
     "PYTHONWARNINGS": "ignore",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,8 @@ LIMIT = 1800  # seconds, to install the packages of one client
 
 def run(*command: str | Path, cwd: Path | None = None) -> None:
     """Run a command; what it prints goes to stderr, for the table is on stdout."""
-    subprocess.run(command, check=True, stdout=sys.stderr, cwd=cwd, timeout=LIMIT)
+    settings = {**os.environ, "PYTHONPATH": ""}
+    subprocess.run(command, check=True, stdout=sys.stderr, cwd=cwd, timeout=LIMIT, env=settings)
 
 
 def command_of(client: Client, folder: Path) -> list[str]:
