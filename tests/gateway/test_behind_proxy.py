@@ -46,6 +46,7 @@ def test_a_stream_waits_in_a_queue_for_longer_than_a_proxy_does(
         assert second.partition(" [[")[0] in answer.result(PATIENCE)
     assert [request.kind for request in proxy.seen] == ["completions"]
     assert [request.kind for request in space.seen].count("join") == 1
+    servers.wait_for("end", second)  # whose report may come later than the answer
     assert servers.count("begin", second) == 1
 
 
