@@ -372,6 +372,7 @@ def test_a_conversation_stays_and_moves_with_its_history_when_its_space_dies(ser
         assert len(chat.messages) == 7
 
 
+@pytest.mark.slow
 def test_the_whole_history_moves_when_its_space_dies() -> None:
     asked: list[Any] = []
 
