@@ -83,7 +83,9 @@ def test_the_same_command_resumes_and_asks_again_what_failed(
     assert failed["error"]["type"] == "SpaceError"
     assert "Oh no" in failed["error"]["message"]
     assert invoke(*arguments)[::2] == (4, "0 answered, 1 before, 1 failed.\n")
+    servers.wait_for("begin", f"{prompt} good")
     assert servers.count("begin", f"{prompt} good") == 1
+    servers.wait_for("begin", f"{prompt} [[gr-error=Oh no]]", times=2)
     assert servers.count("begin", f"{prompt} [[gr-error=Oh no]]") == 2
     assert len(rows(out)) == 2
 

@@ -110,6 +110,7 @@ def test_a_prompt_is_sent_with_ask_alone(servers: Servers, prompt: str, mocker: 
         assert servers.count("begin", prompt) == 0
         code, text, errors = invoke("spaces", "--find", "qwen", "--ask")
         assert (code, errors) == (0, "")
+        servers.wait_for("begin", prompt)
         assert servers.count("begin", prompt) == 1
     note = text.splitlines()[2]
     assert note.startswith("    answered after ")

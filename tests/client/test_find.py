@@ -83,6 +83,7 @@ def test_a_found_space_answers(servers: Servers, prompt: str) -> None:
     with hub_of({"lab/qwen": servers["qwen-2.5"]}):
         (space,) = find_spaces("qwen")
         assert prompt in space.ask(prompt).text
+    servers.wait_for("begin", prompt)
     assert servers.count("begin", prompt) == 1
 
 

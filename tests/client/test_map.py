@@ -288,10 +288,14 @@ def test_a_map_with_a_journal_asks_only_what_it_lacks(
     assert before[0].reply
     assert after[1].reply.metrics == before[0].reply.metrics
     assert isinstance(after[2].error, InvalidMessagesError)
+    servers.wait_for("begin", first, times=3)
     assert servers.count("begin", first) == 3
+    servers.wait_for("begin", second)
     assert servers.count("begin", second) == 1
     read(mode, space.map([second, first, "Now it is valid.", first, first], save=path))
+    servers.wait_for("begin", first, times=3)
     assert servers.count("begin", first) == 3
     assert path.read_text().count("\n") == 5
     read(mode, space.map([first], save=path, system="Be brief."))  # which is another question
+    servers.wait_for("begin", first, times=4)
     assert servers.count("begin", first) == 4

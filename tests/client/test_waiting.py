@@ -205,6 +205,7 @@ def test_what_would_not_help_is_not_tried_again(servers: Servers, prompt: str) -
     with pytest.raises(QwenSpacesError):
         QwenSpace("qwen-2.5", src=servers["qwen-2.5"], retries=5).ask(question)
     servers.wait_for("end", question)
+    servers.wait_for("begin", question)
     assert servers.count("begin", question) == 1
 
 

@@ -108,17 +108,17 @@ class Servers:
             return self._gradio
 
     def count(self, event: str, prompt: str) -> int:
-        """How often a brain has reported the event."""
+        """How often a brain has reported the event; its reports may come later than its answer."""
         return self._events[event, prompt]
 
     def reported(self, event: str, prompt: str) -> bool:
         return self.count(event, prompt) > 0
 
-    def wait_for(self, event: str, prompt: str, seconds: float = PATIENCE) -> float:
-        """Return the seconds until a brain reports `event` of `prompt`; fails after `seconds`."""
+    def wait_for(self, event: str, prompt: str, seconds: float = PATIENCE, *, times: int = 1) -> float:
+        """Return the seconds until a brain has reported `event` of `prompt`; fails after `seconds`."""
         start = time.monotonic()
         with self._changed:
-            seen = self._changed.wait_for(lambda: self.reported(event, prompt), seconds)
+            seen = self._changed.wait_for(lambda: self.count(event, prompt) >= times, seconds)
         assert seen, f"no {event!r} of {prompt!r} within {seconds} s"
         return time.monotonic() - start
 
