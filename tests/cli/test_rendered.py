@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import sys
 import time
 from pathlib import Path
@@ -228,10 +229,10 @@ def test_a_status_line_shows_the_remaining_or_the_elapsed_time(monkeypatch: pyte
     line = StatusLine()
     with stage() as screen:
         line.show("Waiting " * 30, eta=40.0)
-        assert screen.rows()[0].endswith("(about 40 s)")
+        assert re.search(r"\(about [34]\d s\)$", screen.rows()[0])
         assert len(screen.rows()) == 1
         line.show("Connecting")
-        assert screen.rows()[0].endswith("Connecting (0 s)")
+        assert re.search(r"Connecting \(\d s\)$", screen.rows()[0])
         line.clear()
         time.sleep(0.01)
         assert screen.rows() == [""]
