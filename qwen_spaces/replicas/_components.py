@@ -76,6 +76,13 @@ class Modelscopechatbot(Chatbot):
         return cell
 
 
+class Markdown(gr.Markdown, metaclass=WithoutStub):
+    """The Markdown of an answer, which the page shows elsewhere: Gradio's own would let HTML through."""
+
+    def get_block_name(self) -> str:
+        return "json"
+
+
 class Radio(gr.Radio, metaclass=WithoutStub):
     """A radio that takes any value, as in Gradio 4; newer versions refuse one that is not in ``choices``."""
 

@@ -1,4 +1,4 @@
-"""ASGI middleware of a replica, which checks the Host, the Origin and the size of each request."""
+"""ASGI middleware of a replica: it checks Host, Origin and size of requests, and bounds what a page loads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import anyio
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.responses import PlainTextResponse, Response
@@ -18,6 +18,8 @@ MIB = 2**20
 MAX_FILE_BYTES = 20 * MIB  # of an uploaded file
 MAX_BODY_BYTES = 32 * MIB  # of any request
 TAIL_BYTES = 128  # enough for the end of a form, whose boundary has at most 70
+# What a stranger's text shows on a page comes from this server, and tells no other one of it.
+POLICY = "img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'; base-uri 'self'"
 DRAIN_TIMEOUT = 5.0  # seconds for the rest of a refused body to arrive
 # Gradio looks for the words "maximum allowed size".
 TOO_LARGE = f"The request exceeds the maximum allowed size of {MAX_BODY_BYTES // MIB} MiB."
@@ -85,6 +87,10 @@ class _Body:
         return message
 
     async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            if headers.get("content-type", "").startswith("text/html"):
+                headers.setdefault("content-security-policy", POLICY)
         if self._unread and message["type"] == "http.response.body" and not message.get("more_body"):
             await self._send({**message, "more_body": True})
             await self._drain()

@@ -15,6 +15,7 @@ import gradio as gr
 
 from ._blocks import Blocks
 from ._brain import Brain
+from ._chat_page import show_chat
 from ._components import Chatbot, Modelscopechatbot, Radio
 from ._runner import answers
 
@@ -43,6 +44,7 @@ def _one_model(space_id: str, label: str, system_prompt: str, brain: Brain, slot
         gr.Markdown(f"<center><font size=8>{label}, a local replica</font></center>")
         page = _Page(system_prompt, Chatbot, label)
         page.connect(model_chat, submit=limit, click=limit, other=limit)
+        show_chat(page.chatbot)
     return demo
 
 
@@ -72,6 +74,7 @@ def qwen2_5(brain: Brain, slots: int | None) -> Blocks:
             this.input(update_other_radios, inputs=[this, *others], outputs=[radio, *others])
         page.connect(_sized(brain, sizes, "qwen2.5"), radio, submit=slots or "default", click=slots or 5)
         page.connect_radio(radio, title, "Qwen2.5")
+        show_chat(page.chatbot)
     return demo
 
 
@@ -86,6 +89,7 @@ def qwen2_5_coder(brain: Brain, slots: int | None) -> Blocks:
         page = _Page(QWEN2_5_SYSTEM, Chatbot, "32b")
         page.connect(_sized(brain, CODERS, "qwen2.5-coder"), radio, submit=limit, click=limit)
         page.connect_radio(radio, title, "Qwen2.5-Coder")
+        show_chat(page.chatbot)
     return demo
 
 

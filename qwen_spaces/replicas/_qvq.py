@@ -12,7 +12,8 @@ import gradio as gr
 
 from ._blocks import Blocks
 from ._brain import Brain
-from ._components import Image
+from ._chat_page import show_answers
+from ._components import Image, Markdown
 from ._runner import answers
 
 
@@ -30,6 +31,8 @@ def qvq_72b(brain: Brain, slots: int | None) -> Blocks:
                 query = gr.Textbox(label="Question")
                 send = gr.Button("Submit")
             with gr.Column():
-                answer = gr.Markdown(label="Answer")
-        send.click(generate, inputs=[image, query], outputs=[answer], concurrency_limit=slots or 40)
+                answer = Markdown(label="Answer")
+        question = [image, query]
+        sent = send.click(generate, inputs=question, outputs=[answer], concurrency_limit=slots or 40)
+        show_answers(sent, question, answer)
     return demo

@@ -15,6 +15,7 @@ from gradio.data_classes import FileData
 
 from ._blocks import Blocks
 from ._brain import Brain
+from ._chat_page import show_chat
 from ._components import Modelscopechatbot
 from ._modelscope_studio import ModelScopeMultimodalInput
 from ._runner import answers, as_turns
@@ -64,6 +65,7 @@ def qwen2_5_1m(brain: Brain, slots: int | None) -> Blocks:
         session = [chatbot, history, agent]
         answered = added.then(agent_run, inputs=session, outputs=session, concurrency_limit=slots or 10)
         answered.then(flushed, inputs=None, outputs=[textbox])
+        show_chat(chatbot)
     return demo
 
 

@@ -16,6 +16,7 @@ from gradio.data_classes import FileData
 
 from ._blocks import Blocks
 from ._brain import Brain
+from ._chat_page import show_chat
 from ._components import Chatbot as TextChatbot
 from ._runner import Turns, answers
 
@@ -92,6 +93,7 @@ def _qwen2_5_vl(model: str, brain: Brain, slots: int | None) -> Blocks:
         empty.click(reset_state, inputs=both, outputs=[chatbot])
         again.click(regenerate, inputs=both, outputs=[chatbot], concurrency_limit=limit)
         upload.upload(add_file, inputs=[*both, upload], outputs=both)
+        show_chat(chatbot, escapes={chr(character): escaped for character, escaped in ESCAPES.items()})
     return demo
 
 

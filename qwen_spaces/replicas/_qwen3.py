@@ -17,6 +17,7 @@ import gradio as gr
 
 from ._blocks import Blocks
 from ._brain import Brain, Thought
+from ._chat_page import show_chat
 from ._modelscope_studio import AntdForm, AntdXSender, ModelScopeProChatbot, ModelScopeProMultimodalInput
 from ._runner import Turns, answers, as_turns
 
@@ -90,6 +91,7 @@ def _app(title: str, make: Callable[[], Any], add_message: Callable[..., Steps],
         new.click(new_chat, inputs=[thinking, state], outputs=[chatbot, thinking, state])
         clear.click(clear_conversation_history, inputs=[state], outputs=[chatbot, state])
         think.click(toggle_thinking, inputs=[thinking], outputs=[thinking])
+        show_chat(chatbot)
     return demo
 
 

@@ -15,6 +15,8 @@ import gradio as gr
 
 from ._blocks import Blocks
 from ._brain import Brain
+from ._chat_page import show_answers
+from ._components import Markdown
 from ._runner import answers, as_turns
 
 SYSTEM = "You are a web development engineer. Output only the HTML."  # the Space's own is longer
@@ -43,15 +45,16 @@ def qwen3_coder_webdev(brain: Brain, slots: int | None) -> Blocks:
         description = gr.Textbox(label="Describe the page")
         system = gr.Textbox(SYSTEM, label="System prompt")
         send, clear = gr.Button("Submit"), gr.Button("Clear history")
-        output = gr.Markdown()
+        output = Markdown()
         download = gr.Textbox(visible=False)
-        send.click(
+        sent = send.click(
             generate_code,
             [description, system, state],
             [output, download, state],
             concurrency_limit=slots or 40,
         )
         clear.click(lambda: {"history": []}, None, state, api_name="clear_history")
+        show_answers(sent, [description], output)
     return demo
 
 

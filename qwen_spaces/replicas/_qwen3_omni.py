@@ -20,15 +20,24 @@ import gradio as gr
 
 from ._blocks import Blocks
 from ._brain import Brain
-from ._components import Image
+from ._chat_page import show_chat
+from ._components import Image, WithoutStub
 from ._runner import Turns, answers, as_turns
 
-MESSAGES: dict[str, Any] = {} if gr.__version__ >= "6" else {"type": "messages"}
+# Gradio 5 deprecates the default of `allow_tags`.
+MESSAGES: dict[str, Any] = {} if gr.__version__ >= "6" else {"type": "messages", "allow_tags": True}
 INPUTS = ("text", "audio", "image", "video", "history", "system_prompt", "temperature", "top_p", "top_k")
 SECOND = 8000  # samples of a second of sound
 
 History = list[dict[str, Any]]
 Step = tuple[Any, Any, Any, Any, History]
+
+
+class Chatbot(gr.Chatbot, metaclass=WithoutStub):
+    """The chatbot, which the page shows elsewhere: Gradio's own would let HTML through."""
+
+    def get_block_name(self) -> str:
+        return "json"
 
 
 def _omni(space_id: str, model: str, choices: Sequence[str], brain: Brain, slots: int | None) -> Blocks:
@@ -53,7 +62,7 @@ def _omni(space_id: str, model: str, choices: Sequence[str], brain: Brain, slots
 
     with Blocks(space_id) as demo:
         gr.Markdown(f"<center><font size=8>{model}, a local replica</font></center>")
-        chatbot = gr.Chatbot(label=model, **MESSAGES)
+        chatbot = Chatbot(label=model, **MESSAGES)
         text = gr.Textbox(show_label=False)
         with gr.Row():
             audio = gr.Audio(sources=["upload"], type="filepath")
@@ -74,6 +83,7 @@ def _omni(space_id: str, model: str, choices: Sequence[str], brain: Brain, slots
             concurrency_limit=slots or 40,
         )
         clear.click(list, None, chatbot, api_name="clear_history_offline")
+        show_chat(chatbot)
     return demo
 
 

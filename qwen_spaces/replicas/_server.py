@@ -24,6 +24,7 @@ from gradio.context import Context
 from .._hosts import listen, url_of
 from ._blocks import Blocks
 from ._brain import Brain, answer
+from ._chat_page import CSS, IS_GRADIO_5
 from ._guard import MAX_FILE_BYTES, Guard
 from ._model_chat import qwen2_5, qwen2_5_72b, qwen2_5_coder, qwen2_5_max, qwen2_72b
 from ._qvq import qvq_72b
@@ -177,6 +178,10 @@ def _server(demo: gr.Blocks, host: str) -> uvicorn.Server:
         app = FastAPI()
         app.add_middleware(Guard, host=host)
         settings: dict[str, Any] = {"show_error": False, "ssr_mode": False, "max_file_size": MAX_FILE_BYTES}
+        if IS_GRADIO_5:
+            demo.css = CSS  # type: ignore[assignment]
+        else:
+            settings["css"] = CSS
         with redirect_stdout(io.StringIO()):  # Gradio 5.50 prints here
             gr.mount_gradio_app(app, demo, path="", **settings)
         return app

@@ -67,6 +67,8 @@ def requests_with(replica: RawReplica, value: Any, *, plain: bool = False) -> It
     parts = {part["id"]: part for part in replica.config["components"]}
     seen = set()
     for dependency in replica.config["dependencies"]:
+        if not dependency["backend_fn"]:  # a script of the page
+            continue
         inputs = [parts[number] for number in dependency["inputs"]]
         data = [USUAL.get(part["type"]) for part in inputs]
         for place, part in enumerate(inputs):
