@@ -25,6 +25,7 @@
         text
             .replace(/<pre><code class="language-([^"]*)">([^]*?)(<br><\/code><\/pre>|$)/g, (_, kind, code, end) =>
                 `\n\`\`\`${kind}${unescape(code.replaceAll("<br>", "\n"))}${end && "\n```"}`)
+            .replace(/((?:^|<br>)\|(?:(?!<br>)[^\n])*)<br>(?!\|)/g, "$1<br><br>") // a table ends at an empty line
             .replaceAll("<br>", "\n");
 
     const asText = (text) => {
