@@ -32,6 +32,9 @@ LATEX: list[dict[str, str | bool]] = [  # as Qwen writes it
 # The chatbot's own buttons would clear what it shows, and not the Space's history.
 CSS = """
 .chat-page .icon-button-wrapper.top-panel { display: none; }
+.chat-page table { display: block !important; overflow-x: auto; }
+.chat-page :is(th, td) { padding: 6px !important; word-break: normal !important; }
+.chat-page :is(th, td) { overflow-wrap: normal !important; }
 @media (max-width: 640px) { font[size="8"] { font-size: x-large; } }
 """
 
