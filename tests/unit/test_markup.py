@@ -89,6 +89,7 @@ def test_all_that_publishes_is_known() -> None:
         "displays: text/html",
         "displays: text/markdown",
         "live_reply._ipython_display_",
+        "_guard: text/html",  # which is looked for, on a replica's own pages
     }
 
 
