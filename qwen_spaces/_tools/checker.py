@@ -18,6 +18,7 @@ from .extra import jsonschema, pydantic_core, referencing
 from .json_text import read_json
 
 MAX_STEPS = 1_000_000  # in one check, of some microseconds each
+MAX_DEPTH = 200  # keywords within each other, each of three frames
 MAX_MATCHED = 100_000  # characters; a longer text fits each pattern
 MAX_MESSAGE = 300  # characters
 PATTERN_STEPS = 20_000  # to compile a pattern, which takes up to 0.2 seconds
@@ -36,11 +37,23 @@ class _Work(threading.local):
 
     steps = MAX_STEPS
     to_refer = 1  # steps
+    depth = 0
 
     def spend(self, steps: int) -> None:
         self.steps -= steps
         if self.steps < 0:
             raise _TooMuchWorkError
+
+    @contextlib.contextmanager
+    def deeper(self) -> Iterator[None]:
+        """Count a level; at Python's own limit, `rpds`, which `referencing` uses, panics."""
+        if self.depth >= MAX_DEPTH:
+            raise RecursionError
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
 
 
 _work = _Work()
@@ -74,7 +87,7 @@ class Checker:
         except referencing.exceptions.Unresolvable as error:
             return f"the schema refers to {error.ref!r}, which is not in it."
         except RecursionError:
-            return "the schema refers to itself without end."
+            return "the answer has too many levels, or the schema refers to itself without end."
         except _TooMuchWorkError:
             return f"to check it takes more than {MAX_STEPS:,} steps; use a simpler schema."
         except Exception as error:  # of `referencing`, in a schema of several dialects
@@ -126,7 +139,7 @@ def _short(message: str) -> str:
 
 def _errors(validator: Any, value: object, to_refer: int) -> Iterator[Any]:
     """Yield the errors of a value; raise if that takes too many steps."""
-    _work.steps, _work.to_refer = MAX_STEPS, to_refer
+    _work.steps, _work.to_refer, _work.depth = MAX_STEPS, to_refer, 0
     yield from validator.iter_errors(value)
 
 
@@ -161,9 +174,10 @@ def _counted(name: str, keyword: _Keyword) -> _Keyword:
         _work.spend(_work.to_refer if refers else 1)
         _work.spend(len(value) if isinstance(value, (dict, list)) else 0)
         _work.spend(len(instance) // 2 if isinstance(instance, (dict, list)) else 0)
-        for error in keyword(validator, value, instance, schema) or ():
-            _work.spend(1 + len(error.message) // 100)
-            yield error
+        with _work.deeper():
+            for error in keyword(validator, value, instance, schema) or ():
+                _work.spend(1 + len(error.message) // 100)
+                yield error
 
     return check
 

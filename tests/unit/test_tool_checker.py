@@ -28,6 +28,16 @@ def doubling(levels: int, last: Any) -> dict[str, Any]:
     return {"$ref": f"#/$defs/a{levels - 1}", "$defs": {"a0": last, **twice}}
 
 
+def nested(levels: int) -> dict[str, Any]:
+    """A tree that is as deep as it has nodes."""
+    tree: dict[str, Any] = {}
+    for _ in range(levels):
+        tree = {"nodes": [tree]}
+    return tree
+
+
+TREE = {"properties": {"nodes": {"items": {"$ref": "#"}}}}
+
 HOSTILE: dict[str, tuple[dict[str, Any], Any, str]] = {
     "a pattern": ({"pattern": EVIL}, LONG, "does not match"),
     "a pattern of another dialect": ({"allOf": [{"$schema": DRAFT, "pattern": EVIL}]}, LONG, "not match"),
@@ -54,6 +64,8 @@ HOSTILE: dict[str, tuple[dict[str, Any], Any, str]] = {
     "a reference to itself": ({"$ref": "#"}, 1, "without end"),
     "two references to each other": ({"$ref": "#/not", "not": {"$ref": "#"}}, 1, "without end"),
     "a reference by name": ({"$dynamicAnchor": "a", "$dynamicRef": "#a"}, 1, "without end"),
+    "a deep answer": (TREE, nested(60), ""),
+    "a deeper answer": (TREE, nested(200), "too many levels"),
     "a reference elsewhere": ({"$ref": "http://192.0.2.1/schema.json"}, 1, "refers to 'http://192.0.2.1"),
     "a reference to a file": ({"$ref": "file:///etc/passwd"}, 1, "refers to 'file:///etc/passwd"),
     "names to look for": (
