@@ -14,7 +14,7 @@ import click
 from .._space.find import AT_ONCE, Found, search
 from .._types.timeouts import Timeouts
 from ..errors import ConnectError, QwenSpacesError, StreamError
-from ._terminal import StatusLine, echo
+from ._terminal import StatusLine, echo, run_async
 
 LIMIT = 10  # Spaces
 WIDTH = 75  # columns
@@ -33,7 +33,7 @@ def find(query: str, *, ask: bool, as_json: bool, token: str | None) -> None:
         StreamError: none of them answers.
     """
     found = _search(query, token)
-    answers = anyio.run(_ask_all, found) if ask else [{} for _ in found]
+    answers = run_async(_ask_all, found) if ask else [{} for _ in found]
     if as_json:
         facts = zip(map(_facts, found), answers, strict=True)
         echo(json.dumps([{**fact, **answer} for fact, answer in facts], indent=2))

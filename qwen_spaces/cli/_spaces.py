@@ -26,7 +26,7 @@ from ._options import (
     token_option,
 )
 from ._replicas import check_replica
-from ._terminal import StatusLine, echo, is_terminal, size
+from ._terminal import StatusLine, echo, is_terminal, run_async, size
 
 CHECK_TIMEOUT = 20.0  # seconds
 INPUTS: dict[int | None, str] = {0: "text", 1: "text, one image", None: "text, images"}  # by `max_images`
@@ -62,7 +62,7 @@ def spaces(check: bool, query: str | None, ask: bool, *, as_json: bool, token: s
         find(query, ask=ask, as_json=as_json, token=token)
         return
     facades = available_spaces()
-    checks = anyio.run(_check_all, [facade.aliases[0] for facade in facades], token) if check else {}
+    checks = run_async(_check_all, [facade.aliases[0] for facade in facades], token) if check else {}
     problem = _common_problem(checks)
     if as_json:
         objects = [{**_facts(facade), **checks.get(facade.aliases[0], {})} for facade in facades]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Iterator
-from typing import Any, TextIO
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TextIO, TypeVar
 
+import anyio
 import click
 
 from .._markup.terminal import strip_controls
@@ -18,7 +20,16 @@ from ._safety import unfiltered
 
 REFRESH_INTERVAL = 0.1  # seconds
 SHOW_ELAPSED_AFTER = 2.0  # seconds
+T = TypeVar("T")
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+def run_async(function: Callable[..., Awaitable[T]], *args: object) -> T:
+    """Run a coroutine function to its end; Ctrl-C raises `KeyboardInterrupt`, on Python 3.10, too."""
+    try:
+        return anyio.run(function, *args)
+    except asyncio.CancelledError as error:  # which anyio raises there
+        raise KeyboardInterrupt from error
 
 
 def is_terminal(stream: TextIO | None) -> bool:
