@@ -70,6 +70,7 @@ def test_retry_repeats_an_answered_and_a_failed_message(servers: Servers) -> Non
     assert "This is turn 2." in after
 
 
+@pytest.mark.slow
 def test_a_failed_retry_leaves_the_old_answer(servers: Servers, tmp_path: Path) -> None:
     file = tmp_path / "talk.json"
     lines = "one", "/model qwen-2.5 --src http://127.0.0.1:9", "/retry", f"/save {file}", "/retry"

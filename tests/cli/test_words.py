@@ -26,6 +26,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
 
 
+@pytest.mark.slow
 def test_without_a_network_local_is_suggested(offline: None) -> None:
     code, text, errors = invoke("ask", "--timeout", "3", "Hi")
     assert (code, text) == (3, "")

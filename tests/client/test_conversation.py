@@ -106,6 +106,7 @@ def test_a_text_space_continues_a_conversation_with_images(servers: Servers) -> 
         assert len(chat.messages[0].images) == 1
 
 
+@pytest.mark.slow
 def test_earlier_images_are_sent_as_they_are_and_only_saving_encodes_them(
     servers: Servers, tmp_path: Path, mocker: MockerFixture
 ) -> None:

@@ -180,6 +180,7 @@ print(stream.text)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGSTOP")
+@pytest.mark.slow
 def test_a_process_that_was_stopped_reads_on() -> None:
     texts = ["word " * (number + 1) for number in range(40)]
     events = tuple(part for event in generates(*texts) for part in (event, STEP))

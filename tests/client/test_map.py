@@ -128,6 +128,7 @@ def test_prompts_are_taken_as_they_are_needed_and_the_generator_is_closed(
             servers.wait_for("end", f"{prompt} {number} [[forever]]")
 
 
+@pytest.mark.slow
 def test_an_ordered_reader_holds_few_rows_behind_a_slow_one(space: QwenSpace, prompt: str) -> None:
     taken = 0
 
@@ -144,6 +145,7 @@ def test_an_ordered_reader_holds_few_rows_behind_a_slow_one(space: QwenSpace, pr
     assert taken == 2 * 16
 
 
+@pytest.mark.slow
 def test_one_of_ours_waits_in_a_queue_and_none_is_refused(mocker: MockerFixture, prompt: str) -> None:
     failures = mocker.spy(Pace, "fail")
     with serve("qwen-2.5", slots=2, max_size=1) as url, QwenSpace("qwen-2.5", src=url) as space:

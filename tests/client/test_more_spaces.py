@@ -271,6 +271,7 @@ def test_a_history_that_was_changed_is_sent_again_in_another_session(spaces: Map
     assert 'System prompt: "Be long."' in text
 
 
+@pytest.mark.slow
 def test_a_space_that_was_restarted_is_an_error_and_then_a_new_session() -> None:
     from qwen_spaces.replicas import serve
 

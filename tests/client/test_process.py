@@ -281,6 +281,7 @@ def test_ctrl_c_while_connecting_ends_the_program(mode: str, silent: socket.sock
 # Leftovers -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_space_serves_many_event_loops_in_a_row(servers: Servers) -> None:
     source = """
         import asyncio, logging, sys, trio

@@ -206,6 +206,7 @@ def test_statuses_name_the_space_and_every_mode_reads_them(second: QwenSpace, mo
     assert seen[-1].reply.metrics.first is not None
 
 
+@pytest.mark.slow
 def test_a_space_that_says_nothing_loses_our_patience(
     servers: Servers, second: QwenSpace, prompt: str
 ) -> None:
@@ -242,6 +243,7 @@ def test_patience_does_not_apply_to_the_last_one(servers: Servers, prompt: str) 
     assert reply.space == "qwen-2.5"
 
 
+@pytest.mark.slow
 def test_a_timeout_of_an_attempt_is_not_that_of_the_whole(
     servers: Servers, second: QwenSpace, prompt: str
 ) -> None:
@@ -391,6 +393,7 @@ def test_the_whole_history_moves_when_its_space_dies() -> None:
     assert [message.content for message in chat.messages[-2:]] == ["What is my name?", "Ada."]
 
 
+@pytest.mark.slow
 def test_many_prompts_survive_the_death_of_a_space() -> None:
     with ExitStack() as dying, space(good, "qwen-2.5-max") as living:
         first = QwenSpace("qwen-2.5", src=dying.enter_context(serve("qwen-2.5", brain=good)))

@@ -306,6 +306,7 @@ def test_a_path_in_a_text_is_only_a_text(front: Recorder, servers: Servers) -> N
         assert "upload" not in text_front.kinds
 
 
+@pytest.mark.slow
 def test_a_proxy_of_somebody_elses_making_carries_every_request(servers: Servers, tmp_path: Path) -> None:
     port_file, log = tmp_path / "port", tmp_path / "log"
     options = ["--hostname", "127.0.0.1", "--port", "0", "--num-workers", "1", "--num-acceptors", "1"]

@@ -245,6 +245,7 @@ def test_text_that_is_held_back_counts_for_the_gap(served: tuple[Script, str]) -
         assert space.ask(answers(slow), response_format="json_object").parsed == {"a": 1}
 
 
+@pytest.mark.slow
 def test_the_wait_for_the_second_answer_is_not_a_gap(served: tuple[Script, str]) -> None:
     prompt = answers("No.", [2.0, "{}", 3.0])
     with (

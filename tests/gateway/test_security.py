@@ -214,6 +214,7 @@ def gateway(*options: str, **environment: str) -> Iterator[tuple[subprocess.Pope
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_token_is_used_for_one_request_and_a_signal_ends_the_answers(prompt: str, servers: Servers) -> None:
     """One process for both, since it takes its time to start."""
 

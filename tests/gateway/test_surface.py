@@ -320,6 +320,7 @@ def test_a_mounted_app_checks_the_host(places: dict[str, str]) -> None:
         assert http.get(f"{url}/llm/v1/models").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_mounted_app_needs_no_lifespan_to_end_its_answers(
     places: dict[str, str], prompt: str, servers: Servers
 ) -> None:

@@ -323,6 +323,7 @@ space = QwenSpace("qwen-2.5", src={url!r})
 """
 
 
+@pytest.mark.slow
 def test_ipython_shows_a_rewritten_answer_whole_and_an_error_on_one_line(
     servers: Servers, tmp_path: Path
 ) -> None:

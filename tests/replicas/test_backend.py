@@ -316,6 +316,7 @@ def test_the_commands_put_a_model_behind_a_replica(
     assert "pip install 'qwen-spaces[backend]'" in output
 
 
+@pytest.mark.slow
 def test_our_own_gateway_is_a_backend() -> None:
     """A replica whose model is a gateway, whose Space is a replica: the answer passes through all of them."""
     from qwen_spaces.replicas import serve

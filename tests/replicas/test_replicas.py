@@ -472,6 +472,7 @@ def test_without_gradio_the_error_names_the_command() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to one process")
+@pytest.mark.slow
 def test_the_command_serves_until_interrupted_even_while_it_streams(tmp_path: Path) -> None:
     # Gradio 5 uses a name that newer Starlettes deprecate.
     warnings = ["-W", "error", "-W", "ignore:'HTTP_422_UNPROCESSABLE_ENTITY':DeprecationWarning"]

@@ -181,6 +181,7 @@ data = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.t
     st.dictionaries(st.sampled_from(["$schema", "$id", "$ref", "$anchor", "items", "allOf", "if"]), data),
     data,
 )
+@pytest.mark.slow
 def test_no_schema_fails_in_another_way(schema: dict[str, Any], value: Any) -> None:
     try:
         check = Checker(schema, "The schema")
