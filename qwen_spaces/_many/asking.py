@@ -35,6 +35,7 @@ class Asking(Closeable):
 
         Raises:
             QwenSpacesError: a subclass of it for each kind of failure.
+            AllFailedError: several Spaces of a `Router` were tried; if it was one, its own error.
 
         Example:
             print(QwenSpace("qwen-2.5").ask("Why is the sky blue?").text)
@@ -70,7 +71,7 @@ class Asking(Closeable):
         """Answer many prompts, several at once. Nothing is sent before the first read.
 
         At most one request waits in a Space's queue, so that others have their turn. What fails for a
-        while is asked again later, three times at most.
+        while is asked again later, three times at most. If all Spaces of a `Router` rest, it waits.
 
         Args:
             prompts: an iterable of what `stream` takes as messages; a generator is read as needed.
