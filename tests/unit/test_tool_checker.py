@@ -65,7 +65,8 @@ HOSTILE: dict[str, tuple[dict[str, Any], Any, str]] = {
     "two references to each other": ({"$ref": "#/not", "not": {"$ref": "#"}}, 1, "without end"),
     "a reference by name": ({"$dynamicAnchor": "a", "$dynamicRef": "#a"}, 1, "without end"),
     "a deep answer": (TREE, nested(60), ""),
-    "a deeper answer": (TREE, nested(200), "too many levels"),
+    "a deeper answer": (TREE, nested(80), "too many levels"),  # which Python itself could check
+    "the deepest answer": (TREE, nested(200), "too many levels"),
     "a reference elsewhere": ({"$ref": "http://192.0.2.1/schema.json"}, 1, "refers to 'http://192.0.2.1"),
     "a reference to a file": ({"$ref": "file:///etc/passwd"}, 1, "refers to 'file:///etc/passwd"),
     "names to look for": (
