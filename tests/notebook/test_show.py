@@ -23,7 +23,7 @@ from qwen_spaces._display.displays import NO_MATH
 from qwen_spaces._display.live_reply import DisplayedReply, LiveReply, Shown
 from qwen_spaces._display.plain import PlainDisplay
 
-from ..support.modes import run_async
+from ..support.modes import PATIENCE, run_async
 from ..support.page import Page, new_page, stream_of, thinking
 from ..support.servers import Servers
 from ..support.streams import scripted_stream
@@ -209,8 +209,18 @@ def test_a_cancelled_task_keeps_the_text_so_far(
 
 
 def test_a_cancelled_stream_is_no_error(page: Page) -> None:
-    shown = LiveReply(stream_of("Half of", pace=0.4))
-    threading.Timer(0.2, shown.stream.cancel).start()
+    def half(feed: Any) -> None:
+        feed.set_snapshot("Half of")
+        feed.sleep(PATIENCE)
+
+    def cancel() -> None:
+        until = time.monotonic() + PATIENCE
+        while all(data["text/plain"] != "Half of" for data in page.seen) and time.monotonic() < until:
+            time.sleep(0.005)
+        shown.stream.cancel()
+
+    shown = LiveReply(scripted_stream(half))
+    threading.Thread(target=cancel).start()
     page.run(LAST_LINE, shown=shown)
     assert page.shown == ["Half of", "Interrupted."]
 
